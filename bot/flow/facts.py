@@ -1,0 +1,119 @@
+"""What is known of a contact now: the values that conditions and texts of a flow can name.
+
+One frozen dataclass a word before the dot (`contact.first_name` is `Facts.contact.first_name`). None means "not known":
+a condition on it is false, a text must say what to write instead (`{contact.first_name or "there"}`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (cents; whole yen) with its ISO 4217 currency."""
+
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a cart or an order. `price` is for one piece."""
+
+    name: str
+    quantity: int = 1
+    price: Money | None = None
+    product: str | None = None
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """The person. `language` is a code such as `es` or `pt_BR`; `country` is ISO 3166 (`ES`), None when unknown."""
+
+    language: str
+    first_name: str | None = None
+    country: str | None = None
+    last_order: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CartFacts:
+    """The cart or checkout a run is about. `link` brings it back, with the run's discount code where the shop can."""
+
+    total: Money
+    lines: tuple[Line, ...] = ()
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """One order, as the shop last told it. `categories` are the shop's own names of the products' categories."""
+
+    number: str
+    status: str
+    total: Money
+    placed_at: datetime
+    lines: tuple[Line, ...] = ()
+    tracking_link: str | None = None
+    reorder_link: str | None = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Each category once, in the order of the lines."""
+        return tuple(dict.fromkeys(line.category for line in self.lines if line.category))
+
+    @property
+    def first_item(self) -> str | None:
+        """The name of the first line."""
+        return self.lines[0].name if self.lines else None
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersFacts:
+    """All orders of the person that were not cancelled: how many, their sum, the last one."""
+
+    count: int
+    total: Money
+    last: OrderFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFacts:
+    """`is_first`: the message being answered is the first this person ever wrote to this number."""
+
+    is_first: bool = False
+    last_message_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What `flows/store.yaml` says of the store. `timezone` is an IANA name: dates in texts are told in it."""
+
+    name: str
+    currency: str
+    timezone: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffFacts:
+    """Whether a person is at the desk now, and when the desk opens next (UTC; None without `staff_hours`)."""
+
+    is_available: bool = True
+    next_open: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a flow can ask. `cart` and `order` are what the run is about, None when it is about neither."""
+
+    contact: ContactFacts
+    store: StoreFacts
+    orders: OrdersFacts
+    conversation: ConversationFacts = ConversationFacts()
+    staff: StaffFacts = StaffFacts()
+    cart: CartFacts | None = None
+    order: OrderFacts | None = None
+    tags: frozenset[str] = frozenset()
