@@ -11,7 +11,6 @@ The rooms, top to bottom; an import may only go down, and rooms on one floor do 
        sandbox      a WhatsApp Cloud API and a small shop on this machine, known to the rest by HTTP alone
     4  worker       moves the work: dispatcher (inbox -> flows), sender (outbox -> WhatsApp), clock, discounts, nightly
        desk         staff: open conversations, take over, answer, hand back
-       report       what the owner wants to know
     3  channel      the way to the customer: whatsapp/ (Channel, SendError, what came in)
        shop         the way to the store: canonical shop events, discount codes
        audience     lists for paid ads: who is in, who is left out and why, hashed CSV

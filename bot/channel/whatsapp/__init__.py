@@ -1,0 +1,1 @@
+"""The WhatsApp Cloud API: sending through pywa, reading webhooks ourselves."""

@@ -1,0 +1,1 @@
+"""Staff: open conversations, take over, answer, hand back."""

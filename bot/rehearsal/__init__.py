@@ -1,0 +1,1 @@
+"""Play a flow before anyone is written to: the real engine and policy on a scratch store, with a clock that jumps."""

@@ -1,0 +1,1 @@
+"""The door: signed webhooks in, health out."""
