@@ -1,0 +1,229 @@
+"""Contacts: a surrogate id, the names that lead to it, what the person agreed to, their tags.
+
+One update that carries two people's names proves that they are one: they are merged, the older id stays, the stricter consent
+wins. A cart or checkout leads to a person but proves nothing (a phone can be mistyped at the till), so it never merges two.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.policy.decision import Consent
+from bot.store.model import Identity, IdentityKind
+from bot.store.step import Row, Step, from_micros_or_none, sql, sql_many, to_micros
+
+_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
+_MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person as the store knows them now. Times UTC; `orders_minor` in minor units of `orders_currency`.
+
+    `phone` is the newest E.164 number, `bsuid` the newest business-scoped id: one of them reaches the person.
+    """
+
+    id: int
+    first_name: str | None
+    language: str | None
+    country: str | None
+    timezone: str | None
+    consent: Consent
+    ads_consent: Consent
+    unreachable: bool
+    not_before: datetime | None
+    orders_count: int
+    orders_minor: int
+    orders_currency: str | None
+    last_order_at: datetime | None
+    phone: str | None
+    bsuid: str | None
+    email: str | None
+    tags: frozenset[str]
+
+
+def resolve(identities: Sequence[Identity], now: datetime) -> Step[int | None]:
+    """The contact these names lead to, made if there is none, merged if there were several. None when there are no names."""
+    people = [identity for identity in identities if identity.kind not in _LEADS]
+    leads = [identity for identity in identities if identity.kind in _LEADS]
+    owners = (yield from _owners(people)) or (yield from _owners(leads))[:1]
+    if not owners:
+        if not people:
+            return None
+        rows = yield sql("contact.create", now=to_micros(now))
+        owners = [rows[0]["id"]]
+    contact, *others = owners
+    for other in others:
+        yield from merge(contact, other, now)
+    stamp = to_micros(now)
+    for names, statement in ((people, "contact.add_name"), (leads, "contact.lead_name")):
+        if names:
+            yield sql_many(statement, [_named(identity, contact, stamp) for identity in names])
+    return contact
+
+
+def _named(identity: Identity, contact: int, stamp: int) -> dict[str, object]:
+    return {"kind": identity.kind, "scope": identity.scope, "value": identity.value, "contact": contact, "now": stamp}
+
+
+def _owners(identities: Iterable[Identity]) -> Step[list[int]]:
+    found: set[int] = set()
+    for identity in identities:
+        rows = yield sql("contact.by_name", kind=identity.kind, scope=identity.scope, value=identity.value)
+        found.update(row["id"] for row in rows)
+    return sorted(found)
+
+
+def find(identity: Identity) -> Step[int | None]:
+    """The contact who goes by this name, if any."""
+    owners = yield from _owners([identity])
+    return owners[0] if owners else None
+
+
+def merge(keep: int, gone: int, now: datetime) -> Step[None]:
+    """Two contacts are one person: all that belongs to `gone` becomes `keep`'s. Timers of the old id resolve when they fire."""
+    yield sql("contact.merge_person", keep=keep, gone=gone)
+    for table in _MERGED_TABLES:
+        yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
+    for table in ("tag", "conversation"):
+        yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
+        yield sql(f"contact.merge_{table}_rest", gone=gone)
+    yield sql("contact.merge_mark", keep=keep, gone=gone)
+    rows = yield sql("contact.load", id=keep)
+    gone_rows = yield sql("contact.load", id=gone)
+    yield sql("contact.sum_orders", id=keep, currency=rows[0]["orders_currency"] or gone_rows[0]["orders_currency"])
+    yield from audit(keep, now, "contact", f"contact {gone} is the same person: merged into this one")
+
+
+def renew(identities: Sequence[Identity], now: datetime) -> Step[None]:
+    """The person goes by these names from now on: the newest phone is the one written to."""
+    for identity in identities:
+        yield sql("contact.renew_name", kind=identity.kind, scope=identity.scope, value=identity.value, now=to_micros(now))
+
+
+def live_id(contact: int) -> Step[int]:
+    """The contact an old id stands for, after merges."""
+    rows = yield sql("contact.live_id", id=contact)
+    return int(rows[0]["id"]) if rows else contact
+
+
+def load(contact: int) -> Step[Contact]:
+    """Everything the store keeps on the person's own row, their names and tags."""
+    rows = yield sql("contact.load", id=contact)
+    names = yield sql("contact.names", contact=contact)
+    tags = yield sql("contact.tags", contact=contact)
+    return _contact(rows[0], names, tags)
+
+
+def _contact(row: Row, names: Sequence[Row], tags: Sequence[Row]) -> Contact:
+    def newest(kind: IdentityKind) -> str | None:
+        return next((name["value"] for name in names if name["kind"] == kind), None)
+
+    return Contact(
+        id=row["id"],
+        first_name=row["first_name"],
+        language=row["language"],
+        country=row["country"],
+        timezone=row["timezone"],
+        consent=Consent(row["consent"]),
+        ads_consent=Consent(row["ads_consent"]),
+        unreachable=bool(row["unreachable"]),
+        not_before=from_micros_or_none(row["not_before"]),
+        orders_count=row["orders_count"],
+        orders_minor=row["orders_minor"],
+        orders_currency=row["orders_currency"],
+        last_order_at=from_micros_or_none(row["last_order_at"]),
+        phone=newest(IdentityKind.PHONE),
+        bsuid=newest(IdentityKind.BSUID),
+        email=newest(IdentityKind.EMAIL),
+        tags=frozenset(tag["tag"] for tag in tags),
+    )
+
+
+def describe(
+    contact: int, *, first_name: str | None, language: str | None = None, country: str | None = None, timezone: str | None = None
+) -> Step[None]:
+    """What the shop tells about the person; None leaves what is known."""
+    yield sql("contact.describe", id=contact, first_name=first_name, language=language, country=country, timezone=timezone)
+
+
+def name_if_unknown(contact: int, first_name: str) -> Step[None]:
+    """The name they gave themselves on the channel, where the shop told none."""
+    yield sql("contact.first_name_if_none", id=contact, first_name=first_name)
+
+
+def engaged(contact: int, at: datetime) -> Step[None]:
+    """The person wrote or pressed something: they can be reached, and they are interested."""
+    yield sql("contact.engaged", id=contact, at=to_micros(at))
+
+
+SHOP = "shop"  # the method of a consent that the shop recorded; others are `word`, `button`, `platform`, `flow`
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One statement of consent, with what proves it. `channel` is `whatsapp` or `ads`; `text` what the person read."""
+
+    channel: str
+    state: Consent
+    at: datetime
+    method: str
+    source: str
+    text: str | None = None
+
+
+def agree(contact: int, agreement: Agreement, now: datetime) -> Step[bool]:
+    """Record a consent. The newest statement per channel counts; an older one that arrives late is only recorded.
+
+    A shop never undoes what the person said in the chat: its checkbox may be old, pre-ticked or another person's, and STOP is for
+    good until they say otherwise here. Returns whether the person's state is now what was stated.
+    """
+    rows = yield sql("contact.latest_consent", contact=contact, channel=agreement.channel)
+    latest = rows[0]["at"] if rows else None
+    stopped_in_chat = bool(rows) and rows[0]["state"] == Consent.WITHDRAWN and rows[0]["method"] != SHOP
+    stated, withdraws = to_micros(agreement.at), agreement.state is Consent.WITHDRAWN
+    late = latest is not None and (stated < latest or (stated == latest and not withdraws))
+    effective = not late and (withdraws or agreement.method != SHOP or not stopped_in_chat)
+    yield sql(
+        "contact.record_consent",
+        contact=contact,
+        channel=agreement.channel,
+        state=agreement.state,
+        at=stated,
+        method=agreement.method,
+        source=agreement.source,
+        text=agreement.text,
+        recorded_at=to_micros(now),
+        effective=int(effective),
+    )
+    if not effective:
+        return False
+    yield sql("contact.set_consent" if agreement.channel == "whatsapp" else "contact.set_ads_consent", id=contact, state=agreement.state)
+    return True
+
+
+def add_tag(contact: int, tag: str, now: datetime) -> Step[bool]:
+    """Put a tag on the contact, or renew it; returns whether it is new."""
+    known = yield sql("contact.has_tag", contact=contact, tag=tag)
+    yield sql("contact.add_tag", contact=contact, tag=tag, now=to_micros(now))
+    return not known
+
+
+def remove_tag(contact: int, tag: str) -> Step[None]:
+    """Take a tag off."""
+    yield sql("contact.remove_tag", contact=contact, tag=tag)
+
+
+def pause(contact: int, until: datetime) -> Step[None]:
+    """No marketing to this person before `until` (Cloud API: error 131049 asks for a day)."""
+    yield sql("contact.pause", id=contact, until=to_micros(until))
+
+
+def mark_unreachable(contact: int) -> Step[None]:
+    """The channel cannot reach the person; a message from them clears it."""
+    yield sql("contact.unreachable", id=contact)
+
+
+def audit(contact: int | None, at: datetime, about: str, text: str) -> Step[None]:
+    """Leave a sentence that a person can find under the contact: why something happened, or did not."""
+    yield sql("contact.audit", contact=contact, at=to_micros(at), about=about, text=text)

@@ -1,0 +1,135 @@
+"""The inbox: what came in from outside, and what the house tells itself (timers, staff), until it is worked off."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.store.model import Identity, IdentityKind, Source, Update
+from bot.store.step import Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An inbox row that waits. `contact` is known already for timers and staff actions."""
+
+    id: int
+    source: Source
+    kind: str
+    place: str
+    contact: int | None
+    body: bytes
+    occurred_at: datetime
+    received_at: datetime
+    attempts: int
+    retry_at: datetime | None
+
+
+def receive(updates: Sequence[Update], received_at: datetime) -> Step[int]:
+    """Keep each update that was not seen before, and its names; returns how many were new."""
+    new = 0
+    for update in updates:
+        if not (yield sql("inbox.first_time", key=update.key)):
+            continue
+        new += 1
+        rows = yield sql(
+            "inbox.insert",
+            source=update.source,
+            kind=update.kind,
+            place=update.place,
+            contact=None,
+            body=update.body,
+            occurred_at=to_micros(update.occurred_at),
+            received_at=to_micros(received_at),
+            state="waiting" if update.unreadable is None else "dead",
+            why=update.unreadable,
+        )
+        if update.identities and update.unreadable is None:
+            yield sql_many("inbox.insert_name", [_name(identity, rows[0]["id"]) for identity in update.identities])
+    return new
+
+
+def _name(identity: Identity, inbox: int) -> dict[str, object]:
+    return {"kind": identity.kind, "scope": identity.scope, "value": identity.value, "inbox": inbox}
+
+
+def put(source: Source, kind: str, contact: int, body: dict[str, object], now: datetime, *, place: str = "") -> Step[int]:
+    """An event from inside the house about a contact: a timer, a staff action, a code that was made. Returns its id."""
+    rows = yield sql(
+        "inbox.insert",
+        source=source,
+        kind=kind,
+        place=place,
+        contact=contact,
+        body=json.dumps(body).encode(),
+        occurred_at=to_micros(now),
+        received_at=to_micros(now),
+        state="waiting",
+        why=None,
+    )
+    inbox: int = rows[0]["id"]
+    return inbox
+
+
+def waiting(limit: int) -> Step[list[Entry]]:
+    """The oldest entries that wait, in the order they came."""
+    rows = yield sql("inbox.waiting", limit=limit)
+    return [
+        Entry(
+            id=row["id"],
+            source=Source(row["source"]),
+            kind=row["kind"],
+            place=row["place"],
+            contact=row["contact"],
+            body=row["body"],
+            occurred_at=from_micros(row["occurred_at"]),
+            received_at=from_micros(row["received_at"]),
+            attempts=row["attempts"],
+            retry_at=from_micros_or_none(row["retry_at"]),
+        )
+        for row in rows
+    ]
+
+
+def names(entry: int) -> Step[list[Identity]]:
+    """The names an entry carries."""
+    rows = yield sql("inbox.names", inbox=entry)
+    return [Identity(IdentityKind(row["kind"]), row["value"], row["scope"]) for row in rows]
+
+
+def done(entry: int, contact: int | None, why: str | None = None) -> Step[None]:
+    """Worked off; `why` when nothing came of it."""
+    yield sql("inbox.done", id=entry, contact=contact, why=why)
+    yield sql("inbox.forget_names", id=entry)
+
+
+def bury(entry: int, why: str) -> Step[None]:
+    """It cannot be worked off: kept for a person to see, and out of the way."""
+    yield sql("inbox.dead", id=entry, why=why)
+    yield sql("inbox.forget_names", id=entry)
+
+
+def retry(entry: int, contact: int | None, at: datetime, why: str) -> Step[None]:
+    """Our own fault, perhaps a passing one: try again at `at`."""
+    yield sql("inbox.retry", id=entry, contact=contact, retry_at=to_micros(at), why=why)
+
+
+def set_timer(due: datetime, contact: int, kind: str, subject: int, generation: int) -> Step[None]:
+    """Wake the house at `due`. A timer is never taken back: what it was for carries the live generation, a stale one is ignored."""
+    yield sql("inbox.set_timer", due=to_micros(due), contact=contact, kind=kind, subject=subject, generation=generation)
+
+
+def fire_timers(now: datetime, limit: int) -> Step[int]:
+    """Each due timer becomes one more inbox entry, once; returns how many."""
+    rows = yield sql("inbox.due_timers", now=to_micros(now), limit=limit)
+    for row in sorted(rows, key=lambda row: int(row["due"])):
+        yield from put(
+            Source.CLOCK, row["kind"], row["contact"], {"subject": row["subject"], "generation": row["generation"], "due": row["due"]}, now
+        )
+    return len(rows)
+
+
+def next_timer() -> Step[datetime | None]:
+    """When the next timer is due (UTC)."""
+    rows = yield sql("inbox.next_timer")
+    return from_micros_or_none(rows[0]["due"])

@@ -1,0 +1,294 @@
+"""The outbox: what is to be sent, what is on the wire, and what became of it.
+
+Towards WhatsApp there is no idempotency key. So a message is committed as `sending` before its request starts, with our key inside
+it; a message whose end nobody saw (crash, time-out) is `unknown` and never sent again blindly: a status webhook that carries the key
+settles it.
+Policy is asked inside the claiming transaction, so what came in between still holds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.flow.codec import decode_content, encode_content
+from bot.flow.run import Content, Text
+from bot.policy.decision import Author, Decision, Drop, Message, Person, Send, Wait
+from bot.store import contacts, conversations
+from bot.store.contacts import Contact
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
+
+LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
+LEASE = timedelta(minutes=2)  # longer than any request may last: beyond it the sender is gone, and the message's fate unknown
+
+
+class Superseded(Exception):
+    """Another process took this database over (its epoch is higher): this one must stop sending at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to queue. `key` is the same for the same step of the same run, so queueing it twice changes nothing."""
+
+    key: str
+    contact: int
+    number: str
+    shop: str
+    content: Content
+    author: Author
+    marketing: bool
+    reply: bool
+    expires_at: datetime
+    run: int | None = None
+    flow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that is committed as `sending`: its request may start."""
+
+    id: int
+    key: str
+    contact: int
+    number: str
+    content: Content
+    attempts: int
+    phone: str | None
+    bsuid: str | None
+    names: frozenset[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message policy did not let go: it waits until `until`, or, with `until` None, was dropped for good."""
+
+    id: int
+    contact: int
+    run: int | None
+    flow: str | None
+    why: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one look at the outbox brought."""
+
+    claimed: tuple[Claimed, ...]
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of ours, found again by its key or the platform's id."""
+
+    id: int
+    contact: int
+    number: str
+    run: int | None
+    flow: str | None
+    author: Author
+    state: str
+    delivery: str | None
+    marketing: bool
+
+
+def body_of(content: Content) -> str:
+    """What the customer reads, for the thread: the words, then the buttons."""
+    return content.body + "".join(f"\n[{button.title}]" for button in content.buttons)
+
+
+def enqueue(draft: Draft, now: datetime) -> Step[None]:
+    """Queue a message. The same key a second time changes nothing."""
+    yield sql(
+        "outbox.enqueue",
+        key=draft.key,
+        contact=draft.contact,
+        number=draft.number,
+        shop=draft.shop,
+        run=draft.run,
+        flow=draft.flow,
+        author=draft.author,
+        marketing=int(draft.marketing),
+        reply=int(draft.reply),
+        content=encode_content(draft.content),
+        body=body_of(draft.content),
+        now=to_micros(now),
+        expires_at=to_micros(draft.expires_at),
+    )
+
+
+def cancel_run(run: int, why: str) -> Step[None]:
+    """What a run has queued is not sent."""
+    yield sql("outbox.cancel_run", run=run, why=why)
+
+
+def cancel_contact(contact: int, why: str) -> Step[None]:
+    """What flows have queued for a person is not sent."""
+    yield sql("outbox.cancel_contact", contact=contact, why=why)
+
+
+Judge = Callable[[Message, Person], Decision]
+
+
+def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) -> Step[Claim]:
+    """Claim due messages: ask policy for each, and commit those that may go as `sending`.
+
+    Raises Superseded when another process has taken the database over.
+    """
+    if (yield sql("outbox.epoch"))[0]["epoch"] != epoch:
+        raise Superseded("another process has taken this database over")
+    claimed: list[Claimed] = []
+    held: list[Held] = []
+    contacts_claimed: set[int] = set()
+    for row in (yield sql("outbox.due", now=to_micros(now), limit=limit)):
+        if row["contact"] in contacts_claimed:
+            continue  # its turn comes when the one before it is settled
+        contact = yield from contacts.load(row["contact"])
+        decision = yield from _judge(row, contact, judge, now)
+        if isinstance(decision, Send):
+            contacts_claimed.add(contact.id)
+            lease = to_micros(now + LEASE)
+            yield sql("outbox.sending", id=row["id"], owner=owner, epoch=epoch, lease_until=lease, now=to_micros(now))
+            claimed.append((yield from _claimed(row, contact)))
+        else:
+            held.append((yield from _hold(row, decision)))
+    return Claim(tuple(claimed), tuple(held))
+
+
+def _judge(row: Row, contact: Contact, judge: Judge, now: datetime) -> Step[Decision]:
+    conversation = yield from conversations.load(contact.id, row["number"], now)
+    marketing_sent = yield sql("outbox.marketing_sent", contact=contact.id, since=to_micros(now - LIMIT_LOOKBACK))
+    message = Message(
+        marketing=bool(row["marketing"]),
+        reply=bool(row["reply"]),
+        free_text=isinstance(decode_content(row["content"]), Text),
+        author=Author(row["author"]),
+        expires_at=from_micros(row["expires_at"]),
+    )
+    person = Person(
+        consent=contact.consent,
+        control=conversation.control,
+        last_wrote_at=conversation.last_wrote_at,
+        marketing_sent_at=tuple(from_micros(sent["sent_at"]) for sent in marketing_sent),
+        not_before=contact.not_before,
+        unreachable=contact.unreachable,
+        timezone=contact.timezone,
+        country=contact.country,
+        phone=contact.phone,
+    )
+    return judge(message, person)
+
+
+def _claimed(row: Row, contact: Contact) -> Step[Claimed]:
+    names = yield sql("contact.names", contact=contact.id)
+    return Claimed(
+        id=row["id"],
+        key=row["key"],
+        contact=contact.id,
+        number=row["number"],
+        content=decode_content(row["content"]),
+        attempts=row["attempts"] + 1,
+        phone=contact.phone,
+        bsuid=contact.bsuid,
+        names=frozenset((name["kind"], name["scope"], name["value"]) for name in names),
+    )
+
+
+def _hold(row: Row, decision: Wait | Drop) -> Step[Held]:
+    until = decision.until if isinstance(decision, Wait) else None
+    if until is None:
+        yield sql("outbox.cancel", id=row["id"], why=decision.why)
+    else:
+        yield sql("outbox.postpone", id=row["id"], until=to_micros(until), why=decision.why)
+    return Held(row["id"], row["contact"], row["run"], row["flow"], decision.why, until)
+
+
+def release(message: int) -> Step[None]:
+    """A claimed message whose request did not start: back to the queue, as if it had not been claimed."""
+    yield sql("outbox.release", id=message)
+
+
+def sent(message: int, provider_id: str, *, held: bool) -> Step[None]:
+    """The platform took it. `held`: it will send it only after assessing its quality."""
+    why = "taken, held by the platform until it has assessed its quality" if held else None
+    yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=None, why=why)
+
+
+def again(message: int, until: datetime, why: str) -> Step[None]:
+    """Surely not sent: try again at `until`."""
+    yield sql("outbox.requeue", id=message, until=to_micros(until), why=why)
+
+
+def refused(message: int, why: str) -> Step[None]:
+    """Surely not sent, and never will be."""
+    yield sql("outbox.refused", id=message, why=why)
+
+
+def unknown(message: int, why: str) -> Step[None]:
+    """Nobody knows whether it was sent: a status settles it, or staff see it."""
+    yield sql("outbox.unknown", id=message, why=why)
+
+
+def orphans(epoch: int, now: datetime) -> Step[int]:
+    """What an earlier process left on the wire, or a lease that ran out, is unknown now; returns how many."""
+    why = "the process that sent it ended before it heard the answer"
+    rows = yield sql("outbox.orphans", epoch=epoch, now=to_micros(now), why=why)
+    return len(rows)
+
+
+def find(key: str | None, provider_id: str) -> Step[Sent | None]:
+    """A message of ours, by our key (a status can come before our own answer), else by the platform's id."""
+    rows = (yield sql("outbox.by_key", key=key)) if key else ()
+    rows = rows or (yield sql("outbox.by_provider", provider_id=provider_id))
+    if not rows:
+        return None
+    row = rows[0]
+    return Sent(
+        id=row["id"],
+        contact=row["contact"],
+        number=row["number"],
+        run=row["run"],
+        flow=row["flow"],
+        author=Author(row["author"]),
+        state=row["state"],
+        delivery=row["delivery"],
+        marketing=bool(row["marketing"]),
+    )
+
+
+# `failed` stands below the proofs of arrival: a later `delivered` or `read` shows that it arrived all the same
+_CLIMB = {None: 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4}
+
+
+def climb(message: Sent, delivery: str, provider_id: str, why: str | None = None) -> Step[bool]:
+    """Keep how far a message got, if that is further than known; returns whether it was."""
+    if _CLIMB[delivery] <= _CLIMB[message.delivery]:
+        return False
+    yield sql("outbox.deliver", id=message.id, delivery=delivery, provider_id=provider_id, why=why)
+    return True
+
+
+def next_due() -> Step[datetime | None]:
+    """When the next queued message may go (UTC)."""
+    rows = yield sql("outbox.next_due")
+    return from_micros_or_none(rows[0]["not_before"])
+
+
+def pause_number(number: str, until: datetime) -> Step[None]:
+    """Nothing goes out from a number before `until`."""
+    yield sql("outbox.pause_number", number=number, until=to_micros(until))
+
+
+def stop_marketing(number: str, why: str) -> Step[None]:
+    """No marketing goes out from a number until a person has looked."""
+    yield sql("outbox.stop_marketing", number=number, why=why)
+
+
+def stop_number(number: str, why: str) -> Step[None]:
+    """Nothing goes out from a number until the owner has acted; what is queued stays queued."""
+    yield sql("outbox.stop_number", number=number, why=why)
+
+
+def resume_number(number: str) -> Step[None]:
+    """The owner has acted: the number may send again."""
+    yield sql("outbox.resume_number", number=number)

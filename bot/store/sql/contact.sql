@@ -1,0 +1,161 @@
+-- People, the names they go by, what they agreed to, their tags.
+
+-- name: by_name
+select coalesce(c.merged_into, c.id) as id from identity i join contact c on c.id = i.contact
+where i.kind = :kind and i.scope = :scope and i.value = :value
+
+-- name: create
+insert into contact (created_at) values (:now) returning id
+
+-- name: add_name
+insert into identity (kind, scope, value, contact, since) values (:kind, :scope, :value, :contact, :now) on conflict do nothing
+
+-- name: lead_name
+insert into identity (kind, scope, value, contact, since) values (:kind, :scope, :value, :contact, :now)
+on conflict (kind, scope, value) do update set contact = excluded.contact
+
+-- name: renew_name
+update identity set since = :now where kind = :kind and scope = :scope and value = :value
+
+-- name: names
+select kind, scope, value from identity where contact = :contact order by since desc
+
+-- name: load
+select * from contact where id = :id
+
+-- name: live_id
+select coalesce(merged_into, id) as id from contact where id = :id
+
+-- name: tags
+select tag from tag where contact = :contact
+
+-- name: describe
+update contact set
+  first_name = coalesce(:first_name, first_name),
+  language = coalesce(:language, language),
+  country = coalesce(:country, country),
+  timezone = coalesce(:timezone, timezone)
+where id = :id
+
+-- name: first_name_if_none
+update contact set first_name = :first_name where id = :id and first_name is null
+
+-- name: engaged
+update contact set last_engaged_at = max(coalesce(last_engaged_at, 0), :at), unreachable = 0 where id = :id
+
+-- name: set_consent
+update contact set consent = :state where id = :id
+
+-- name: set_ads_consent
+update contact set ads_consent = :state where id = :id
+
+-- name: record_consent
+insert into consent_record (contact, channel, state, at, method, source, text, recorded_at, effective)
+values (:contact, :channel, :state, :at, :method, :source, :text, :recorded_at, :effective)
+
+-- name: latest_consent
+select at, state, method from consent_record where contact = :contact and channel = :channel and effective = 1
+order by at desc, id desc limit 1
+
+-- name: add_tag
+insert into tag (contact, tag, since) values (:contact, :tag, :now) on conflict (contact, tag) do update set since = excluded.since
+
+-- name: has_tag
+select 1 from tag where contact = :contact and tag = :tag
+
+-- name: remove_tag
+delete from tag where contact = :contact and tag = :tag
+
+-- name: pause
+update contact set not_before = max(coalesce(not_before, 0), :until) where id = :id
+
+-- name: unreachable
+update contact set unreachable = 1 where id = :id
+
+-- name: audit
+insert into audit (contact, at, about, text) values (:contact, :at, :about, :text)
+
+-- name: audit_of
+select at, about, text from audit where contact = :contact order by id
+
+-- ---- two contacts that turn out to be one: everything of :gone becomes :keep's
+
+-- name: merge_person
+update contact set
+  first_name = coalesce(first_name, (select first_name from contact where id = :gone)),
+  language = coalesce(language, (select language from contact where id = :gone)),
+  country = coalesce(country, (select country from contact where id = :gone)),
+  timezone = coalesce(timezone, (select timezone from contact where id = :gone)),
+  consent = case
+    when 'withdrawn' in (consent, (select consent from contact where id = :gone)) then 'withdrawn'
+    when 'granted' in (consent, (select consent from contact where id = :gone)) then 'granted'
+    else 'unknown' end,
+  ads_consent = case
+    when 'withdrawn' in (ads_consent, (select ads_consent from contact where id = :gone)) then 'withdrawn'
+    when 'granted' in (ads_consent, (select ads_consent from contact where id = :gone)) then 'granted'
+    else 'unknown' end,
+  not_before = nullif(max(coalesce(not_before, 0), coalesce((select not_before from contact where id = :gone), 0)), 0),
+  last_engaged_at = nullif(max(coalesce(last_engaged_at, 0), coalesce((select last_engaged_at from contact where id = :gone), 0)), 0)
+where id = :keep
+
+-- name: merge_mark
+update contact set merged_into = :keep where id = :gone or merged_into = :gone
+
+-- name: merge_identity
+update identity set contact = :keep where contact = :gone
+
+-- name: merge_consent_record
+update consent_record set contact = :keep where contact = :gone
+
+-- name: merge_tag
+insert into tag (contact, tag, since) select :keep, tag, since from tag where contact = :gone
+on conflict (contact, tag) do update set since = max(since, excluded.since)
+
+-- name: merge_tag_rest
+delete from tag where contact = :gone
+
+-- name: merge_inbox
+update inbox set contact = :keep where contact = :gone and state = 'waiting'
+
+-- name: merge_conversation
+insert into conversation (contact, number, control, epoch, reason, staff, changed_at, last_inbound_at)
+select :keep, number, control, epoch, reason, staff, changed_at, last_inbound_at from conversation where contact = :gone
+on conflict (contact, number) do update set
+  control = case when 'human' in (control, excluded.control) then 'human'
+                 when 'waiting' in (control, excluded.control) then 'waiting' else 'bot' end,
+  epoch = max(epoch, excluded.epoch) + 1,
+  reason = coalesce(reason, excluded.reason),
+  staff = coalesce(staff, excluded.staff),
+  last_inbound_at = nullif(max(coalesce(last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0)
+
+-- name: merge_conversation_rest
+delete from conversation where contact = :gone
+
+-- name: merge_message
+update message set contact = :keep where contact = :gone
+
+-- name: merge_checkout
+update checkout set contact = :keep where contact = :gone
+
+-- name: merge_shop_order
+update shop_order set contact = :keep where contact = :gone
+
+-- name: merge_run
+update run set contact = :keep where contact = :gone
+
+-- name: merge_discount
+update discount set contact = :keep where contact = :gone
+
+-- name: merge_outbox
+update outbox set contact = :keep where contact = :gone
+
+-- name: merge_audit
+update audit set contact = :keep where contact = :gone
+
+-- name: sum_orders
+update contact set
+  orders_count = (select count(*) from shop_order o where o.contact = :id and o.counted = 1),
+  orders_minor = (select coalesce(sum(total_minor), 0) from shop_order o where o.contact = :id and o.counted = 1 and o.currency = :currency),
+  orders_currency = :currency,
+  last_order_at = (select max(placed_at) from shop_order o where o.contact = :id and o.counted = 1)
+where id = :id

@@ -1,0 +1,51 @@
+-- What came in and waits to be worked off.
+
+-- name: first_time
+insert into seen (key) values (:key) on conflict do nothing returning key
+
+-- name: insert
+insert into inbox (source, kind, place, contact, body, occurred_at, received_at, state, why)
+values (:source, :kind, :place, :contact, :body, :occurred_at, :received_at, :state, :why)
+returning id
+
+-- name: insert_name
+insert into inbox_name (kind, scope, value, inbox) values (:kind, :scope, :value, :inbox) on conflict do nothing
+
+-- name: waiting
+select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at
+from inbox where state = 'waiting' order by id limit :limit
+
+-- name: names
+select kind, scope, value from inbox_name where inbox = :inbox
+
+-- name: done
+update inbox set state = 'done', contact = :contact, why = :why where id = :id
+
+-- name: dead
+update inbox set state = 'dead', why = :why where id = :id
+
+-- name: forget_names
+delete from inbox_name where inbox = :id
+
+-- name: retry
+update inbox set attempts = attempts + 1, retry_at = :retry_at, why = :why, contact = coalesce(:contact, contact) where id = :id
+
+-- name: due_timers
+delete from timer where (due, contact, kind, subject, generation) in (
+  select due, contact, kind, subject, generation from timer where due <= :now order by due limit :limit)
+returning due, contact, kind, subject, generation
+
+-- name: next_timer
+select min(due) as due from timer
+
+-- name: set_timer
+insert into timer (due, contact, kind, subject, generation) values (:due, :contact, :kind, :subject, :generation) on conflict do nothing
+
+-- name: count_waiting
+select count(*) as waiting from inbox where state = 'waiting'
+
+-- name: count_dead
+select count(*) as dead from inbox where state = 'dead'
+
+-- name: dead_rows
+select id, source, kind, place, why, received_at from inbox where state = 'dead' order by id desc limit :limit

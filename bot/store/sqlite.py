@@ -1,0 +1,278 @@
+"""SQLite: one file, one writing connection, one commit for all who wait.
+
+- **One writer.** A task owns the writing connection. Callers hand it a step and await the outcome; each cycle takes all that wait,
+  runs them as ONE transaction in ONE hop to the connection's thread, commits once (WAL, synchronous=FULL: on disk before anyone
+  is told), and then resolves the futures. A step that fails is undone alone. A cancelled caller never cuts a transaction: nothing
+  between begin and commit is awaited.
+- **One process.** A lock file keeps a second process out at once; the epoch in the database fences a process whose lock was
+  lost (network file systems): every claim of a message compares it.
+- **Readers** have connections of their own, read-only. They never write or checkpoint, which keeps clear of the WAL-reset bug of
+  SQLite before 3.51.3 (two connections that write or checkpoint at the same instant).
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic
+
+import aiosqlite
+
+from bot.store.step import Row, Statement, Step, T
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 2_000  # another program holds the file: the shop or Meta will deliver again, so do not keep them waiting longer
+MAX_STEPS_PER_COMMIT = 500  # bounds how long the first of a cycle waits for the last
+MAX_WAITING_STEPS = 20_000  # beyond it callers are refused: an unbounded queue only turns overload into lost time
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be written now (disk full, locked, failing). Nothing of the step was kept; it may be tried again."""
+
+
+class StoreTaken(Exception):
+    """Another process has this database. The message is a sentence for the owner."""
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    step: Step[T]
+    last: bool
+    future: asyncio.Future[T]
+
+
+class Database:
+    """An open SQLite database with its writer task. Use `open_database`."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, lock: int, epoch: int, instance: str) -> None:
+        self.path = path
+        self.epoch = epoch
+        self.instance = instance
+        self._writer = writer
+        self._lock = lock
+        self._waiting: list[_Waiting[Any]] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._write(), name="store-writer")
+
+    async def run(self, step: Step[T], *, last: bool = False) -> T:
+        """Run a step in the next transaction and return its result once it is on disk.
+
+        `last` puts it behind every other step of its transaction: a claim of messages then sees each opt-out that is
+        about to be acknowledged.
+        Raises StoreUnavailable when the database cannot be written, and whatever the step raised.
+        """
+        if self._closing:
+            raise StoreUnavailable("the store is closing")
+        if len(self._waiting) >= MAX_WAITING_STEPS:
+            raise StoreUnavailable("too much is waiting for the database")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(step, last, future))
+        self._wake.set()
+        return await future
+
+    async def read(self, step: Step[T]) -> T:
+        """Run a step that only reads, on a read-only connection of its own, seeing one moment of the database."""
+        return await read_only(self.path, step)
+
+    async def close(self) -> None:
+        """Finish what waits, empty the write-ahead log into the file, let go of the lock."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+        with contextlib.suppress(sqlite3.Error):
+            await self._writer.execute("pragma wal_checkpoint(truncate)")
+        await self._writer.close()
+        os.close(self._lock)
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                taken = self._waiting[:MAX_STEPS_PER_COMMIT]
+                del self._waiting[:MAX_STEPS_PER_COMMIT]
+                taken.sort(key=lambda waiting: waiting.last)  # stable: only the claims move back
+                await self._commit(taken)
+            if self._closing:
+                return
+
+    async def _commit(self, taken: list[_Waiting[Any]]) -> None:
+        try:
+            results = await _in_thread(self._writer, _transaction, [waiting.step for waiting in taken])
+        except Exception as error:  # noqa: BLE001 - whatever failed, each caller must hear of it and the writer must live on
+            log.error("the database refused a transaction of %d steps: %s", len(taken), error)
+            results = [StoreUnavailable(str(error))] * len(taken)
+        for waiting, result in zip(taken, results, strict=True):
+            if waiting.future.done():
+                continue  # the caller was cancelled; the step stands
+            if isinstance(result, BaseException):
+                waiting.future.set_exception(result)
+            else:
+                waiting.future.set_result(result)
+
+
+async def _in_thread(connection: aiosqlite.Connection, function: Any, step: Any) -> Any:
+    # aiosqlite has no public way to run one function in its thread, and awaiting between begin and commit leaves transactions open when
+    # a task is cancelled (measured: 1,509 of 2,000). `_execute` is what each of its public methods calls; the version is pinned.
+    run: Any = connection._execute  # aiosqlite leaves it untyped
+    return await run(function, connection._conn, step)
+
+
+def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
+    rows: Sequence[Row] = ()
+    try:
+        statement = next(step)
+        while True:
+            try:
+                rows = _execute(connection, statement)
+            except sqlite3.Error as error:
+                statement = step.throw(error)
+            else:
+                statement = step.send(rows)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _execute(connection: sqlite3.Connection, statement: Statement) -> Sequence[Row]:
+    if statement.many is not None:
+        connection.executemany(statement.sql, statement.many)
+        return ()
+    return connection.execute(statement.sql, statement.parameters).fetchall()
+
+
+def _transaction(connection: sqlite3.Connection, steps: list[Step[Any]]) -> list[Any]:
+    """All steps in one transaction; a failed one gives its exception instead of a result. Raises when nothing could be kept."""
+    connection.execute("begin immediate")
+    results: list[Any] = []
+    try:
+        for step in steps:
+            connection.execute("savepoint step")
+            try:
+                results.append(_drive(connection, step))
+            except Exception as error:  # it is handed to the step's caller
+                if not connection.in_transaction:
+                    raise  # SQLite gave the whole transaction up (disk full, I/O error)
+                connection.execute("rollback to step")
+                results.append(error)
+            connection.execute("release step")
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+    return results
+
+
+def _read_once(connection: sqlite3.Connection, step: Step[T]) -> T:
+    connection.execute("begin")
+    try:
+        return _drive(connection, step)
+    finally:
+        connection.execute("rollback")
+
+
+async def open_database(path: Path) -> Database:
+    """Open (or create) the database at `path`, alone, with its schema brought up to date.
+
+    Raises StoreTaken when another process has it, StoreUnavailable when it cannot be opened or is not a database of ours.
+    """
+    lock = _take_lock(path)
+    try:
+        writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=512)
+    except (sqlite3.Error, OSError) as error:
+        os.close(lock)
+        raise StoreUnavailable(f"cannot open {path}: {error}. Is the folder there, and may this user write to it?") from error
+    try:
+        writer.row_factory = sqlite3.Row
+        epoch, instance = await _in_thread(writer, _prepare, path)
+    except sqlite3.Error as error:
+        await writer.close()
+        os.close(lock)
+        raise StoreUnavailable(f"cannot use {path}: {error}") from error
+    log.info("SQLite %s, %s, epoch %d", sqlite3.sqlite_version, path, epoch)
+    return Database(path, writer, lock, epoch, instance)
+
+
+async def read_only(path: Path, step: Step[T]) -> T:
+    """Run a reading step on a database that another process may be serving. Raises StoreUnavailable when it cannot be read."""
+    try:
+        async with aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None) as reader:
+            reader.row_factory = sqlite3.Row
+            result: T = await _in_thread(reader, _read_once, step)
+            return result
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"cannot read {path}: {error}") from error
+
+
+def _take_lock(path: Path) -> int:
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot create {lock_path}: {error.strerror}. Is the folder there and writable?") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        why = f"another Comeback process (pid {holder}) is using {path}: stop it first, or give this one its own database"
+        raise StoreTaken(why) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> tuple[int, str]:
+    """Settings of the writing connection, migrations, and this process's epoch."""
+    path.chmod(0o600)  # personal data: for this user only
+    connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")  # power may fail after the 200; NORMAL lost 165 of 25,237 there
+    connection.execute("pragma secure_delete = on")  # a forgotten person must be gone from the file
+    connection.execute("begin immediate")
+    try:
+        _migrate(connection)
+        connection.execute("insert into meta values ('instance', ?) on conflict do nothing", (secrets.token_hex(4),))
+        connection.execute("insert into meta values ('epoch', '0') on conflict do nothing")
+        connection.execute("update meta set value = cast(cast(value as integer) + 1 as text) where name = 'epoch'")
+        values = dict(connection.execute("select name, value from meta").fetchall())
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+    connection.execute("pragma foreign_keys = on")
+    return int(values["epoch"]), values["instance"]
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply each migration file that this database has not seen, in order of its number."""
+    done = connection.execute("pragma user_version").fetchone()[0]
+    folder = resources.files("bot.store") / "migrations"
+    for file in sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name):
+        number = int(file.name.split("_")[0])
+        if number > done:
+            for statement in _split_script(file.read_text("utf-8")):
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {number}")
+
+
+def _split_script(script: str) -> list[str]:
+    """The statements of a script. `executescript` would commit on its own, and a migration must be all or nothing."""
+    statements, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current)
+            current = ""
+    return statements
