@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.store.model import Identity
+
 
 class DeliveryStatus(StrEnum):
     """How far a message got. Only climbs: a late `sent` never overwrites `read`."""
@@ -66,9 +68,10 @@ class StaffWrote:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged:
-    """The person goes by a new number or id from now on. The update's identities carry both, old and new."""
+    """The person goes by new names from now on: `names`. The update's identities carry both, old and new."""
 
     at: datetime
+    names: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,25 @@ A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one 
 A step is found by its path in the file (`steps.0.answers.2.then.1`): the same path names its place in the text and a run's position.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
+from bot.flow.measure import read_length
 from bot.flow.run import Purpose
 
 
@@ -40,6 +52,18 @@ class Written(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+def _length(value: Any) -> Any:
+    return read_length(value) if isinstance(value, str) else value
+
+
+_LENGTH_AS_TEXT = {"type": "string", "pattern": r"^\d{1,4}\s+(second|minute|hour|day|week)s?$", "examples": ["1 hour", "2 days"]}
+Length = Annotated[timedelta, BeforeValidator(_length), WithJsonSchema(_LENGTH_AS_TEXT)]
+"""A length of time, written like `1 hour` or `2 days`."""
+
+Word = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""A short text. To an editor the button `No` or the tag `2024` is no text; to us every scalar is what was written."""
+
+
 class TemplateUse(Written):
     """A template Meta approved, and what stands in its placeholders (expressions without braces)."""
 
@@ -47,13 +71,33 @@ class TemplateUse(Written):
     with_: dict[str, str] = Field(default_factory=dict, alias="with")
 
 
-Wording = str | TemplateUse
+def _wording(value: Any) -> str:
+    return tag("template" if isinstance(value, Mapping | TemplateUse) else "text")
+
+
+TAG = "\x1f"
+"""Begins the mark a union puts into a mistake's path to say in which of its kinds it was made: no key of a file can begin so."""
+
+
+def tag(kind: str) -> str:
+    """The mark of a kind."""
+    return TAG + kind
+
+
+Text = Annotated[str, AfterValidator(str.rstrip)]
+"""What a customer reads. A block of text ends with a line break that nobody means."""
+
+Wording = Annotated[
+    Annotated[Text, Tag(tag("text"))] | Annotated[TemplateUse, Tag(tag("template"))],
+    Discriminator(_wording),
+]
+"""What is said: a text, or a template."""
 
 
 class Step(Written):
     """What every step has."""
 
-    label: str | None = None
+    label: Word | None = None
 
 
 class SendStep(Step):
@@ -65,8 +109,8 @@ class SendStep(Step):
 class Answer(Written):
     """One way to answer an ask: a button and/or words; or `anything_else` with its own steps."""
 
-    button: str | None = None
-    words: tuple[str, ...] = ()
+    button: Word | None = None
+    words: tuple[Word, ...] = ()
     then: tuple["AnyStep", ...] = ()
     anything_else: tuple["AnyStep", ...] | None = None
 
@@ -79,7 +123,7 @@ class Answer(Written):
 class NoAnswer(Written):
     """What happens when the customer has not answered for `after`."""
 
-    after: timedelta
+    after: Length
     then: tuple["AnyStep", ...]
 
 
@@ -94,7 +138,7 @@ class AskStep(Step):
 class WaitStep(Step):
     """`wait:` a length of time."""
 
-    wait: timedelta
+    wait: Length
 
 
 class IfStep(Step):
@@ -108,39 +152,39 @@ class IfStep(Step):
 class DiscountStep(Step):
     """`discount:` a share (`5%`) or a sum (`10 EUR`); the run goes on when the code exists, or with `if_none:`."""
 
-    discount: str
-    valid_for: timedelta
+    discount: Word
+    valid_for: Length
     if_none: tuple["AnyStep", ...] | None = None
 
 
 class TagStep(Step):
     """`tag:` puts a tag on the contact."""
 
-    tag: str
+    tag: Word
 
 
 class UntagStep(Step):
     """`untag:` takes a tag off."""
 
-    untag: str
+    untag: Word
 
 
 class HandOverStep(Step):
     """`hand_over:` gives the conversation to staff, with the reason they will read. Ends the run."""
 
-    hand_over: str
+    hand_over: Word
 
 
 class GoToStep(Step):
     """`go_to:` a label."""
 
-    go_to: str
+    go_to: Word
 
 
 class EndStep(Step):
     """`end:` ends the run; the words are its outcome in reports. The bare word `end` has none."""
 
-    end: str
+    end: Word
 
 
 class ContinueStep(Step):
@@ -161,21 +205,74 @@ class OptOutStep(Step):
     opt_out: bool = True
 
 
-AnyStep = (
-    SendStep
-    | AskStep
-    | WaitStep
-    | IfStep
-    | DiscountStep
-    | TagStep
-    | UntagStep
-    | HandOverStep
-    | GoToStep
-    | EndStep
-    | ContinueStep
-    | OptInStep
-    | OptOutStep
-)
+VERBS: Mapping[str, type[Step]] = {
+    "send": SendStep,
+    "ask": AskStep,
+    "wait": WaitStep,
+    "if": IfStep,
+    "discount": DiscountStep,
+    "tag": TagStep,
+    "untag": UntagStep,
+    "hand_over": HandOverStep,
+    "go_to": GoToStep,
+    "end": EndStep,
+    "continue": ContinueStep,
+    "opt_in": OptInStep,
+    "opt_out": OptOutStep,
+}
+BARE_WORDS: Mapping[str, bool | str] = {"continue": True, "end": "", "opt_in": True, "opt_out": True}
+"""The verbs that need nothing after them, and what is then meant."""
+_VERB_OF = {model: verb for verb, model in VERBS.items()}
+
+
+def verb_of(value: Any) -> str | None:
+    """The verb of a step, written or read; None when there is none that we know."""
+    if isinstance(value, Mapping):
+        return next((key for key in value if key in VERBS), None)
+    return _VERB_OF.get(type(value))
+
+
+def _spelled_out(value: Any) -> Any:
+    """The step behind a bare word: `continue`, and `continue:` with nothing after it."""
+    if isinstance(value, str) and value in BARE_WORDS:
+        return {value: BARE_WORDS[value]}
+    if isinstance(value, Mapping) and (verb := verb_of(value)) and verb in BARE_WORDS and value[verb] == "":
+        return {**value, verb: BARE_WORDS[verb]}
+    return value
+
+
+def _kind_of_step(value: Any) -> str | None:
+    verb = verb_of(value)
+    return None if verb is None else tag(verb)
+
+
+class _BareWordsToo:
+    """Tells an editor that a step may also be one bare word."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        kinds: list[dict[str, Any]] = handler(schema)["oneOf"]
+        return {"anyOf": [{"type": "string", "enum": list(BARE_WORDS)}, *kinds]}
+
+
+AnyStep = Annotated[
+    Annotated[SendStep, Tag(tag("send"))]
+    | Annotated[AskStep, Tag(tag("ask"))]
+    | Annotated[WaitStep, Tag(tag("wait"))]
+    | Annotated[IfStep, Tag(tag("if"))]
+    | Annotated[DiscountStep, Tag(tag("discount"))]
+    | Annotated[TagStep, Tag(tag("tag"))]
+    | Annotated[UntagStep, Tag(tag("untag"))]
+    | Annotated[HandOverStep, Tag(tag("hand_over"))]
+    | Annotated[GoToStep, Tag(tag("go_to"))]
+    | Annotated[EndStep, Tag(tag("end"))]
+    | Annotated[ContinueStep, Tag(tag("continue"))]
+    | Annotated[OptInStep, Tag(tag("opt_in"))]
+    | Annotated[OptOutStep, Tag(tag("opt_out"))],
+    Discriminator(_kind_of_step),
+    BeforeValidator(_spelled_out),
+    _BareWordsToo(),
+]
+"""One step. Its kind is the one verb it has."""
 
 
 def _listed(value: Any) -> Any:
@@ -189,7 +286,7 @@ class Start(Written):
     """When a flow starts: an event, a length of time without activity, a condition."""
 
     when: Trigger
-    for_: timedelta | None = Field(default=None, alias="for")
+    for_: Length | None = Field(default=None, alias="for")
     if_: str | None = Field(default=None, alias="if")
 
 
@@ -201,7 +298,7 @@ class Flow(Written):
     about: str = ""
     purpose: Purpose
     start: Start
-    again_after: timedelta | None = None
+    again_after: Length | None = None
     goal: Triggers = ()
     stop_when: Triggers = ()
     steps: tuple[AnyStep, ...]
@@ -230,3 +327,11 @@ def walk(steps: tuple[AnyStep, ...], path: str = "steps") -> Iterator[tuple[str,
         yield here, step
         for inner, nested in branches(step):
             yield from walk(nested, f"{here}.{inner}")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a flow file, for editors; shipped as `flow.schema.json` beside this module."""
+    written = Flow.model_json_schema()
+    written["properties"].pop("id")  # the file's name, not written in it
+    written["required"].remove("id")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **written}

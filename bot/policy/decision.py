@@ -1,19 +1,35 @@
 """May this message go to this person now? Asked at the moment of sending, so what came in between still holds.
 
 `decide` is the only door of this room for the sender. Its answer is Send, Wait (until when, and why) or Drop (why).
+Each rule lives in a file of its own; here stands who is asked, and in what order.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
 
+from bot.policy import country, hours, limit, window
+from bot.policy.consent import Consent
+from bot.policy.hours import QuietHours
+from bot.policy.limit import Limit
 
-class Consent(StrEnum):
-    """What the person said about marketing messages."""
-
-    UNKNOWN = "unknown"
-    GRANTED = "granted"
-    WITHDRAWN = "withdrawn"
+__all__ = [
+    "Author",
+    "Consent",
+    "Control",
+    "Decision",
+    "Drop",
+    "Limit",
+    "Message",
+    "Person",
+    "QuietHours",
+    "Reason",
+    "Rules",
+    "Send",
+    "Wait",
+    "decide",
+]
 
 
 class Control(StrEnum):
@@ -46,21 +62,24 @@ class Reason(StrEnum):
     LIMIT = "limit"
     PLATFORM_PAUSE = "platform_pause"
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `count` marketing messages in any `length` of time (rolling, not calendar days)."""
-
-    count: int
-    length: timedelta
+    @property
+    def sentence(self) -> str:
+        """The reason as staff and owners read it."""
+        return _SENTENCES[self]
 
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """Local wall-clock times between which marketing waits; may pass midnight (21:00 to 09:00)."""
-
-    start: time
-    end: time
+_SENTENCES = {
+    Reason.OPTED_OUT: "They asked for no more marketing messages.",
+    Reason.NO_CONSENT: "They never agreed to marketing messages.",
+    Reason.STAFF_HOLDS: "Staff have this conversation, so the flows are silent.",
+    Reason.WINDOW_CLOSED: "They have not written for 24 hours, and this message may only answer what they write.",
+    Reason.TOO_LATE: "Its time had passed before it could be sent.",
+    Reason.COUNTRY: "WhatsApp does not carry marketing templates to numbers of the United States.",
+    Reason.UNREACHABLE: "WhatsApp said that this person cannot be reached.",
+    Reason.QUIET_HOURS: "It is quiet hours where they are.",
+    Reason.LIMIT: "They already got as many marketing messages as the store's limits allow.",
+    Reason.PLATFORM_PAUSE: "WhatsApp asked for a pause in marketing to this person.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +148,68 @@ class Drop:
 
 
 Decision = Send | Wait | Drop
+
+
+def decide(message: Message, person: Person, rules: Rules, now: datetime) -> Decision:
+    """Whether `message` may go to `person` at `now` (UTC).
+
+    A Wait is always later than `now` and earlier than the message's `expires_at`: what could only go too late is dropped with the
+    reason that held it. `rules.timezone` must be a known zone, else ZoneInfoNotFoundError.
+    """
+    never = _why_never(message, person, now)
+    if never is not None:
+        return Drop(never)
+    if message.marketing and not message.reply:
+        return _first_chance(message, person, rules, now)
+    return Send()
+
+
+def _why_never(message: Message, person: Person, now: datetime) -> Reason | None:
+    """The first rule that forbids the message altogether. An opt-out stands before everything."""
+    return next((reason for reason, forbids in _prohibitions(message, person, now) if forbids), None)
+
+
+def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[tuple[Reason, bool]]:
+    unasked = not message.reply and message.author is not Author.HOUSE
+    needs_window = message.free_text or (message.marketing and person.consent is Consent.UNKNOWN)
+    yield Reason.OPTED_OUT, message.marketing and person.consent is Consent.WITHDRAWN
+    yield Reason.TOO_LATE, now >= message.expires_at
+    yield Reason.STAFF_HOLDS, message.author is Author.FLOW and not _flows_may_speak(message, person.control)
+    yield Reason.UNREACHABLE, unasked and person.unreachable
+    yield Reason.NO_CONSENT, message.marketing and not message.reply and person.consent is Consent.UNKNOWN
+    yield Reason.WINDOW_CLOSED, needs_window and not window.is_open(person.last_wrote_at, now)
+    yield Reason.COUNTRY, _is_marketing_template(message) and not country.takes_marketing(person.phone)
+
+
+def _flows_may_speak(message: Message, control: Control) -> bool:
+    """While the conversation waits for staff a flow finishes its sentence ("a colleague is on the way") and begins nothing."""
+    return control is Control.BOT or (control is Control.WAITING and message.reply)
+
+
+def _is_marketing_template(message: Message) -> bool:
+    return message.marketing and not message.free_text and not message.reply
+
+
+def _first_chance(message: Message, person: Person, rules: Rules, now: datetime) -> Decision:
+    """When marketing that nobody asked for may go. Each rule is asked for the moment the ones before it allow.
+
+    Pauses and limits only ease with time, so what they allowed is still allowed once the quiet hours are over.
+    """
+    moment, held_by = now, None
+    for reason, allows in (
+        (Reason.PLATFORM_PAUSE, lambda at: max(at, person.not_before or at)),
+        (Reason.LIMIT, lambda at: limit.free_at(person.marketing_sent_at, rules.limits, at)),
+        (Reason.QUIET_HOURS, lambda at: _end_of_quiet_hours(person, rules, at)),
+    ):
+        reached = allows(moment)
+        if reached >= message.expires_at:
+            return Drop(reason)
+        if reached > moment:
+            moment, held_by = reached, held_by or reason
+    return Wait(moment, held_by) if held_by else Send()
+
+
+def _end_of_quiet_hours(person: Person, rules: Rules, moment: datetime) -> datetime:
+    if rules.quiet_hours is None:
+        return moment
+    return hours.open_at(moment, rules.quiet_hours, hours.zones_of(person.timezone, person.country, rules.timezone))

@@ -99,3 +99,7 @@ class ShopNotice:
 
 
 ShopEvent = CartChanged | OrderChanged | ShopperChanged | ShopNotice
+
+
+class Unreadable(ValueError):
+    """A signed delivery that cannot be understood. Its text says which field is wrong and how, without the field's value."""

@@ -175,15 +175,17 @@ class Agreement:
 def agree(contact: int, agreement: Agreement, now: datetime) -> Step[bool]:
     """Record a consent. The newest statement per channel counts; an older one that arrives late is only recorded.
 
-    A shop never undoes what the person said in the chat: its checkbox may be old, pre-ticked or another person's, and STOP is for
-    good until they say otherwise here. Returns whether the person's state is now what was stated.
+    What a person says in the chat to stop always counts, whatever clock a shop's statements were stamped by. And a shop never
+    undoes it: its checkbox may be old, pre-ticked or another person's, and STOP is for good until they say otherwise here.
+    Returns whether the person's state is now what was stated.
     """
     rows = yield sql("contact.latest_consent", contact=contact, channel=agreement.channel)
     latest = rows[0]["at"] if rows else None
     stopped_in_chat = bool(rows) and rows[0]["state"] == Consent.WITHDRAWN and rows[0]["method"] != SHOP
     stated, withdraws = to_micros(agreement.at), agreement.state is Consent.WITHDRAWN
+    in_chat = agreement.method != SHOP
     late = latest is not None and (stated < latest or (stated == latest and not withdraws))
-    effective = not late and (withdraws or agreement.method != SHOP or not stopped_in_chat)
+    effective = (in_chat and withdraws) or (not late and (withdraws or in_chat or not stopped_in_chat))
     yield sql(
         "contact.record_consent",
         contact=contact,

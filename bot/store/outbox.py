@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bot.flow.codec import decode_content, encode_content
 from bot.flow.run import Content, Text
-from bot.policy.decision import Author, Decision, Drop, Message, Person, Send, Wait
+from bot.policy.decision import Author, Decision, Drop, Message, Person, Reason, Send, Wait
 from bot.store import contacts, conversations
 from bot.store.contacts import Contact
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
@@ -59,14 +59,18 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A message policy did not let go: it waits until `until`, or, with `until` None, was dropped for good."""
+    """A message policy did not let go: it waits until `until`, or, with `until` None, was dropped for good.
+
+    `news` is false when it waits once more for the same reason.
+    """
 
     id: int
     contact: int
     run: int | None
     flow: str | None
-    why: str
+    why: Reason
     until: datetime | None
+    news: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def _hold(row: Row, decision: Wait | Drop) -> Step[Held]:
         yield sql("outbox.cancel", id=row["id"], why=decision.why)
     else:
         yield sql("outbox.postpone", id=row["id"], until=to_micros(until), why=decision.why)
-    return Held(row["id"], row["contact"], row["run"], row["flow"], decision.why, until)
+    return Held(row["id"], row["contact"], row["run"], row["flow"], decision.why, until, news=row["why"] != decision.why)
 
 
 def release(message: int) -> Step[None]:

@@ -19,12 +19,16 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any, Generic
 
 import aiosqlite
 
+from bot.store import inbox
+from bot.store.arrivals import Arrivals
+from bot.store.model import Update
 from bot.store.step import Row, Statement, Step, T
 
 log = logging.getLogger(__name__)
@@ -56,6 +60,7 @@ class Database:
         self.path = path
         self.epoch = epoch
         self.instance = instance
+        self.arrivals = Arrivals()
         self._writer = writer
         self._lock = lock
         self._waiting: list[_Waiting[Any]] = []
@@ -78,6 +83,12 @@ class Database:
         self._waiting.append(_Waiting(step, last, future))
         self._wake.set()
         return await future
+
+    async def receive(self, updates: Sequence[Update], now: datetime) -> int:
+        """Keep updates from outside; returns how many were new. They may be acknowledged when this returns, not before."""
+        new = await self.run(inbox.receive(updates, now))
+        self.arrivals.note(updates)
+        return new
 
     async def read(self, step: Step[T]) -> T:
         """Run a step that only reads, on a read-only connection of its own, seeing one moment of the database."""

@@ -55,7 +55,7 @@ values (:contact, :channel, :state, :at, :method, :source, :text, :recorded_at, 
 
 -- name: latest_consent
 select at, state, method from consent_record where contact = :contact and channel = :channel and effective = 1
-order by at desc, id desc limit 1
+order by id desc limit 1
 
 -- name: add_tag
 insert into tag (contact, tag, since) values (:contact, :tag, :now) on conflict (contact, tag) do update set since = excluded.since

@@ -1,0 +1,52 @@
+"""The commands of Comeback. `comeback --help` lists them, `comeback COMMAND --help` teaches one."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from bot import __version__
+
+# a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
+COMMANDS = ("demo", "serve", "check", "simulate", "desk", "audience", "doctor")
+
+ABOUT = """\
+Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.
+
+  comeback demo           see it work on this machine: a shop, a phone, the bot (no account needed)
+  comeback check          what is wrong in the flows
+  comeback simulate FLOW  play the customer of a flow in this terminal
+  comeback serve          run the bot
+  comeback doctor         is everything set up, and what to do about what is not"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="comeback", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"comeback {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in _needed(words):
+        command = importlib.import_module(f"bot.command.{name}")
+        own = subparsers.add_parser(
+            name, help=command.HELP, description=command.ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.arguments(own)
+        own.set_defaults(run=command.run)
+    args = parser.parse_args(words)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0  # the reader (head, less) has seen enough
+
+
+def _needed(words: Sequence[str]) -> Sequence[str]:
+    """Only the command that is asked for is imported: importing all would cost each of them a second."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    return (asked,) if asked in COMMANDS else COMMANDS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

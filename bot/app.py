@@ -1,0 +1,163 @@
+"""Puts the parts together: the only module that knows them all."""
+
+import asyncio
+import contextlib
+import io
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from babel.messages.pofile import read_po
+
+from bot.channel.whatsapp.sending import WhatsApp
+from bot.flow import library
+from bot.settings import Settings, WhatsAppSettings
+from bot.store.sqlite import Database, open_database
+from bot.web.desk_socket import DeskSocket, socket_path
+from bot.web.door import Door, ShopDoor
+from bot.worker.crew import Crew
+from bot.worker.discounter import CodeMaker, Discounter
+from bot.worker.playbook import House, Playbook
+from bot.worker.sender import Sender
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
+EX_TEMPFAIL = 75  # sysexits.h: another process has the database
+EX_CONFIG = 78  # sysexits.h: the configuration is wrong
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """The time now (UTC)."""
+    return datetime.now(UTC)
+
+
+def read_files(flows: Path, locales: Path) -> dict[str, str]:
+    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are."""
+    found: dict[str, str] = {}
+    for folder, name, pattern in ((flows, "flows", "**/*.yaml"), (locales, "locales", "**/*.po")):
+        for path in sorted(folder.glob(pattern)):
+            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path.read_text("utf-8", errors="replace")
+    return found
+
+
+def read_playbook(flows: Path, locales: Path) -> Playbook:
+    """The owner's files as they are now, and the house's own texts in their languages."""
+    files = read_files(flows, locales)
+    return Playbook(library.load(files), _house_texts(files))
+
+
+def _house_texts(files: dict[str, str]) -> dict[str, dict[str, str]]:
+    texts: dict[str, dict[str, str]] = {}
+    for path, text in files.items():
+        _, language, *rest = path.split("/")
+        if rest == ["LC_MESSAGES", "bot.po"]:
+            catalog = read_po(io.BytesIO(text.encode()), ignore_obsolete=True)
+            texts[language] = {str(entry.id): str(entry.string) for entry in catalog if entry.id and entry.string and not entry.fuzzy}
+    return texts
+
+
+@dataclass(slots=True)
+class App:
+    """The bot, running. `start_app` makes one."""
+
+    store: Database
+    playbook: Playbook
+    crew: Crew
+    session: aiohttp.ClientSession
+    runners: list[web.AppRunner]
+    socket: Path
+    url: str
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish what is on the wire; the door closes last, the database after it."""
+        await self.crew.stop()
+        for runner in self.runners:
+            await runner.cleanup()
+        with contextlib.suppress(FileNotFoundError):
+            self.socket.unlink()
+        await self.session.close()
+        await self.store.close()
+
+
+async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock = wall_clock) -> App:
+    """Start everything. Raises StoreTaken or StoreUnavailable when the database is not to be had, OSError when the port is not."""
+    playbook = read_playbook(settings.flows, settings.locales)
+    for problem in playbook.library.problems:
+        log.error("not loaded: %s", problem)
+    store = await open_database(settings.database)
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
+
+    def house() -> House:
+        return House(playbook, store.instance, whatsapp.number, clock())
+
+    channel = WhatsApp(session, token=whatsapp.token, api_url=whatsapp.api)
+    sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}")
+    makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
+    crew = Crew(store, house, sender, Discounter(store, session, makers, house))
+    shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
+    door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake)
+    runners: list[web.AppRunner] = []
+    try:
+        url = await _open_door(door, settings, runners)
+        path = await _open_desk(DeskSocket(store, clock, crew.wake), settings.database, runners)
+        await crew.start()
+    except BaseException:
+        for runner in runners:
+            await runner.cleanup()
+        await session.close()
+        await store.close()
+        raise
+    return App(store, playbook, crew, session, runners, path, url)
+
+
+async def _open_door(door: Door, settings: Settings, runners: list[web.AppRunner]) -> str:
+    runner = web.AppRunner(door.application(), access_log=None)
+    runners.append(runner)
+    await runner.setup()
+    await web.TCPSite(runner, settings.host, settings.port).start()
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}"
+
+
+async def _open_desk(desk: DeskSocket, database: Path, runners: list[web.AppRunner]) -> Path:
+    path = socket_path(database)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # left by a process that was killed: the lock says that it is gone
+    runner = web.AppRunner(desk.application(), access_log=None)
+    runners.append(runner)
+    await runner.setup()
+    before = os.umask(0o177)  # the socket's permissions are the desk's password
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    finally:
+        os.umask(before)
+    return path
+
+
+async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None]) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. `started` is called once everything runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = await start_app(settings, whatsapp)
+    started(app)
+    waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    superseded = app.crew.superseded.is_set()
+    for task in waiting:
+        task.cancel()
+    await app.stop()
+    if superseded:
+        log.error("another process has taken this database over: this one has stopped")
+    return EX_TEMPFAIL if superseded else 0

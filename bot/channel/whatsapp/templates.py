@@ -1,0 +1,149 @@
+"""Templates towards Meta: the body that creates one, and asking how they stand.
+
+The order of a template's buttons is ours, because a message tells buttons by their index alone: quick replies, then the copy-code
+button, then the link with a suffix, then the links without one (Cloud API: quick replies and the others must not be mixed).
+`sending` counts on it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPMethod
+from typing import NamedTuple
+
+import aiohttp
+
+from bot.channel import Failure, SendError
+from bot.channel.whatsapp.graph import accepted, ask
+from bot.channel.whatsapp.wire import Node, node, text
+from bot.flow.revision import ButtonKind, Template, TemplateButton
+
+# Meta gives at most 6,000 templates to an account; 100 pages of 100 are beyond that, and end a list that runs in circles.
+PAGE = 100
+MOST_PAGES = 100
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SUFFIX = "{suffix}"
+
+# Meta wants an example for each thing that is filled in; reviewers read them.
+_EXAMPLE_SUFFIX = "42"
+_EXAMPLE_CODE = "SAVE20"
+
+
+class TemplateState(NamedTuple):
+    """How one version of a template stands with Meta. `language` with an underscore (`pt_BR`), `status` such as `APPROVED`."""
+
+    name: str
+    language: str
+    status: str
+    category: str
+
+
+def creation_payload(template: Template, language: str, translate: Callable[[str], str]) -> dict[str, object]:
+    """The body of `POST /{account}/message_templates` for one language. `translate` gives each text in that language.
+
+    Raises ValueError for a header with a placeholder: a message could not say what to fill in there.
+    """
+    components: list[dict[str, object]] = []
+    if template.header:
+        components.append(_header(translate(template.header)))
+    components.append(_body(translate(template.body)))
+    if template.footer:
+        components.append({"type": "FOOTER", "text": translate(template.footer)})
+    if template.buttons:
+        buttons = [_button(button, translate) for button in sorted(template.buttons, key=_place)]
+        components.append({"type": "BUTTONS", "buttons": buttons})
+    return {
+        "name": template.name,
+        "language": language,
+        "category": template.category.value.upper(),
+        "parameter_format": "NAMED",
+        "components": components,
+    }
+
+
+def _header(written: str) -> dict[str, object]:
+    if _PLACEHOLDER.search(written):
+        raise ValueError("a template's header cannot have a placeholder: write it into the body")
+    return {"type": "HEADER", "format": "TEXT", "text": written}
+
+
+def _body(written: str) -> dict[str, object]:
+    names = list(dict.fromkeys(_PLACEHOLDER.findall(written)))
+    body: dict[str, object] = {"type": "BODY", "text": _PLACEHOLDER.sub(r"{{\1}}", written)}
+    if names:
+        examples = [{"param_name": name, "example": name.replace("_", " ")} for name in names]
+        body["example"] = {"body_text_named_params": examples}
+    return body
+
+
+def _place(button: TemplateButton) -> int:
+    """Where a button stands among the others."""
+    match button.kind:
+        case ButtonKind.QUICK_REPLY:
+            return 0
+        case ButtonKind.COPY_CODE:
+            return 1
+        case ButtonKind.LINK:
+            return 2 if _SUFFIX in (button.url or "") else 3
+
+
+def _button(button: TemplateButton, translate: Callable[[str], str]) -> dict[str, object]:
+    match button.kind:
+        case ButtonKind.QUICK_REPLY:
+            return {"type": "QUICK_REPLY", "text": translate(button.text)}
+        case ButtonKind.COPY_CODE:
+            return {"type": "COPY_CODE", "example": _EXAMPLE_CODE}  # WhatsApp writes the label itself
+        case ButtonKind.LINK:
+            return _link(translate(button.text), button.url or "")
+
+
+def _link(title: str, url: str) -> dict[str, object]:
+    link: dict[str, object] = {"type": "URL", "text": title, "url": url.replace(_SUFFIX, "{{1}}")}
+    if _SUFFIX in url:
+        link["example"] = [url.replace(_SUFFIX, _EXAMPLE_SUFFIX)]
+    return link
+
+
+async def push(session: aiohttp.ClientSession, *, api_url: str, token: str, waba: str, payload: Mapping[str, object]) -> TemplateState:
+    """Create one version of a template in a business account. Raises SendError with Meta's own sentence when it is refused."""
+    answer = await ask(session, HTTPMethod.POST, _address(api_url, waba), token, json=payload)
+    said = accepted(answer)
+    return TemplateState(
+        name=str(payload["name"]),
+        language=str(payload["language"]),
+        status=text(said.get("status")) or "PENDING",
+        category=text(said.get("category")) or str(payload["category"]),
+    )
+
+
+async def fetch(session: aiohttp.ClientSession, *, api_url: str, token: str, waba: str) -> list[TemplateState]:
+    """All templates of a business account, in every language, whatever languages and states Meta invents. Raises SendError."""
+    found: list[TemplateState] = []
+    query = {"fields": "name,language,status,category", "limit": str(PAGE)}
+    for _ in range(MOST_PAGES):
+        page = accepted(await ask(session, HTTPMethod.GET, _address(api_url, waba), token, query=query))
+        found.extend(_states(page))
+        after = _next(page)
+        if after is None:
+            return found
+        query["after"] = after
+    raise SendError(Failure.REFUSED, f"the list of templates does not end after {MOST_PAGES} pages")
+
+
+def _states(page: Node) -> Iterator[TemplateState]:
+    listed = page.get("data")
+    for written in map(node, listed if isinstance(listed, list) else ()):
+        name, language = text(written.get("name")), text(written.get("language"))
+        if name and language:
+            status, category = text(written.get("status")) or "UNKNOWN", text(written.get("category")) or "UNKNOWN"
+            yield TemplateState(name, language.replace("-", "_"), status, category)
+
+
+def _next(page: Node) -> str | None:
+    """Graph API: there is another page as long as `next` is given; its link carries the token, so only the cursor is used."""
+    paging = node(page.get("paging"))
+    return text(node(paging.get("cursors")).get("after")) if paging.get("next") else None
+
+
+def _address(api_url: str, waba: str) -> str:
+    return f"{api_url.rstrip('/')}/{waba}/message_templates"

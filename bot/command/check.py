@@ -1,0 +1,91 @@
+"""`comeback check`: what is wrong in the flows, before anyone is written to."""
+
+import argparse
+from pathlib import Path
+
+from bot.app import read_files
+from bot.command.terminal import as_json, paint
+from bot.flow import library
+from bot.flow.problem import Problem
+
+NAME = "check"
+HELP = "say what is wrong in the flow files, all at once"
+ABOUT = """\
+Reads every flow, template and translation and prints each mistake as  file:line:column: what to do.
+Give single files to see only their mistakes; they are read together with the folder they lie in.
+Exit codes: 0 nothing is wrong (warnings are fine), 1 something is."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path("flows")], help="flow files, or a folder of them (flows)")
+    parser.add_argument("--locales", type=Path, default=Path("locales"), help="the folder of translations (locales)")
+    parser.add_argument("--json", action="store_true", help="for machines: a list of problems")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check; returns the exit code."""
+    missing = [path for path in args.paths if not path.exists()]
+    if missing:
+        print(f"{missing[0]} is not there")
+        return 1
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for folder, only in _folders(args.paths).items():
+        loaded = library.load(_files(folder, args.locales, only))
+        problems += _placed(loaded.problems, folder, args.locales, only)
+        warnings += _placed(loaded.warnings, folder, args.locales, only)
+    if args.json:
+        told = [
+            {"severity": severity, "file": one.file, "line": one.line, "column": one.column, "message": one.message}
+            for severity, found in (("problem", problems), ("warning", warnings))
+            for one in found
+        ]
+        print(as_json(told))
+    else:
+        _print(problems, warnings)
+    return 1 if problems else 0
+
+
+def _folders(paths: list[Path]) -> dict[Path, frozenset[Path]]:
+    """Each folder with the single files asked for in it; a folder asked for whole has none."""
+    folders: dict[Path, frozenset[Path]] = {}
+    for path in paths:
+        if path.is_dir():
+            folders[path] = frozenset()
+        else:
+            folders[path.parent] = folders.get(path.parent, frozenset()) | {path}
+    return folders
+
+
+def _files(folder: Path, locales: Path, only: frozenset[Path]) -> dict[str, str]:
+    """The folder's files. A single file without a store beside it is read with the shop's own flows folder, if there is one."""
+    beside = read_files(folder, locales)
+    if only and "flows/store.yaml" not in beside and Path("flows").is_dir():
+        files = read_files(Path("flows"), locales)
+        return files | {f"flows/{path.name}": path.read_text("utf-8", errors="replace") for path in only}
+    return beside
+
+
+def _placed(found: tuple[Problem, ...], folder: Path, locales: Path, only: frozenset[Path]) -> list[Problem]:
+    """Problems with the paths the owner knows, those of other files than asked for left out."""
+    names = {f"flows/{path.name}": str(path) for path in only}
+    placed = []
+    for problem in found:
+        room, _, rest = problem.file.partition("/")
+        if only and problem.file not in names:
+            continue
+        file = names.get(problem.file) or str((folder if room == "flows" else locales) / rest)
+        placed.append(Problem(file, problem.line, problem.column, problem.message))
+    return placed
+
+
+def _print(problems: list[Problem], warnings: list[Problem]) -> None:
+    for problem in problems:
+        print(problem)
+    for warning in warnings:
+        print(f"{warning} {paint('(warning)', 'yellow')}")
+    if problems:
+        print(paint(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}", "red"))
+    else:
+        print(paint("Nothing is wrong.", "green"))

@@ -1,0 +1,41 @@
+"""How commands speak: colours only on a terminal, JSON for machines."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+def coloured(stream: object = None) -> bool:
+    """Whether colours may be used: a terminal, and NO_COLOR is not set (no-color.org)."""
+    isatty: Callable[[], bool] = getattr(stream or sys.stdout, "isatty", bool)
+    return isatty() and "NO_COLOR" not in os.environ
+
+
+def paint(text: str, *styles: str) -> str:
+    """The text in styles, where colours may be used."""
+    if not styles or not coloured():
+        return text
+    return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def as_json(value: object) -> str:
+    """The value as JSON for machines."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def complain(text: str) -> None:
+    """A sentence on standard error."""
+    print(text, file=sys.stderr)

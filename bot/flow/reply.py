@@ -1,0 +1,63 @@
+"""Which answer of an ask a customer's words mean: whole words and phrases, in their language and the owner's, accents aside."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from bot.flow.model import Answer
+from bot.flow.revision import Revision
+
+LONGEST_REPLY = 4096  # characters that are looked at; Cloud API: a text has at most that many
+FOLDED_KEPT = 4096  # words of flows kept ready for comparing: more than a store's flows hold
+
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
+# Han, kana, Thai, Lao, Khmer and Burmese are written without spaces: a word in them can stand anywhere.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+
+
+def meant(revision: Revision, answers: tuple[Answer, ...], text: str, language: str) -> int | None:
+    """The number of the answer that a text means: a button's very title, else the first whose words are in it, else anything else.
+
+    None when nothing fits and the ask says nothing about anything else.
+    """
+    text = text[:LONGEST_REPLY]
+    for number, answer in enumerate(answers):
+        if answer.button and any(_is(text, title) for title in _in_both(revision, answer.button, language)):
+            return number
+    folded = _fold(text)
+    for number, answer in enumerate(answers):
+        written = (*answer.words, *((answer.button,) if answer.button else ()))
+        if any(_contains(folded, phrase) for word in written for phrase in _in_both(revision, word, language)):
+            return number
+    return next((number for number, answer in enumerate(answers) if answer.anything_else is not None), None)
+
+
+def _in_both(revision: Revision, text: str, language: str) -> tuple[str, str]:
+    return revision.translate(text, language), text
+
+
+def _is(text: str, title: str) -> bool:
+    """The same but for case, accents and punctuation; a title of signs alone (an emoji) is compared as it is."""
+    folded = _folded(title)
+    return _fold(text) == folded if folded else text.strip() == title.strip()
+
+
+def _contains(folded: str, phrase: str) -> bool:
+    words = _folded(phrase)
+    if not words:
+        return False
+    return words in folded if _UNSPACED.search(words) else f" {words} " in f" {folded} "
+
+
+def _fold(text: str) -> str:
+    """The words of a text, one space between: no case, no accents, no punctuation."""
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold())
+    return " ".join("".join(sign if _is_of_a_word(sign) else " " for sign in plain).split())
+
+
+_folded = lru_cache(maxsize=FOLDED_KEPT)(_fold)
+
+
+def _is_of_a_word(sign: str) -> bool:
+    """Letters, digits, and the marks that vowels are in many scripts."""
+    return sign.isalnum() or unicodedata.category(sign).startswith("M")

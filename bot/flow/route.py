@@ -1,0 +1,179 @@
+"""The ways through a flow: what can follow what, and what is true, at worst, when a step is reached."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.flow import position
+from bot.flow.facts import Money
+from bot.flow.measure import read_discount
+from bot.flow.model import (
+    AskStep,
+    ContinueStep,
+    DiscountStep,
+    EndStep,
+    Flow,
+    GoToStep,
+    HandOverStep,
+    IfStep,
+    OptOutStep,
+    Step,
+    WaitStep,
+    branches,
+    walk,
+)
+from bot.flow.position import Position
+from bot.flow.rules import StoreRules
+
+REPLY_WINDOW = timedelta(hours=24)  # Cloud API: free texts are refused (131047) once the customer has been silent for so long
+NOW = timedelta()
+MAX_VISITS = 25  # of one step while silence still grows: a circle of short waits is then taken to last for ever
+
+PERCENT = frozenset({"discount.code", "discount.ends", "discount.percent"})
+AMOUNT = frozenset({"discount.code", "discount.ends", "discount.amount"})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way on from a step. `to` is the path of the next step, None where the flow ends.
+
+    `takes` is the longest time it takes, `answered` that the customer has just written, `makes` the names of a discount made on it.
+    """
+
+    to: str | None
+    takes: timedelta = NOW
+    answered: bool = False
+    makes: frozenset[str] = frozenset()
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether nothing happens on it that takes time or a customer."""
+        return self.takes == NOW and not self.answered
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """What is true at worst when a step is reached: how long the customer may have been silent, which discount names surely exist."""
+
+    silence: timedelta
+    discount: frozenset[str] = frozenset()
+
+    def after(self, way: Way) -> "Worst":
+        """At the end of a way that begins here."""
+        silence = NOW if way.answered else min(self.silence + way.takes, REPLY_WINDOW)
+        return Worst(silence, way.makes or self.discount)
+
+    def or_else(self, other: "Worst") -> "Worst":
+        """Where two ways meet."""
+        return Worst(max(self.silence, other.silence), self.discount & other.discount)
+
+
+Ways = Mapping[str, tuple[Way, ...]]
+
+
+def ways(flow: Flow, rules: StoreRules) -> Ways:
+    """Every step's ways on, by its path."""
+    found: dict[str, tuple[Way, ...]] = {}
+    for path, _ in walk(flow.steps):
+        here = position.find(flow, path)
+        assert here is not None, "walk and find name the same paths"
+        found[path] = tuple(_ways_on(here, flow, rules))
+    return found
+
+
+def _ways_on(here: Position, flow: Flow, rules: StoreRules) -> Iterator[Way]:
+    match here.step:
+        case EndStep() | HandOverStep() | OptOutStep():
+            return
+        case ContinueStep():
+            yield Way(_path(here.after_branch()))
+        case GoToStep(go_to=label):
+            yield Way(_path(position.labelled(flow, label)))
+        case WaitStep(wait=length):
+            yield Way(_path(here.below()), takes=length)
+        case DiscountStep() as step:
+            yield Way(_path(here.below()), makes=discount_names(step, rules))
+            if step.if_none is not None:
+                yield Way(_path(here.into("if_none")))
+        case IfStep():
+            yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
+        case AskStep(no_answer=no_answer) as step:
+            yield Way(_path(here.into("no_answer.then")), takes=no_answer.after)
+            answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
+            yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
+        case _:
+            yield Way(_path(here.below()))
+
+
+def _path(where: Position | None) -> str | None:
+    return where.path if where else None
+
+
+def discount_names(step: DiscountStep, rules: StoreRules) -> frozenset[str]:
+    """The names a discount brings: a share has a percent, a sum an amount. One that cannot be read is taken to bring them all."""
+    try:
+        made = read_discount(step.discount, rules.currency)
+    except ValueError:
+        return PERCENT | AMOUNT
+    return AMOUNT if isinstance(made, Money) else PERCENT
+
+
+def worst_cases(ways: Ways, first: Mapping[str, Worst]) -> dict[str, Worst]:
+    """What is true at worst at each step that can be reached from the first ones; a step that cannot is not in it."""
+    worst: dict[str, Worst] = {}
+    visits: dict[str, int] = {}
+    pending = list(first.items())
+    while pending:
+        path, arriving = pending.pop()
+        known = worst.get(path)
+        reached = arriving if known is None else known.or_else(arriving)
+        if reached == known:
+            continue
+        visits[path] = visits.get(path, 0) + 1
+        if visits[path] > MAX_VISITS:
+            reached = Worst(REPLY_WINDOW, reached.discount)
+        worst[path] = reached
+        pending.extend((way.to, reached.after(way)) for way in ways[path] if way.to is not None)
+    return worst
+
+
+def circles(ways: Ways) -> Iterator[tuple[str, str]]:
+    """Circles on which nothing takes time: each as the step that closes it and the step it leads back to."""
+    done: set[str] = set()
+    for path in ways:
+        yield from _circles_from(path, ways, done)
+
+
+def _circles_from(first: str, ways: Ways, done: set[str]) -> Iterator[tuple[str, str]]:
+    """Depth first, without recursion: `trail` are the steps between the first and the present one."""
+    if first in done:
+        return
+    trail = [first]
+    pending = [_instant(first, ways)]
+    while pending:
+        to = next(pending[-1], None)
+        if to is None:
+            done.add(trail.pop())
+            pending.pop()
+        elif to in trail:
+            yield trail[-1], to
+        elif to not in done:
+            trail.append(to)
+            pending.append(_instant(to, ways))
+
+
+def _instant(path: str, ways: Ways) -> Iterator[str]:
+    return (way.to for way in ways[path] if way.is_instant and way.to is not None)
+
+
+def says_what_comes_next(steps: tuple[Step, ...]) -> bool:
+    """Whether a branch ends by saying what comes next, on each of its ways."""
+    match steps[-1] if steps else None:
+        case ContinueStep() | EndStep() | GoToStep() | HandOverStep() | OptOutStep():
+            return True
+        case IfStep(then=then, else_=otherwise):
+            return says_what_comes_next(then) and says_what_comes_next(otherwise)
+        case AskStep() as ask:
+            return all(says_what_comes_next(nested) for _, nested in branches(ask))
+        case _:
+            return False

@@ -1,0 +1,309 @@
+"""What is true for the whole store: `flows/store.yaml`. Every flow obeys it.
+
+A part with a mistake in it is told as a problem and gives way to its default, so a store always has rules.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from types import MappingProxyType
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import is_currency
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from bot.flow.condition import ConditionError, parse, validate
+from bot.flow.document import Document, Value
+from bot.flow.measure import read_clock_span, read_length
+from bot.flow.model import Length, Word, Written
+from bot.flow.names import did_you_mean
+from bot.flow.problem import Problem
+from bot.flow.shape import read
+
+DAY = timedelta(days=1)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DEFAULT_CURRENCY = "EUR"
+DEFAULT_TIMEZONE = "UTC"
+DEFAULT_LANGUAGES = ("en",)
+DEFAULT_OPT_OUT_WORDS = ("stop", "unsubscribe")  # a store that names none must still let people go
+
+
+# ---- what the rest of the house reads
+
+
+@dataclass(frozen=True, slots=True)
+class StaffHours:
+    """When a person is at the desk: on which weekdays (Monday is 0) and from when to when, on the store's clock."""
+
+    weekdays: frozenset[int]
+    start: time
+    end: time
+
+    def is_open(self, now: datetime, timezone: str) -> bool:
+        """Whether somebody is at the desk at `now` (UTC)."""
+        local = now.astimezone(ZoneInfo(timezone))
+        return local.weekday() in self.weekdays and self.start <= local.time() < self.end
+
+    def next_open(self, now: datetime, timezone: str) -> datetime:
+        """The first moment after `now` (UTC) at which the desk opens, in UTC."""
+        zone = ZoneInfo(timezone)
+        today = now.astimezone(zone).date()
+        days = (today + DAY * ahead for ahead in range(9))  # today to the same weekday next week, and one more for a lost hour
+        openings = (datetime.combine(day, self.start, zone).astimezone(UTC) for day in days if day.weekday() in self.weekdays)
+        return next(opening for opening in openings if opening > now)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A list of people for paid ads: who is in it (a condition), and how long they stay after they last were."""
+
+    condition: str
+    keep_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRules:
+    """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
+
+    `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: after how long a purchase is
+    used up, by the shop's product or category, None for never. `segments` are conditions by name.
+    """
+
+    name: str = ""
+    currency: str = DEFAULT_CURRENCY
+    timezone: str = DEFAULT_TIMEZONE
+    languages: tuple[str, ...] = DEFAULT_LANGUAGES
+    quiet_hours: tuple[time, time] | None = None
+    marketing_limits: tuple[tuple[int, timedelta], ...] = ()
+    opt_out_words: tuple[str, ...] = DEFAULT_OPT_OUT_WORDS
+    links: Mapping[str, str] = field(default_factory=dict)
+    staff_hours: StaffHours | None = None
+    reorder: Mapping[str, timedelta | None] = field(default_factory=dict)
+    segments: Mapping[str, str] = field(default_factory=dict)
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
+
+    @property
+    def source_language(self) -> str:
+        """The language the flows are written in."""
+        return self.languages[0]
+
+
+# ---- how an owner writes it
+
+
+_PERIODS = {"hour": timedelta(hours=1), "day": DAY, "week": timedelta(weeks=1)}
+_LIMIT = re.compile(r"(\d{1,3}) per (hour|day|week|\d{1,4} \w+)", re.ASCII)
+
+
+def read_limits(text: str) -> tuple[tuple[int, timedelta], ...]:
+    """`1 per day, 3 per week`, `5 per 30 days`."""
+    return tuple(_read_limit(part.strip()) for part in text.split(","))
+
+
+def _read_limit(text: str) -> tuple[int, timedelta]:
+    match = _LIMIT.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError("write a limit like '1 per day, 3 per week'")
+    return int(match[1]), _PERIODS.get(match[2]) or read_length(match[2])
+
+
+def read_staff_hours(text: str) -> StaffHours:
+    """`Monday to Friday, 09:00 to 18:00`, `every day, 10:00 to 22:00`, `Monday, Wednesday and Friday, 09:00 to 13:00`."""
+    days, _, hours = text.rpartition(",")
+    start, end = read_clock_span(hours)
+    if end < start:
+        raise ValueError("staff hours end on the day they begin: write the earlier time first")
+    return StaffHours(_read_weekdays(days.lower()), start, end)
+
+
+def _read_weekdays(text: str) -> frozenset[int]:
+    if text.strip() == "every day":
+        return frozenset(range(7))
+    return frozenset(day for part in re.split(r",| and ", text) for day in _read_weekday_span(part))
+
+
+def _read_weekday_span(text: str) -> Iterator[int]:
+    first, _, last = text.partition(" to ")
+    begin, end = _read_weekday(first), _read_weekday(last or first)
+    return (day % 7 for day in range(begin, end + 1 if end >= begin else end + 8))
+
+
+def _read_weekday(text: str) -> int:
+    if (day := text.strip()) not in WEEKDAYS:
+        raise ValueError("write staff hours like 'Monday to Friday, 09:00 to 18:00'")
+    return WEEKDAYS.index(day)
+
+
+def _read_reorder(text: str) -> timedelta | None:
+    return None if text.strip().lower() == "never" else read_length(text)
+
+
+def _read_currency(text: str) -> str:
+    if not is_currency(text):
+        raise ValueError(f"I do not know the currency '{text}': write three letters like EUR or USD")
+    return text
+
+
+def _read_timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError, a folder's name an OSError, a path a ValueError
+        raise ValueError(_unknown_timezone(text)) from None
+    except KeyError:
+        raise ValueError(_unknown_timezone(text)) from None
+    return text
+
+
+def _unknown_timezone(text: str) -> str:
+    hint = did_you_mean(text, available_timezones()) or ": write it like Europe/Madrid"
+    return f"I do not know the time zone '{text}'{hint}"
+
+
+def _read_language(text: str) -> str:
+    code = text.replace("-", "_")
+    try:
+        Locale.parse(code)
+    except (UnknownLocaleError, ValueError, TypeError):
+        raise ValueError(f"I do not know the language '{text}': write a code like en, es or pt_BR") from None
+    return code
+
+
+def _read_link(text: str) -> str:
+    if not text.startswith(("https://", "http://")) or any(character.isspace() for character in text):
+        raise ValueError("write a whole link that begins with https://")
+    return text
+
+
+def _read_opt_out_word(text: str) -> str:
+    if not text.strip():
+        raise ValueError("write a word here")
+    return text.strip()
+
+
+def _from_text(reader: Callable[[str], Any], example: str) -> list[Any]:
+    """How a written value is read, and what an editor is told of it."""
+    return [
+        BeforeValidator(lambda value: reader(value) if isinstance(value, str) else value),
+        WithJsonSchema({"type": "string", "examples": [example]}),
+    ]
+
+
+class AudienceFile(Written):
+    """One list for paid ads, as written."""
+
+    if_: str = Field(alias="if")
+    keep_for: Length
+
+
+class StoreFile(Written):
+    """`store.yaml` as written."""
+
+    name: Word
+    currency: Annotated[str, *_from_text(_read_currency, "EUR")]
+    timezone: Annotated[str, *_from_text(_read_timezone, "Europe/Madrid")]
+    languages: tuple[Annotated[str, *_from_text(_read_language, "pt_BR")], ...]
+    quiet_hours: Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00")] = None
+    marketing_limit: Annotated[
+        tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week")
+    ] = ()
+    opt_out_words: tuple[Annotated[str, *_from_text(_read_opt_out_word, "stop")], ...] = DEFAULT_OPT_OUT_WORDS
+    links: dict[str, Annotated[str, *_from_text(_read_link, "https://shop.example/returns")]] = Field(default_factory=dict)
+    staff_hours: Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00")] = None
+    reorder: dict[str, Annotated[timedelta | None, *_from_text(_read_reorder, "25 days")]] = Field(default_factory=dict)
+    segments: dict[str, str] = Field(default_factory=dict)
+    audiences: dict[str, AudienceFile] = Field(default_factory=dict)
+
+
+_SUBSTITUTES: Mapping[str, Value] = {
+    "name": "",
+    "currency": DEFAULT_CURRENCY,
+    "timezone": DEFAULT_TIMEZONE,
+    "languages": list(DEFAULT_LANGUAGES),
+    "if": "",
+    "keep_for": "1 day",
+}
+
+
+def read_rules(document: Document) -> tuple[StoreRules, tuple[Problem, ...]]:
+    """The rules in `store.yaml`, with defaults for what is wrong in it, and what that is."""
+    shape = read(document, StoreFile, _SUBSTITUTES)
+    if shape.value is None:
+        return StoreRules(), shape.problems
+    meaning = _Meaning(shape.document, shape.value, shape.broken)
+    rules = meaning.rules()
+    return rules, (*shape.problems, *meaning.problems)
+
+
+class _Meaning:
+    """What the written rules mean: drops what makes no sense, and tells it."""
+
+    def __init__(self, document: Document, written: StoreFile, broken: frozenset[str]) -> None:
+        self.document = document
+        self.written = written
+        self.broken = broken
+        self.problems: list[Problem] = []
+
+    def rules(self) -> StoreRules:
+        written = self.written
+        segments = self.segments()
+        return StoreRules(
+            name=written.name,
+            currency=written.currency,
+            timezone=written.timezone,
+            languages=self.filled("languages", written.languages, DEFAULT_LANGUAGES),
+            quiet_hours=written.quiet_hours,
+            marketing_limits=written.marketing_limit,
+            opt_out_words=self.filled("opt_out_words", written.opt_out_words, DEFAULT_OPT_OUT_WORDS),
+            links=MappingProxyType(written.links),
+            staff_hours=written.staff_hours,
+            reorder=MappingProxyType(written.reorder),
+            segments=MappingProxyType(segments),
+            audiences=MappingProxyType(self.audiences(segments)),
+        )
+
+    def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+        """The list without what could not be read, the default when nothing is left."""
+        if not written and self.document.value(key) == []:
+            self.problems.append(self.document.problem(self.document.place(key), "name at least one"))
+        return written or default
+
+    def segments(self) -> dict[str, str]:
+        known = self.written.segments
+        sound = {name: text for name, text in known.items() if self.makes_sense(f"segments.{name}", text, known)}
+        return {name: text for name, text in sound.items() if not self.goes_round(name, sound)}
+
+    def goes_round(self, name: str, segments: Mapping[str, str]) -> bool:
+        """Whether a segment is defined by itself."""
+        pending, seen = list(parse(segments[name]).segments()), set[str]()
+        while pending:
+            segment = pending.pop()
+            if segment == name:
+                place = self.document.place(f"segments.{name}")
+                self.problems.append(self.document.problem(place, f"'{name}' is defined by itself"))
+                return True
+            if segment not in seen and segment in segments:
+                seen.add(segment)
+                pending.extend(parse(segments[segment]).segments())
+        return False
+
+    def audiences(self, segments: Mapping[str, str]) -> dict[str, Audience]:
+        return {
+            name: Audience(audience.if_, audience.keep_for)
+            for name, audience in self.written.audiences.items()
+            if self.is_whole(f"audiences.{name}") and self.makes_sense(f"audiences.{name}.if", audience.if_, segments)
+        }
+
+    def is_whole(self, path: str) -> bool:
+        return not any(broken.startswith(f"{path}.") for broken in self.broken)
+
+    def makes_sense(self, path: str, condition: str, segments: Mapping[str, str]) -> bool:
+        try:
+            mistakes = validate(parse(condition), segments)
+        except ConditionError as error:
+            mistakes = [(error.offset, error.message)]
+        for offset, message in mistakes:
+            self.problems.append(self.document.problem(self.document.inside(path, offset), message))
+        return not mistakes

@@ -1,0 +1,213 @@
+"""A template as its owner writes it: `flows/templates/<name>.yaml`, its texts in the store's first language.
+
+Outside the reply window WhatsApp takes only templates that Meta approved; the limits here are those Meta refuses them by.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from unicodedata import category as unicode_category
+
+from pydantic import Field
+
+from bot.flow.document import Document, Value
+from bot.flow.message import LINK, LINK_SUFFIX
+from bot.flow.model import Text, Word, Written
+from bot.flow.problem import Problem
+from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
+from bot.flow.shape import read
+from bot.flow.text import Placeholder, TextError, placeholders
+
+# Cloud API, message templates: components and their limits, in characters where nothing else is said.
+MAX_NAME = 512
+MAX_HEADER = 60
+MAX_BODY = 550  # the reference says 1024, but creating a marketing or utility template beyond 550 is refused (2388040)
+MAX_EMOJI = 10  # beyond which the same error refuses a body
+MAX_FOOTER = 60
+MAX_BUTTON = 25
+MAX_BUTTONS = 10
+MAX_LINKS = 2
+MAX_COPY_CODES = 1
+MAX_URL = 2000
+MAX_CODE = 20
+
+_NAME = re.compile(r"[a-z0-9_]+")
+_CODE = re.compile(r"[A-Za-z0-9]+")
+
+
+class LinkFile(Written):
+    """A button that opens a page; `url` may end with `{suffix}`."""
+
+    text: Word
+    url: str
+
+
+class ButtonFile(Written):
+    """One button: what it does is its one key. Of `copy_code` the value is the example code Meta asks for."""
+
+    quick_reply: Word | None = None
+    link: LinkFile | None = None
+    copy_code: Word | None = None
+
+    def buttons(self) -> Iterator[TemplateButton]:
+        """The button it means; none or several when it was written wrongly."""
+        if self.quick_reply is not None:
+            yield TemplateButton(ButtonKind.QUICK_REPLY, self.quick_reply)
+        if self.link is not None:
+            yield TemplateButton(ButtonKind.LINK, self.link.text, self.link.url)
+        if self.copy_code is not None:
+            yield TemplateButton(ButtonKind.COPY_CODE, self.copy_code)
+
+
+class TemplateFile(Written):
+    """A template as written. Header and body may hold placeholders like `{name}`."""
+
+    category: Category
+    header: Text | None = None
+    body: Text
+    footer: Text | None = None
+    buttons: tuple[ButtonFile, ...] = Field(default=(), max_length=MAX_BUTTONS)
+
+
+_SUBSTITUTES: Mapping[str, Value] = {"category": "marketing", "body": "?", "buttons": [], "text": "?", "url": "https://example.com"}
+
+
+def read_template(name: str, document: Document) -> tuple[Template | None, tuple[Problem, ...]]:
+    """The template in a file, None when nothing could be made of it, and everything wrong with it."""
+    shape = read(document, TemplateFile, _SUBSTITUTES)
+    if shape.value is None:
+        return None, shape.problems
+    written = shape.value
+    buttons = tuple(button for entry in written.buttons for button in entry.buttons())
+    template = Template(name, written.category, written.body, written.header, written.footer, buttons)
+    problems = [] if shape.problems else list(_mistakes(name, written, shape.document))
+    return template, (*shape.problems, *problems)
+
+
+def template_placeholders(template: Template) -> tuple[str, ...]:
+    """What a flow gives a template: the names in header and body, and `link` where a link's end is filled in; each once."""
+    names = [found.name for text in (template.header or "", template.body) for found in _found(text)]
+    links = [LINK for button in template.buttons if (button.url or "").endswith(LINK_SUFFIX)]
+    return tuple(dict.fromkeys([*names, *links]))
+
+
+def quick_replies(template: Template) -> tuple[str, ...]:
+    """The titles of the quick replies, in their order."""
+    return tuple(button.text for button in template.buttons if button.kind is ButtonKind.QUICK_REPLY)
+
+
+def _found(text: str) -> tuple[Placeholder, ...]:
+    try:
+        return placeholders(text)
+    except TextError:
+        return ()
+
+
+# ---- what Meta would refuse
+
+
+def _mistakes(name: str, written: TemplateFile, document: Document) -> Iterator[Problem]:
+    for path, message in _all_mistakes(name, written):
+        yield document.problem(document.key_place(path), message)
+    for part in ("header", "body"):
+        yield from _placeholder_mistakes(part, getattr(written, part) or "", document)
+
+
+def _all_mistakes(name: str, written: TemplateFile) -> Iterator[tuple[str, str]]:
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        yield "", f"a template's name has only small letters, digits and _, and at most {MAX_NAME} of them: rename the file"
+    yield from _too_long("header", "a header", written.header, MAX_HEADER)
+    yield from _too_long("body", "a template's body", written.body, MAX_BODY)
+    yield from _too_long("footer", "a footer", written.footer, MAX_FOOTER)
+    if not written.body.strip():
+        yield "body", "write what the customer reads here"
+    if (emoji := sum(1 for character in written.body if is_emoji(character))) > MAX_EMOJI:
+        yield "body", f"a template's body has at most {MAX_EMOJI} emoji, this one has {emoji}"
+    if written.footer and "{" in written.footer:
+        yield "footer", "a footer cannot hold a placeholder"
+    if len(_found(written.header or "")) > 1:
+        yield "header", "a header holds at most one placeholder"
+    yield from _button_mistakes(written.buttons)
+
+
+def _too_long(path: str, what: str, text: str | None, limit: int) -> Iterator[tuple[str, str]]:
+    if text is not None and len(text) > limit:
+        yield path, f"{what} has at most {limit} characters, this one has {len(text)}"
+
+
+def is_emoji(character: str) -> bool:
+    """Whether a character is a pictograph (one of several joined into one picture counts for itself, as Meta counts)."""
+    return ord(character) > 0x2000 and unicode_category(character) == "So"
+
+
+def _button_mistakes(entries: tuple[ButtonFile, ...]) -> Iterator[tuple[str, str]]:
+    kinds: list[ButtonKind] = []
+    for number, entry in enumerate(entries):
+        path = f"buttons.{number}"
+        buttons = list(entry.buttons())
+        if len(buttons) != 1:
+            yield path, "a button is one of quick_reply, link and copy_code"
+            continue
+        kinds.append(buttons[0].kind)
+        yield from _one_button_mistakes(path, buttons[0])
+    yield from _mix_mistakes(kinds)
+
+
+def _one_button_mistakes(path: str, button: TemplateButton) -> Iterator[tuple[str, str]]:
+    here = f"{path}.{button.kind.value}"
+    match button.kind:
+        case ButtonKind.COPY_CODE:
+            if not _CODE.fullmatch(button.text) or len(button.text) > MAX_CODE:
+                yield here, f"write an example code here: letters and digits, at most {MAX_CODE} of them"
+            return
+        case ButtonKind.LINK:
+            yield from _url_mistakes(f"{here}.url", button.url or "")
+            here = f"{here}.text"
+        case ButtonKind.QUICK_REPLY:
+            pass
+    if not button.text.strip():
+        yield here, "write what stands on the button"
+    if "{" in button.text:
+        yield here, "a button cannot hold a placeholder"
+    yield from _too_long(here, "a template's button", button.text, MAX_BUTTON)
+
+
+def _url_mistakes(path: str, url: str) -> Iterator[tuple[str, str]]:
+    if not url.startswith(("https://", "http://")):
+        yield path, "write a whole link that begins with https://"
+    if "{" in url.removesuffix(LINK_SUFFIX):
+        yield path, f"the only placeholder a link can have is {LINK_SUFFIX}, at its very end"
+    yield from _too_long(path, "a link", url, MAX_URL)
+
+
+def _mix_mistakes(kinds: list[ButtonKind]) -> Iterator[tuple[str, str]]:
+    replies = [kind is ButtonKind.QUICK_REPLY for kind in kinds]
+    if sum(1 for before, after in pairwise(replies) if before != after) > 1:
+        yield "buttons", "keep the quick replies together: Meta refuses them mixed with other buttons"
+    if kinds.count(ButtonKind.LINK) > MAX_LINKS:
+        yield "buttons", f"a template has at most {MAX_LINKS} links"
+    if kinds.count(ButtonKind.COPY_CODE) > MAX_COPY_CODES:
+        yield "buttons", "a template has at most one copy_code"
+
+
+def _placeholder_mistakes(path: str, text: str, document: Document) -> Iterator[Problem]:
+    try:
+        found = placeholders(text)
+    except TextError as error:
+        yield document.problem(document.inside(path, error.offset), error.message)
+        return
+    for placeholder in found:
+        if message := _about_placeholder(placeholder):
+            yield document.problem(document.inside(path, placeholder.offset), message)
+    if path == "body" and found and (text.strip().startswith("{") or text.strip().endswith("}")):
+        yield document.problem(document.key_place(path), "Meta refuses a body that begins or ends with a placeholder: add a word or a dot")
+    if re.search(r"\}\s*\{", text):
+        yield document.problem(document.key_place(path), "Meta refuses placeholders side by side: write a word between them")
+
+
+def _about_placeholder(placeholder: Placeholder) -> str | None:
+    if not _NAME.fullmatch(placeholder.name):
+        return f"a template's placeholder is one word of small letters, like {{name}}; what fills '{placeholder.name}' stands in the flow"
+    if placeholder.fallback is not None:
+        return f"write {{{placeholder.name}}} here; the words for when it is missing stand in the flow"
+    return None

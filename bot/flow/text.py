@@ -1,0 +1,237 @@
+"""Texts with placeholders: `Hi {contact.first_name or "there"}`, and how values are written in the customer's language.
+
+A placeholder is a known name, with words for when it is missing. No filters and no code: money, dates, lists and percents format
+themselves. A value is only ever a value: braces in a customer's name are sent as they are. `{{` and `}}` are braces.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_skeleton, format_time, get_datetime_format
+from babel.lists import format_list
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from bot.flow import money
+from bot.flow.facts import Facts, Money
+from bot.flow.names import Value, find, lookup
+from bot.flow.run import Discount
+
+MAX_TEMPLATE_VALUE = 1024  # characters; Cloud API: the whole body of a template has at most 1024
+EMPTY_TEMPLATE_VALUE = "-"  # Cloud API: an empty parameter is refused (131008)
+PARSED_KEPT = 4096  # parsed texts kept in memory: more than a store's flows hold
+LOCALES_KEPT = 256  # locales kept in memory: customers' languages come from outside, so the number has an end
+LONGEST_LANGUAGE = 32  # characters of a language code; a longer one is not a code
+
+_QUOTED = r"\"[^\"]*\"|'[^']*'|“[^”]*”"
+_NAMED = rf"\s*(?P<name>[\w.\-]+)(?:\s+or\s+(?P<fallback>{_QUOTED}))?\s*"
+_PLACEHOLDER = re.compile(r"\{" + _NAMED + r"\}")
+_EXPRESSION = re.compile(_NAMED)
+_PLAIN = re.compile(rf"\s*(?P<text>{_QUOTED})\s*")
+_BRACES = re.compile(r"\{\{|\}\}|\{|\}")
+# Line breaks, tabs and other control characters, and the halves of characters that JSON can smuggle in and nobody can send.
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_SPACES = re.compile(r" {2,}")
+
+
+class TextError(ValueError):
+    """A text whose placeholders cannot be read: a sentence for its owner, and where (characters from its start)."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A name in a text, what to write when it is missing, and where it stands."""
+
+    name: str
+    fallback: str | None
+    offset: int
+
+
+# ---- reading
+
+
+def placeholders(text: str) -> tuple[Placeholder, ...]:
+    """The placeholders of a text, in reading order; TextError when one cannot be read. Names are not looked up."""
+    return tuple(piece for piece in _pieces(text) if isinstance(piece, Placeholder))
+
+
+@lru_cache(maxsize=PARSED_KEPT)
+def read_expression(text: str) -> Placeholder | str:
+    """What stands in a `with:`: a name (`contact.first_name or "there"`), or the words of a `"plain text"`; else TextError."""
+    if plain := _PLAIN.fullmatch(text):
+        return plain["text"][1:-1]
+    if named := _EXPRESSION.fullmatch(text):
+        return _placeholder(named, named.start("name"))
+    if "{" in text:
+        raise TextError("a value in 'with' is written without braces: name: contact.first_name", text.index("{"))
+    raise TextError('write a name such as contact.first_name, a name or "some words", or only "some words"', 0)
+
+
+@lru_cache(maxsize=PARSED_KEPT)
+def _pieces(text: str) -> tuple[str | Placeholder, ...]:
+    pieces: list[str | Placeholder] = []
+    at = 0
+    while brace := _BRACES.search(text, at):
+        pieces.append(text[at : brace.start()])
+        if brace.group() in ("{{", "}}"):
+            pieces.append(brace.group()[0])
+            at = brace.end()
+            continue
+        match = _PLACEHOLDER.match(text, brace.start())
+        if match is None:
+            raise TextError(_unreadable(text, brace), brace.start())
+        pieces.append(_placeholder(match, match.start()))
+        at = match.end()
+    pieces.append(text[at:])
+    return tuple(piece for piece in pieces if piece)
+
+
+def _placeholder(match: re.Match[str], offset: int) -> Placeholder:
+    fallback = match["fallback"]
+    return Placeholder(match["name"], None if fallback is None else fallback[1:-1], offset)
+
+
+def _unreadable(text: str, brace: re.Match[str]) -> str:
+    if brace.group() == "}":
+        return "a brace is closed here that was never opened; a brace that is meant is written twice: }}"
+    if "}" not in text[brace.start() :]:
+        return "this brace is never closed; a brace that is meant is written twice: {{"
+    return 'write {contact.first_name} or {contact.first_name or "some words"}; a brace that is meant is written twice: {{'
+
+
+# ---- writing
+
+
+def render(text: str, facts: Facts, discount: Discount | None, language: str, now: datetime) -> str:
+    """The text as the customer reads it. Total: a missing value without other words is empty, an unreadable text stays as it is.
+
+    `language` is a code such as `es` or `pt_BR`; one nobody knows is written as English. Moments are told in the store's timezone.
+    """
+    try:
+        pieces = _pieces(text)
+    except TextError:
+        return text
+    return "".join(
+        piece if isinstance(piece, str) else _filled(piece, facts, discount, language, now) or piece.fallback or "" for piece in pieces
+    )
+
+
+def expression(
+    text: str,
+    facts: Facts,
+    discount: Discount | None,
+    language: str,
+    now: datetime,
+    translate: Callable[[str, str], str],
+) -> str:
+    """What a `with:` says, as the customer reads it. Total. `translate(text, language)` is asked for its plain words."""
+    try:
+        meant = read_expression(text)
+    except TextError:
+        return ""
+    if isinstance(meant, str):
+        return translate(meant, language)
+    return _filled(meant, facts, discount, language, now) or (translate(meant.fallback, language) if meant.fallback else "")
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """A template's text with its own placeholders filled. Total, as `render`."""
+    try:
+        pieces = _pieces(text)
+    except TextError:
+        return text
+    return "".join(piece if isinstance(piece, str) else values.get(piece.name, "") for piece in pieces)
+
+
+def template_value(text: str) -> str:
+    """A text as Meta takes it for a template's placeholder: no line break, no tab, no long gap, never empty, not too long.
+
+    Cloud API: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (132018 and 132000's kin).
+    """
+    return cut(_one_line(text), MAX_TEMPLATE_VALUE) or EMPTY_TEMPLATE_VALUE
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or as many whole words of it as fit into `limit` characters with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    words = re.match(r"(.*\S)\s", head + text[limit - 1], re.DOTALL)
+    return (words[1] if words else head) + "…"
+
+
+def _filled(placeholder: Placeholder, facts: Facts, discount: Discount | None, language: str, now: datetime) -> str:
+    """The value of a name, written; empty when it is missing."""
+    value = lookup(facts, discount, placeholder.name)
+    if value is None:
+        return ""
+    name = find(placeholder.name)
+    if name and name.is_percent and isinstance(value, (int, Decimal)):
+        return format_percent(Decimal(value) / 100, locale=_locale(language), decimal_quantization=False)
+    return _one_line(_written(value, _locale(language), facts.store.timezone, now))
+
+
+def _one_line(text: str) -> str:
+    return _SPACES.sub(" ", _UNSENDABLE.sub(" ", text)).strip()
+
+
+def _written(value: Value, locale: Locale, timezone: str, now: datetime) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case int() | Decimal():
+            return format_decimal(value, locale=locale)
+        case Money():
+            return format_currency(money.amount(value), value.currency, locale=locale)
+        case datetime():
+            return _moment(value, locale, timezone, now)
+        case frozenset():
+            return format_list(sorted(value), locale=locale)
+        case tuple():
+            return format_list(value, locale=locale)
+
+
+def _moment(moment: datetime, locale: Locale, timezone: str, now: datetime) -> str:
+    """`Tue, Nov 24, 9:00 AM`. Never only the time, even for today: a message may wait for the end of the quiet hours."""
+    zone = _zone(timezone)
+    try:
+        local, today = moment.astimezone(zone), now.astimezone(zone)
+    except OverflowError:  # a shop's "never": the last day of the year 9999, in a zone where it is the next one
+        local, today = moment, now
+    date = format_skeleton("MMMEd" if local.year == today.year else "yMMMEd", local, locale=locale)
+    time = format_time(local, "short", locale=locale)
+    pattern = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    return pattern.replace("{0}", time).replace("{1}", date)
+
+
+@lru_cache(maxsize=LOCALES_KEPT)
+def _locale(language: str) -> Locale:
+    """Babel's locale for a code, for its base language (`es` for `es_XX`), else English."""
+    code = language[:LONGEST_LANGUAGE].replace("-", "_")
+    for candidate in (code, code.partition("_")[0]):
+        try:
+            return Locale.parse(candidate)
+        except (UnknownLocaleError, ValueError, TypeError):
+            continue
+    return Locale("en")
+
+
+@lru_cache(maxsize=LOCALES_KEPT)
+def _zone(timezone: str) -> ZoneInfo:
+    """The time zone by its IANA name; UTC for one nobody knows."""
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,277 @@
+"""Settings: the environment, and secret files it names (`NAME_FILE`), as one frozen object.
+
+Everything that is wrong is told at once. What an owner decides about messages (quiet hours, limits, languages) is not here but in
+`flows/store.yaml`.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from bot.shop.field import country_code
+from bot.shop.signature import valid_secret
+
+PREFIX = "COMEBACK_"
+FILE_SUFFIX = "_FILE"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
+_NAMES = (
+    "COMEBACK_DATABASE",
+    "COMEBACK_HOST",
+    "COMEBACK_PORT",
+    "COMEBACK_FLOWS",
+    "COMEBACK_LOCALES",
+    "COMEBACK_PUBLIC_URL",
+    "COMEBACK_LOG",
+    "COMEBACK_SHOPS",
+    *_WHATSAPP_NEEDED,
+    "COMEBACK_WHATSAPP_ACCOUNT",
+    "COMEBACK_WHATSAPP_API",
+)
+_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION")
+_OF_THE_TESTS = frozenset({"COMEBACK_REQUIRE"})  # says which tests must not be skipped; the bot started by them sees it, too
+_SHOP_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)  # it stands in the webhook's path and, upper case, in names here
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+_SECRET_FILE_BYTES = 65_536  # a secret is a line or two; the wrong file must not be read into memory
+
+
+class SettingsError(Exception):
+    """The configuration is wrong. `faults` are all of it, each a sentence with the name and what to do."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsAppSettings:
+    """The WhatsApp number. `app_secrets` are several while one is being replaced. `number` is Meta's phone number id, `account` the
+    id of the WhatsApp Business account. `api` has the version in it and no slash at its end."""
+
+    token: str = field(repr=False)
+    app_secrets: tuple[str, ...] = field(repr=False)
+    verify_token: str = field(repr=False)
+    number: str
+    api: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopSettings:
+    """One shop. `secrets` sign its webhooks, and our requests for discount codes with the first; several while one is being
+    replaced. `region` (ISO 3166) is where phone numbers without a country code are from."""
+
+    name: str
+    secrets: tuple[str, ...] = field(repr=False)
+    discounts_url: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. `whatsapp` is None where a command runs without it. `shops` by name.
+
+    `host` is this machine alone unless told: COMEBACK_HOST=0.0.0.0 opens the port to the network, best behind a proxy that speaks
+    TLS. `public_url` is the address under which WhatsApp and the shops reach it."""
+
+    database: Path
+    host: str
+    port: int
+    flows: Path
+    locales: Path
+    public_url: str | None
+    whatsapp: WhatsAppSettings | None
+    shops: Mapping[str, ShopSettings]
+    log_level: str
+
+
+def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
+    """The settings in an environment. `serving`: WhatsApp and each shop's secret must be there; other commands do without, and
+    find `whatsapp` None and shops without secrets. An empty variable counts as not set. Raises SettingsError with every fault."""
+    reading = _Reading(environ)
+    shops = reading.shop_names()
+    reading.refuse_unknown(shops)
+    settings = Settings(
+        database=reading.database(),
+        host=reading.text("COMEBACK_HOST") or "127.0.0.1",
+        port=reading.port(),
+        flows=Path(reading.text("COMEBACK_FLOWS") or "flows"),
+        locales=Path(reading.text("COMEBACK_LOCALES") or "locales"),
+        public_url=reading.url("COMEBACK_PUBLIC_URL"),
+        whatsapp=reading.whatsapp(needed=serving),
+        shops=MappingProxyType({name: reading.shop(name, needed=serving) for name in shops}),
+        log_level=reading.log_level(),
+    )
+    if reading.faults:
+        raise SettingsError(tuple(reading.faults))
+    return settings
+
+
+class _Reading:
+    """One reading of an environment, which gathers the faults as it goes."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
+        self._names_given = [name for name in environ if name.startswith(PREFIX)]
+        self.faults: list[str] = []
+
+    def fault(self, name: str, what: str) -> None:
+        self.faults.append(f"{name}: {what}")
+
+    def text(self, name: str) -> str | None:
+        """The value of a name, or what stands in the file that `NAME_FILE` names; None when neither is set."""
+        path = self._environ.get(name + FILE_SUFFIX)
+        if path is None:
+            return self._environ.get(name, "").strip() or None
+        if name in self._environ:
+            self.fault(name, f"is set, and so is {name}{FILE_SUFFIX}: keep one of them")
+            return None
+        return self._file(name + FILE_SUFFIX, Path(path.strip()))
+
+    def _file(self, name: str, path: Path) -> str | None:
+        try:
+            with path.open("rb") as file:
+                content = file.read(_SECRET_FILE_BYTES + 1)
+            text = content.decode("utf-8").strip()
+        except OSError as error:
+            self.fault(name, f"cannot read {path} ({error.strerror}): give the path of a file that this user may read")
+            return None
+        except UnicodeDecodeError:
+            self.fault(name, f"{path} is not text: the file holds the value alone, in UTF-8")
+            return None
+        if not text or len(content) > _SECRET_FILE_BYTES:
+            self.fault(name, f"{path} is empty or too large: the file holds the value alone")
+            return None
+        return text
+
+    def secret(self, name: str) -> str | None:
+        """A value without blanks: one that was pasted with a line break would make a broken header."""
+        value = self.text(name)
+        if value is not None and any(char.isspace() or not char.isprintable() for char in value):
+            self.fault(name, "has a blank or a line break inside: paste it again")
+            return None
+        return value
+
+    def several(self, name: str) -> tuple[str, ...]:
+        """Values between commas."""
+        value = self.text(name) or ""
+        values = tuple(each.strip() for each in value.split(",") if each.strip())
+        if (value and not values) or any(char.isspace() for each in values for char in each):
+            self.fault(name, "does not read as values between commas: write them like one,two")
+            return ()
+        return values
+
+    def number_id(self, name: str, what: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not (value.isascii() and value.isdigit()):
+            self.fault(name, f"is not {what}: copy the digits from 'API Setup' in Meta's app dashboard")
+            return None
+        return value
+
+    def url(self, name: str, *, plain: bool = False) -> str | None:
+        """A web address without the slash at its end; https, except to this machine or where `plain` http will do."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host, parts = None, urlsplit("")
+        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or any(map(str.isspace, value)):
+            self.fault(name, "is not a web address such as https://example.com/bot")
+        elif parts.scheme == "http" and not plain and host not in _HERE:
+            self.fault(name, "starts with http://: use https://, secrets travel over it")
+        return value.rstrip("/")
+
+    def port(self) -> int:
+        value = self.text("COMEBACK_PORT") or "8080"
+        if not (value.isascii() and value.isdigit() and len(value) <= 5 and int(value) <= 65_535):
+            self.fault("COMEBACK_PORT", "is not a port: give a number up to 65535, such as 8080 (0 takes any that is free)")
+            return 0
+        return int(value)
+
+    def log_level(self) -> str:
+        value = (self.text("COMEBACK_LOG") or "INFO").upper()
+        if value not in LOG_LEVELS:
+            self.fault("COMEBACK_LOG", f"is not a level: choose one of {', '.join(LOG_LEVELS).lower()}")
+        return value
+
+    def database(self) -> Path:
+        value = self.text("COMEBACK_DATABASE") or "comeback.db"
+        scheme, separator, rest = value.partition("://")
+        if scheme in ("postgresql", "postgres") and separator:
+            self.fault("COMEBACK_DATABASE", "PostgreSQL comes with a later version: give the path of a file, such as comeback.db")
+        elif separator and (scheme != "sqlite" or not rest.removeprefix("/")):
+            self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, or sqlite:///path")
+        elif ":memory:" in value:
+            self.fault("COMEBACK_DATABASE", "would forget everything at the end: give the path of a file, such as comeback.db")
+        return Path(rest.removeprefix("/") if separator else value)
+
+    def whatsapp(self, *, needed: bool) -> WhatsAppSettings | None:
+        token, verify_token = self.secret("COMEBACK_WHATSAPP_TOKEN"), self.secret("COMEBACK_WHATSAPP_VERIFY_TOKEN")
+        app_secrets = self.several("COMEBACK_WHATSAPP_APP_SECRET")
+        number = self.number_id("COMEBACK_WHATSAPP_NUMBER", "a phone number id")
+        account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
+        api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
+        if token and app_secrets and verify_token and number:
+            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account)
+        if needed:
+            self._miss(*_WHATSAPP_NEEDED)
+        return None
+
+    def shop_names(self) -> tuple[str, ...]:
+        names = self.several("COMEBACK_SHOPS")
+        for name in names:
+            if not _SHOP_NAME.fullmatch(name):
+                self.fault("COMEBACK_SHOPS", f"'{name}' is not a name for a shop: use small letters, digits and hyphens, such as casa-lola")
+        return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
+
+    def shop(self, name: str, *, needed: bool) -> ShopSettings:
+        secret, discounts_url, region = _names_of(name)
+        secrets = self.several(secret)
+        if not all(map(valid_secret, secrets)):
+            self.fault(secret, "is not 'whsec_' and the base64 of 24 to 64 bytes: copy the whole signing secret, with its 'whsec_'")
+        if needed:
+            self._miss(secret)
+        code = self.text(region)
+        if code is not None and country_code(code) is None:
+            self.fault(region, "is not a country: give its two letters, such as ES")
+        return ShopSettings(name, secrets, self.url(discounts_url, plain=True), country_code(code))
+
+    def refuse_unknown(self, shops: tuple[str, ...]) -> None:
+        """A name nobody reads is a typing mistake, and the setting it was meant for would silently keep its default."""
+        names = [*_NAMES, *(name for shop in shops for name in _names_of(shop))]
+        known = {*names, *(name + FILE_SUFFIX for name in names)}
+        for name in sorted(set(self._names_given) - known - _OF_THE_TESTS):
+            own_parts = sorted(each.removeprefix(PREFIX) for each in known)
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), own_parts, n=1, cutoff=0.75)
+            if near:
+                self.fault(name, f"is not known, did you mean {PREFIX}{near[0]}?")
+            elif name.startswith("COMEBACK_SHOP_"):
+                self.fault(name, "belongs to no shop: add the shop's name to COMEBACK_SHOPS, or remove this")
+            else:
+                self.fault(name, "is not known: remove it")
+
+    def _miss(self, *names: str) -> None:
+        for name in names:
+            if name not in self._environ and name + FILE_SUFFIX not in self._environ:
+                self.fault(name, f"is missing: {_WHERE_FROM.get(name, 'the shop shows it where you add the webhook')}")
+
+
+def _names_of(shop: str) -> tuple[str, str, str]:
+    secret, discounts_url, region = (f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS)
+    return secret, discounts_url, region
+
+
+_WHERE_FROM = {
+    "COMEBACK_WHATSAPP_TOKEN": "make a system user's token in Meta's business settings, with whatsapp_business_messaging",
+    "COMEBACK_WHATSAPP_APP_SECRET": "copy it from Meta's app dashboard, 'App settings', 'Basic'; webhooks are not accepted unsigned",
+    "COMEBACK_WHATSAPP_VERIFY_TOKEN": "make up any long word, and give the same to Meta where you add the webhook",
+    "COMEBACK_WHATSAPP_NUMBER": "copy the phone number id from Meta's app dashboard, 'WhatsApp', 'API Setup'",
+}

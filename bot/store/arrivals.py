@@ -1,0 +1,42 @@
+"""Who was heard of in the last moments, in this process.
+
+Between the commit of a claim and the start of its request an opt-out can be acknowledged. The sender asks here, with nothing awaited
+between the question and the request: then no request starts after the acknowledgement.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from bot.store.model import Update
+
+REMEMBERED = 100_000  # names; a claim older than what is remembered is released and asked again, which is always safe
+
+Name = tuple[str, str, str]
+
+
+class Arrivals:
+    """The names in deliveries that were committed lately, each with the count of deliveries at the time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._latest: dict[Name, int] = {}
+        self._order: deque[tuple[int, Name]] = deque()
+        self._forgotten = 0
+
+    def note(self, updates: Iterable[Update]) -> None:
+        """A delivery was committed and is about to be acknowledged."""
+        self.count += 1
+        for update in updates:
+            for identity in update.identities:
+                name = (str(identity.kind), identity.scope, identity.value)
+                self._latest[name] = self.count
+                self._order.append((self.count, name))
+        while len(self._order) > REMEMBERED:
+            count, name = self._order.popleft()
+            self._forgotten = count
+            if self._latest.get(name) == count:
+                del self._latest[name]
+
+    def since(self, count: int, names: Iterable[Name]) -> bool:
+        """Whether any of the names was heard of after `count` deliveries."""
+        return count < self._forgotten or any(self._latest.get(name, 0) > count for name in names)

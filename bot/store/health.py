@@ -1,0 +1,43 @@
+"""How the house is: what waits, what is dead, what nobody knows, what must rest."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.store.step import Step, from_micros, sql
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Counts of rows by what they wait for; `stopped` are sentences about numbers that do not send."""
+
+    waiting: int
+    dead: int
+    unknown: int
+    queued: int
+    sending: int
+    wanted: int
+    stopped: tuple[str, ...]
+
+
+def state() -> Step[State]:
+    """What waits and what is stuck."""
+    rows = yield sql("health.counts")
+    stopped = yield sql("health.stopped")
+    row = rows[0]
+    return State(
+        waiting=row["waiting"],
+        dead=row["dead"],
+        unknown=row["unknown"],
+        queued=row["queued"],
+        sending=row["sending"],
+        wanted=row["wanted"],
+        stopped=tuple(f"number {one['number']}: {one['why']}" for one in stopped),
+    )
+
+
+def next_due() -> Step[datetime | None]:
+    """When the next thing happens of its own accord (UTC): a timer, a message that waits, a code to try again."""
+    rows = yield sql("health.due")
+    row = rows[0]
+    moments = [moment for moment in (row["timer"], row["message"], row["code"]) if moment is not None]
+    return from_micros(min(moments)) if moments else None

@@ -1,0 +1,22 @@
+-- What the owner and the health check ask.
+
+-- name: counts
+select
+  (select count(*) from inbox where state = 'waiting') as waiting,
+  (select count(*) from inbox where state = 'dead') as dead,
+  (select count(*) from outbox where state = 'unknown') as unknown,
+  (select count(*) from outbox where state = 'queued') as queued,
+  (select count(*) from outbox where state = 'sending') as sending,
+  (select count(*) from discount where state = 'wanted') as wanted
+
+-- name: stopped
+select number, coalesce(stopped, marketing_stopped) as why from number_state where stopped is not null or marketing_stopped is not null
+
+-- name: due
+select
+  (select min(due) from timer) as timer,
+  (select min(not_before) from outbox where state = 'queued') as message,
+  (select min(retry_at) from discount where state = 'wanted') as code
+
+-- name: version
+select value from meta where name = :name

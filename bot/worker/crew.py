@@ -1,0 +1,125 @@
+"""The crew: the loops that keep work moving, woken by whatever brings work and by a heartbeat.
+
+Each loop asks for work until there is none, then sleeps until it is woken. What is due lives in the database, never in a loop or in
+apscheduler: a crash loses nothing, and a missed heartbeat is made up by the next.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.store import outbox
+from bot.store.outbox import Superseded
+from bot.store.sqlite import Database, StoreUnavailable
+from bot.worker import dispatcher
+from bot.worker.discounter import Discounter
+from bot.worker.playbook import House
+from bot.worker.sender import Sender
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 1  # how late a timer may fire
+STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
+DRAIN_SECONDS = 9.0  # how long a stop waits for requests on the wire: the whole stop stays under ten
+
+
+@dataclass(slots=True)
+class _Loop:
+    name: str
+    once: Callable[[], Awaitable[bool]]
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = True
+
+
+class Crew:
+    """Runs dispatcher, sender and discounter until it is stopped."""
+
+    def __init__(self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter) -> None:
+        self._store = store
+        self._house = house
+        self._sender = sender
+        self._discounter = discounter
+        self._loops = [
+            _Loop("dispatcher", self._dispatch),
+            _Loop("sender", self._send),
+            _Loop("discounter", self._discount),
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._scheduler = AsyncIOScheduler()
+        self._stopping = False
+        self.superseded = asyncio.Event()
+
+    async def start(self) -> None:
+        """Settle what an earlier process left on the wire, then start the loops."""
+        left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
+        if left:
+            log.warning("%d messages were on the wire when the last process ended: unknown until a status settles them", left)
+        self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
+        self._scheduler.add_job(
+            self.wake, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
+        )
+        self._scheduler.start()
+
+    def wake(self) -> None:
+        """Something happened: whoever sleeps looks again."""
+        for loop in self._loops:
+            loop.wake.set()
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish what is on the wire, stop. What does not finish in time is unknown at the next start."""
+        self._stopping = True
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        self.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*self._tasks)
+                await self._sender.finish()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every loop found nothing to do and nothing is on the wire."""
+        return not self._sender.busy and not any(loop.busy or loop.wake.is_set() for loop in self._loops)
+
+    async def _run(self, loop: _Loop) -> None:
+        while not self._stopping:
+            loop.wake.clear()
+            loop.busy = True
+            try:
+                more = await loop.once()
+            except Superseded:
+                self.superseded.set()
+                return
+            except StoreUnavailable as error:
+                log.error("%s: the database cannot be written: %s", loop.name, error)
+                await asyncio.sleep(STUMBLE_SECONDS)
+                continue
+            except Exception:
+                log.exception("%s stumbled", loop.name)
+                await asyncio.sleep(STUMBLE_SECONDS)
+                continue
+            if not more and not self._stopping:
+                loop.busy = False
+                await loop.wake.wait()
+
+    async def _dispatch(self) -> bool:
+        worked = await self._store.run(dispatcher.work(self._house()))
+        if worked.entries:
+            self.wake()
+        return worked.more
+
+    async def _send(self) -> bool:
+        return await self._sender.send_due(self.wake) > 0
+
+    async def _discount(self) -> bool:
+        made = await self._discounter.make_wanted()
+        if made:
+            self.wake()
+        return made > 0

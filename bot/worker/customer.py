@@ -1,0 +1,133 @@
+"""What the channel told of a customer: they wrote, pressed, read, stopped, changed their number; or staff wrote from the phone app."""
+
+import re
+from datetime import timedelta
+
+from bot.channel.event import (
+    ChannelEvent,
+    DeliveryStatus,
+    IdentityChanged,
+    MessageReceived,
+    Notice,
+    PreferenceChanged,
+    StaffWrote,
+    StatusChanged,
+)
+from bot.channel.whatsapp.errors import for_code
+from bot.flow.model import Trigger
+from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
+from bot.policy.consent import is_opt_out
+from bot.policy.decision import Consent, Control
+from bot.store import contacts, conversations, outbox, runs
+from bot.store.contacts import Agreement
+from bot.store.inbox import Entry
+from bot.store.step import Step
+from bot.worker import flows, remedies
+from bot.worker.playbook import House
+
+STALE_MESSAGE = timedelta(days=1)  # WhatsApp may deliver again for a week: answering yesterday's question today only confuses
+_NAME = re.compile(r"[^\W\d_][^\W\d_'’-]{0,29}")  # one word of letters: what a greeting can carry
+
+
+def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -> Step[str | None]:
+    """Work an event of the channel off; returns why nothing came of it, where that is so."""
+    number = entry.place or house.number
+    if isinstance(event, StatusChanged):
+        return (yield from _status(house, event))
+    if isinstance(event, Notice):
+        yield from contacts.audit(contact, house.now, "channel", event.about)
+        return None
+    if contact is None:
+        return "it names nobody"
+    match event:
+        case MessageReceived():
+            yield from _message(house, contact, number, event)
+        case PreferenceChanged():
+            yield from _preference(house, contact, number, event)
+        case StaffWrote():
+            yield from conversations.load(contact, number, house.now)
+            yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
+            yield from take_over(house, contact, number, "the phone app")
+        case IdentityChanged():
+            yield from contacts.renew(event.names, house.now)
+            yield from contacts.audit(contact, house.now, "contact", "goes by a new number or id")
+    return None
+
+
+def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]:
+    """Staff speak from now on: what flows have queued is cancelled, their open questions end."""
+    yield from conversations.load(contact, number, house.now)
+    yield from conversations.give(contact, number, Control.HUMAN, house.now, staff=staff)
+    yield from outbox.cancel_contact(contact, f"{staff} took the conversation over")
+    yield from flows.leave_to_staff(house, contact, f"{staff} took the conversation over")
+    yield from contacts.audit(contact, house.now, "desk", f"{staff} took the conversation over")
+
+
+def _message(house: House, contact: int, number: str, event: MessageReceived) -> Step[None]:
+    conversation = yield from conversations.load(contact, number, house.now)
+    yield from conversations.heard(contact, number, event.at, kind=event.kind, text=event.text, provider_id=event.id)
+    yield from contacts.engaged(contact, event.at)
+    if event.name and (name := _NAME.match(event.name.strip())):
+        yield from contacts.name_if_unknown(contact, name.group())
+    press = read_button_payload(event.payload) if event.payload else None
+    if (press is not None and press.opts_out) or (press is None and is_opt_out(event.text, house.playbook.rules.opt_out_words)):
+        method = "button" if press else "word"
+        yield from flows.opt_out(house, contact, number, method, event.id)
+    elif conversation.control is not Control.BOT:
+        yield from contacts.audit(contact, house.now, "desk", "wrote while staff have the conversation")
+    elif house.now - event.at > STALE_MESSAGE:
+        yield from _to_staff(house, contact, number, f"wrote on {event.at:%Y-%m-%d %H:%M} UTC, which reached us only now")
+    else:
+        yield from _answer(house, contact, number, event, press)
+
+
+def _answer(house: House, contact: int, number: str, event: MessageReceived, press: ButtonPress | None) -> Step[None]:
+    """The open question gets what was said; without one, the flows that begin with a message do; without those, staff."""
+    open_question = yield from flows.asking(contact)
+    if press is not None and (open_question is None or press.run != open_question.run.id):
+        pressed = yield from runs.load(press.run)
+        if pressed is not None and pressed.contact == contact and not flows.run_ended(pressed.run):
+            open_question = pressed  # a run that waits for something else: it ignores the press as stale
+            press = None
+    if open_question is not None:
+        before = open_question.run
+        said = Pressed(press.generation, press.answer, event.text) if press and press.run == before.id else Replied(event.text)
+        yield from flows.advance(house, open_question, said)
+        return
+    began = False
+    for revision in house.playbook.starting_on(Trigger.MESSAGE_RECEIVED):
+        began = (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)) or began
+    if not began:
+        yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+
+
+def _to_staff(house: House, contact: int, number: str, reason: str) -> Step[None]:
+    yield from conversations.give(contact, number, Control.WAITING, house.now, reason=reason)
+    yield from contacts.audit(contact, house.now, "desk", f"waits for staff: {reason}")
+
+
+def _preference(house: House, contact: int, number: str, event: PreferenceChanged) -> Step[None]:
+    if not event.wants_marketing:
+        yield from flows.opt_out(house, contact, number, "platform", "WhatsApp's own control", confirm=False)
+        return
+    agreement = Agreement("whatsapp", Consent.GRANTED, event.at, "platform", "WhatsApp's own control")
+    if (yield from contacts.agree(contact, agreement, house.now)):
+        yield from contacts.audit(contact, house.now, "consent", "allowed marketing messages again, on WhatsApp's own control")
+        yield from flows.happen(house, contact, number, "", Trigger.OPTED_IN)
+
+
+def _status(house: House, event: StatusChanged) -> Step[str | None]:
+    message = yield from outbox.find(event.key, event.id)
+    if message is None:
+        return "a status of a message that is not ours"
+    verdict = for_code(event.code) if event.status is DeliveryStatus.FAILED and event.code is not None else None
+    why = verdict.sentence if verdict else (event.detail or "the platform gave no reason")
+    news = yield from outbox.climb(message, event.status, event.id, why if event.status is DeliveryStatus.FAILED else None)
+    if not news or event.status is not DeliveryStatus.FAILED:
+        return None
+    yield from contacts.audit(message.contact, house.now, message.flow or "channel", f"a message failed: {why}")
+    if verdict is not None:
+        yield from remedies.apply(house, message.contact, message.number, verdict.remedy, why, verdict.retry_after)
+    if message.run is not None:
+        yield from flows.end_unsent(house, message.run, why)
+    return None

@@ -1,0 +1,131 @@
+"""The dispatcher: works the inbox off, a batch of entries a transaction, each person's entries in the order they came.
+
+    due timers become entries -> each entry: whose is it? -> read it -> the flows -> done
+
+An entry that fails is undone alone and tried again; the person's later entries wait for it, everybody else's go on. After
+`MAX_ATTEMPTS` it is dead: kept, shown, and out of the way.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bot.channel.whatsapp import reading
+from bot.flow.run import DiscountMade, DiscountRefused
+from bot.shop import plain
+from bot.shop.event import Unreadable as ShopUnreadable
+from bot.store import contacts, discounts, inbox, runs
+from bot.store.inbox import Entry
+from bot.store.model import Source
+from bot.store.step import Step, attempt
+from bot.worker import customer, flows, shopping, staff, timers
+from bot.worker.playbook import House
+
+log = logging.getLogger(__name__)
+
+BATCH = 200  # entries a transaction: nine tenths of the efficiency of a thousand, and nobody waits long for the commit
+TIMERS = 200  # due timers that become entries at once: after down-time they come in turn, not in a burst
+MAX_ATTEMPTS = 3
+RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a batch did: entries worked off (dead ones included), and whether more wait that can be worked off now."""
+
+    entries: int
+    more: bool
+
+
+def work(house: House) -> Step[Worked]:
+    """One batch, one transaction."""
+    fired = yield from inbox.fire_timers(house.now, TIMERS)
+    entries = yield from inbox.waiting(BATCH)
+    held_back: set[int] = set()
+    worked = 0
+    for entry in entries:
+        if entry.contact in held_back or (entry.retry_at is not None and entry.retry_at > house.now):
+            held_back.add(entry.contact or 0)
+            continue
+        outcome = yield from attempt(_whose(house, entry))
+        if isinstance(outcome, Exception):
+            yield from _failed(house, entry, None, outcome)
+            continue
+        if outcome is not None and outcome in held_back:
+            continue
+        result = yield from attempt(_work_off(house, entry, outcome))
+        if isinstance(result, Exception):
+            yield from _failed(house, entry, outcome, result)
+            held_back.add(outcome or 0)
+        else:
+            worked += 1
+    return Worked(worked, more=fired == TIMERS or (worked > 0 and len(entries) == BATCH))
+
+
+def _whose(house: House, entry: Entry) -> Step[int | None]:
+    """The contact an entry is about; made or merged from the names it carries."""
+    if entry.contact is not None:
+        return (yield from contacts.live_id(entry.contact))
+    names = yield from inbox.names(entry.id)
+    return (yield from contacts.resolve(names, house.now))
+
+
+def _work_off(house: House, entry: Entry, contact: int | None) -> Step[None]:
+    try:
+        event = _read(entry)
+    except (reading.Unreadable, ShopUnreadable) as fault:
+        yield from inbox.bury(entry.id, str(fault))
+        return
+    why = yield from _told(house, entry, contact, event)
+    yield from inbox.done(entry.id, contact, why)
+
+
+def _read(entry: Entry) -> Any:
+    """The typed event behind an entry's body. Raises a channel's or shop's Unreadable."""
+    if entry.source is Source.WHATSAPP:
+        return reading.read(entry.kind, entry.body)
+    if entry.source is Source.SHOP:
+        return plain.read(entry.kind, entry.body)
+    return json.loads(entry.body)
+
+
+def _told(house: House, entry: Entry, contact: int | None, event: Any) -> Step[str | None]:
+    if entry.source is Source.WHATSAPP:
+        return (yield from customer.told(house, entry, contact, event))
+    if entry.source is Source.SHOP:
+        return (yield from shopping.told(house, entry.place, contact, event))
+    if contact is None:
+        return "it names nobody"
+    match entry.source:
+        case Source.CLOCK:
+            return (yield from timers.due(house, contact, entry.kind, event))
+        case Source.DESK:
+            return (yield from staff.did(house, entry.id, contact, entry.kind, entry.place, event))
+        case _:
+            return (yield from _code(house, event))
+
+
+def _code(house: House, body: dict[str, Any]) -> Step[str | None]:
+    """A code was made, or will not be: the run that waits for it goes on."""
+    wanted = yield from discounts.load(int(body["discount"]))
+    live = yield from runs.load(wanted.run)
+    if live is None or live.run.outcome is not None:
+        return "the run is over"
+    if "why" in body:
+        yield from flows.advance(house, live, DiscountRefused(wanted.generation, str(body["why"])))
+    else:
+        yield from flows.advance(house, live, DiscountMade(wanted.generation, wanted.discount))
+    return None
+
+
+def _failed(house: House, entry: Entry, contact: int | None, error: Exception) -> Step[None]:
+    """Our own fault: logged with the entry's id, tried again, and after the last try kept as dead."""
+    log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error)
+    why = f"{type(error).__name__}: {error}"
+    if entry.attempts + 1 >= MAX_ATTEMPTS:
+        yield from inbox.bury(entry.id, why)
+        yield from contacts.audit(contact, house.now, "house", f"an event could not be worked off: {why}")
+    else:
+        yield from inbox.retry(entry.id, contact, house.now + RETRY_AFTER[entry.attempts], why)
+

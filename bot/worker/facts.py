@@ -1,0 +1,56 @@
+"""Facts: what a flow can ask about a person now, put together from the store and the owner's rules."""
+
+from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrdersFacts, StaffFacts, StoreFacts
+from bot.flow.run import Subject, SubjectKind
+from bot.store import contacts, conversations, mirror
+from bot.store.contacts import Contact
+from bot.store.conversations import Conversation
+from bot.store.step import Step
+from bot.worker.playbook import House
+
+
+def load(house: House, contact_id: int, number: str, subject: Subject | None) -> Step[Facts]:
+    """Everything a flow can ask about this person, for a run about `subject`."""
+    contact = yield from contacts.load(contact_id)
+    conversation = yield from conversations.load(contact_id, number, house.now)
+    is_first = yield from conversations.is_first(contact_id, number)
+    last = yield from mirror.last_order(contact_id)
+    cart = order = None
+    if subject is not None and subject.kind is SubjectKind.CART:
+        cart = yield from mirror.cart(subject.id)
+    elif subject is not None:
+        order = yield from mirror.order(subject.id)
+    rules = house.playbook.rules
+    return Facts(
+        contact=_contact(house, contact),
+        conversation=_conversation(conversation, is_first=is_first),
+        orders=OrdersFacts(
+            count=contact.orders_count,
+            total=Money(contact.orders_minor, contact.orders_currency or rules.currency),
+            last=last.facts if last else None,
+        ),
+        store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links),
+        staff=_staff(house),
+        cart=cart.facts if cart else None,
+        order=order.facts if order else None,
+        tags=contact.tags,
+    )
+
+
+def _contact(house: House, contact: Contact) -> ContactFacts:
+    language = house.playbook.language_of(contact.language)
+    return ContactFacts(language, contact.first_name, contact.country, contact.last_order_at)
+
+
+def _conversation(conversation: Conversation, *, is_first: bool) -> ConversationFacts:
+    return ConversationFacts(is_first=is_first, last_message_at=conversation.last_wrote_at)
+
+
+def _staff(house: House) -> StaffFacts:
+    rules = house.playbook.rules
+    if rules.staff_hours is None:
+        return StaffFacts()
+    return StaffFacts(
+        is_available=rules.staff_hours.is_open(house.now, rules.timezone),
+        next_open=rules.staff_hours.next_open(house.now, rules.timezone),
+    )

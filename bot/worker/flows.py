@@ -1,0 +1,250 @@
+"""Flows at work: start a run, advance it, carry out what it asks for, end it.
+
+All of it inside the transaction of the event that caused it. Each thing that did not happen leaves its reason under the contact.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.flow import condition, interpreter
+from bot.flow.model import Trigger
+from bot.flow.revision import Category, Revision
+from bot.flow.run import (
+    AddTag,
+    Advance,
+    Discount,
+    Effect,
+    Event,
+    Finish,
+    HandOver,
+    MakeDiscount,
+    OptIn,
+    OptOut,
+    Purpose,
+    RemoveTag,
+    Run,
+    Send,
+    SetTimer,
+    Subject,
+    TemplateMessage,
+    Waiting,
+)
+from bot.policy.decision import Author, Consent, Control
+from bot.shop.discounts import new_code
+from bot.store import contacts, conversations, discounts, inbox, outbox, runs
+from bot.store.contacts import Agreement
+from bot.store.runs import Live
+from bot.store.step import Step
+from bot.worker import consent, facts
+from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
+
+MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
+MAX_CHAIN = 5  # an event of a flow starts another flow, whose event starts another ...
+RUN_TIMER = "run"
+START_TIMER = "start:"  # and the flow's id
+ITS_TURN = timedelta(minutes=30)  # when to look again whether another flow's question is still open
+
+
+def happen(
+    house: House, contact: int, number: str, shop: str, trigger: Trigger, subject: Subject | None = None, *, chain: int = 0
+) -> Step[None]:
+    """Something happened to a person: runs that wanted it are done, runs it makes pointless stop, flows that begin with it begin."""
+    if chain > MAX_CHAIN:
+        yield from contacts.audit(contact, house.now, trigger, "nothing more was started: flows start each other in a circle")
+        return
+    for live in (yield from runs.live(contact)):
+        revision = yield from house.playbook.revision(live.run.revision)
+        if trigger in revision.flow.goal:
+            yield from end(house, live, "goal reached", f"{trigger}: the goal of {live.run.flow} is reached")
+        elif trigger in revision.flow.stop_when:
+            yield from end(house, live, f"stopped: {trigger}", f"{trigger}: {live.run.flow} stops")
+    for revision in house.playbook.starting_on(trigger):
+        if revision.flow.start.for_ is None:
+            yield from begin(house, revision, contact, number, shop, subject, chain=chain)
+
+
+def begin(
+    house: House,
+    revision: Revision,
+    contact: int,
+    number: str,
+    shop: str,
+    subject: Subject | None,
+    *,
+    by_customer: bool = False,
+    chain: int = 0,
+) -> Step[bool]:
+    """Start a run, unless there is a reason not to, which is left under the contact; returns whether it began."""
+    reason = yield from _why_not(house, revision, contact, number, subject)
+    if reason is not None:
+        yield from contacts.audit(contact, house.now, revision.flow.id, f"did not start: {reason}")
+        return False
+    yield from runs.keep_revision(revision.id, revision.flow.id, revision.source, house.now)
+    run_id = yield from runs.create(contact, number, shop, revision.flow.id, revision.id, house.now)
+    yield from contacts.audit(contact, house.now, revision.flow.id, f"started as run {run_id}")
+    known = yield from facts.load(house, contact, number, subject)
+    advance = interpreter.start(
+        revision, run_id, known, house.playbook.segments, house.now, by_customer=by_customer, subject=subject
+    )
+    live = Live(advance.run, contact, number, shop, house.now)
+    yield from _carry_out(house, live, revision, advance, chain=chain)
+    return True
+
+
+def _why_not(house: House, revision: Revision, contact: int, number: str, subject: Subject | None) -> Step[str | None]:
+    flow = revision.flow
+    person = yield from contacts.load(contact)
+    conversation = yield from conversations.load(contact, number, house.now)
+    live = yield from runs.live(contact)
+    if conversation.control is not Control.BOT:
+        return "staff have the conversation"
+    if flow.purpose is Purpose.MARKETING and person.consent is not Consent.GRANTED:
+        return "the person stopped marketing messages" if person.consent is Consent.WITHDRAWN else "no consent to marketing messages"
+    if any(one.run.flow == flow.id for one in live):
+        return "it is under way already"
+    if len(live) >= MAX_LIVE_RUNS:
+        return f"{MAX_LIVE_RUNS} flows are under way already"
+    last = yield from runs.last_start(contact, flow.id)
+    if flow.again_after and last and house.now < last + flow.again_after:
+        return f"it ran on {last:%Y-%m-%d}, and starts again only after {_days(flow.again_after)}"
+    if flow.start.if_ is not None:
+        known = yield from facts.load(house, contact, number, subject)
+        if not condition.holds(condition.parse(flow.start.if_), known, None, house.playbook.segments, house.now):
+            return f"'{flow.start.if_}' is not so"
+    return None
+
+
+def _days(length: timedelta) -> str:
+    days, rest = divmod(length, timedelta(days=1))
+    return f"{days} days" if not rest else f"{length / timedelta(hours=1):g} hours"
+
+
+def advance(house: House, live: Live, event: Event) -> Step[None]:
+    """Something happened to a run: on it goes."""
+    revision = yield from house.playbook.revision(live.run.revision)
+    known = yield from facts.load(house, live.contact, live.number, live.run.subject)
+    result = interpreter.advance(revision, live.run, event, known, house.playbook.segments, house.now)
+    yield from _carry_out(house, live, revision, result, chain=0)
+
+
+def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
+    """End a run wherever it stands, and cancel what it has queued."""
+    run = replace(live.run, waiting=None, generation=live.run.generation + 1, outcome=outcome)
+    yield from runs.save(run, house.now)
+    yield from outbox.cancel_run(run.id, why)
+    yield from contacts.audit(live.contact, house.now, run.flow, why)
+
+
+def end_unsent(house: House, run_id: int, why: str) -> Step[None]:
+    """A message of a run will never go: the run ends there, for it would wait for an answer to a question nobody read."""
+    live = yield from runs.load(run_id)
+    if live is not None and live.run.outcome is None:
+        yield from end(house, live, "not sent", f"ended: a message could not be sent ({why})")
+
+
+def asking(contact: int) -> Step[Live | None]:
+    """The person's run whose question is open: one at a time."""
+    live = yield from runs.live(contact)
+    return next((one for one in reversed(live) if one.run.waiting is Waiting.ANSWER), None)
+
+
+def leave_to_staff(house: House, contact: int, why: str) -> Step[None]:
+    """Staff have the conversation: open questions of flows end. Runs that only wait go on waiting."""
+    for live in (yield from runs.live(contact)):
+        if live.run.waiting is Waiting.ANSWER:
+            yield from end(house, live, "left to staff", why)
+
+
+# ---- effects
+
+
+def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *, chain: int) -> Step[None]:
+    run = advance.run
+    yield from runs.save(run, house.now)
+    for note in advance.notes:
+        yield from contacts.audit(live.contact, house.now, run.flow, note)
+    here = replace(live, run=run)
+    happened: list[Trigger] = []
+    for effect in advance.effects:
+        happened += yield from _effect(house, here, revision, effect)
+    for trigger in happened:
+        yield from happen(house, live.contact, live.number, live.shop, trigger, chain=chain + 1)
+
+
+def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Step[Sequence[Trigger]]:
+    """Carry one effect out; returns what that made happen."""
+    run, contact, now = live.run, live.contact, house.now
+    match effect:
+        case Send():
+            yield from outbox.enqueue(_draft(house, live, revision, effect), now)
+        case SetTimer():
+            yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
+        case MakeDiscount():
+            yield from discounts.want(run.id, effect.generation, contact, live.shop, _discount(house, effect), now)
+        case AddTag():
+            if (yield from contacts.add_tag(contact, effect.tag, now)):
+                return (Trigger.TAG_ADDED,)
+        case RemoveTag():
+            yield from contacts.remove_tag(contact, effect.tag)
+        case HandOver():
+            yield from conversations.give(contact, live.number, Control.WAITING, now, reason=effect.reason)
+            yield from contacts.audit(contact, now, run.flow, f"handed over to staff: {effect.reason}")
+            yield from leave_to_staff(house, contact, "another flow handed the conversation over")
+        case OptIn():
+            agreement = Agreement("whatsapp", Consent.GRANTED, now, "flow", f"flow {run.flow}, run {run.id}", effect.text)
+            if (yield from contacts.agree(contact, agreement, now)):
+                yield from contacts.audit(contact, now, "consent", f"agreed to marketing messages in {run.flow}")
+                return (Trigger.OPTED_IN,)
+        case OptOut():
+            yield from opt_out(house, contact, live.number, "flow", f"flow {run.flow}, run {run.id}")
+        case Finish():
+            yield from contacts.audit(contact, now, run.flow, f"ended: {effect.outcome}")
+    return ()
+
+
+def _draft(house: House, live: Live, revision: Revision, effect: Send) -> outbox.Draft:
+    template = revision.templates.get(effect.content.name) if isinstance(effect.content, TemplateMessage) else None
+    marketing = effect.purpose is Purpose.MARKETING or (template is not None and template.category is Category.MARKETING)
+    return outbox.Draft(
+        key=house.key(live.run.id, effect.number),
+        contact=live.contact,
+        number=live.number,
+        shop=live.shop,
+        content=effect.content,
+        author=Author.FLOW,
+        marketing=marketing,
+        reply=effect.reply,
+        expires_at=house.now + (REPLY_WORTH if effect.reply else MARKETING_WORTH),
+        run=live.run.id,
+        flow=live.run.flow,
+    )
+
+
+def _discount(house: House, effect: MakeDiscount) -> Discount:
+    prefix = "".join(letter for letter in house.playbook.rules.name.upper() if "A" <= letter <= "Z")[:4] or "CODE"
+    return Discount(new_code(prefix, secrets.token_bytes), effect.ends, effect.percent, effect.amount)
+
+
+def opt_out(house: House, contact: int, number: str, method: str, source: str, *, confirm: bool = True) -> Step[None]:
+    """The person wants no more marketing: at once and for good. Runs end, what is queued is cancelled, the person is told."""
+    person = yield from contacts.load(contact)
+    agreement = Agreement("whatsapp", Consent.WITHDRAWN, house.now, method, source)
+    yield from contacts.agree(contact, agreement, house.now)
+    yield from stop_marketing(house, contact, f"stopped marketing messages ({method}: {source})")
+    if confirm and person.consent is not Consent.WITHDRAWN:
+        yield from outbox.enqueue(consent.confirmation(house, person, number, source), house.now)
+
+
+def stop_marketing(house: House, contact: int, why: str) -> Step[None]:
+    """Consent is gone: every run ends, and nothing that flows have queued goes out."""
+    for live in (yield from runs.live(contact)):
+        yield from end(house, live, "opted out", "the person stopped marketing messages")
+    yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
+    yield from contacts.audit(contact, house.now, "consent", why)
+
+
+def run_ended(run: Run) -> bool:
+    """Whether a run is over."""
+    return run.outcome is not None

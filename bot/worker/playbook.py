@@ -1,0 +1,92 @@
+"""What the owner's files say now, and every revision that runs still need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.flow import condition, library
+from bot.flow.condition import Condition
+from bot.flow.library import Library, StoreRules
+from bot.flow.model import Trigger
+from bot.flow.revision import Revision
+from bot.policy.decision import Limit, QuietHours, Rules
+from bot.store import runs
+from bot.store.step import Step
+
+
+@dataclass(slots=True)
+class Playbook:
+    """The flows new runs start with, the rules of the store, and the revisions that live runs finish on."""
+
+    library: Library
+    house_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    _revisions: dict[str, Revision] = field(default_factory=dict)
+    _segments: Mapping[str, Condition] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._segments = _segments_of(self.library.rules)
+
+    @property
+    def rules(self) -> StoreRules:
+        """What is true for the whole store."""
+        return self.library.rules
+
+    @property
+    def segments(self) -> Mapping[str, Condition]:
+        """The named conditions; live, like all of policy."""
+        return self._segments
+
+    @property
+    def policy(self) -> Rules:
+        """The rules as policy asks them."""
+        quiet = self.rules.quiet_hours
+        return Rules(
+            timezone=self.rules.timezone,
+            quiet_hours=QuietHours(*quiet) if quiet else None,
+            limits=tuple(Limit(count, length) for count, length in self.rules.marketing_limits),
+        )
+
+    def starting_on(self, trigger: Trigger) -> tuple[Revision, ...]:
+        """The flows that start on this event."""
+        return self.library.starting_on(trigger)
+
+    def language_of(self, language: str | None) -> str:
+        """The language to write in: the person's, where the store speaks it, else the store's first."""
+        spoken = self.rules.languages
+        for code in (language, (language or "").partition("_")[0]):
+            if code in spoken:
+                return str(code)
+        return next((code for code in spoken if language and code.partition("_")[0] == language.partition("_")[0]), spoken[0])
+
+    def revision(self, revision_id: str) -> Step[Revision]:
+        """The revision a run was started with, read back from the store when the files have moved on."""
+        for revision in (*self.library.flows.values(), *self._revisions.values()):
+            if revision.id == revision_id:
+                return revision
+        source = yield from runs.revision_source(revision_id)
+        if source is None:
+            raise LookupError(f"revision {revision_id} is not in the store")
+        self._revisions[revision_id] = library.restore(revision_id, source)
+        return self._revisions[revision_id]
+
+
+def _segments_of(rules: StoreRules) -> Mapping[str, Condition]:
+    return {name: condition.parse(text) for name, text in rules.segments.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every piece of work needs to know: the owner's files, who we are, and what time it is (UTC)."""
+
+    playbook: Playbook
+    instance: str  # of this database: makes message keys that no other database makes
+    number: str  # the phone number id we write from when nobody has written to us yet
+    now: datetime
+
+    def key(self, *parts: object) -> str:
+        """The key of a message (at most 512 characters go with it, Cloud API: biz_opaque_callback_data)."""
+        return ":".join((self.instance, *map(str, parts)))
+
+
+REPLY_WORTH = timedelta(hours=23, minutes=55)  # an answer is worth sending while the reply window it answers in is open
+MARKETING_WORTH = timedelta(days=3)  # longer than a night and a day of limits; a cart reminder of last week is noise

@@ -1,0 +1,116 @@
+"""The sender: from the outbox to the channel.
+
+    claim: policy is asked, the row is committed as `sending` -> the request -> sent | refused | queued again | unknown
+
+Nothing is on the wire that is not committed as `sending`, and nothing whose end nobody saw is sent again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
+from bot.policy.decision import Decision, Message, Person, decide
+from bot.store import contacts, outbox
+from bot.store.outbox import Claim, Claimed
+from bot.store.sqlite import Database as Store
+from bot.store.step import Step
+from bot.worker import flows, remedies
+from bot.worker.playbook import House
+
+log = logging.getLogger(__name__)
+
+MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
+MAX_TRIES = 5
+FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
+LONGEST_RETRY = timedelta(hours=1)
+
+
+class Sender:
+    """Sends what is due, many people at a time, each person's messages in order."""
+
+    def __init__(self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str) -> None:
+        self._store = store
+        self._channel = channel
+        self._house = house
+        self._owner = owner
+        self._on_wire: set[asyncio.Task[None]] = set()
+
+    async def send_due(self, wake: Callable[[], None]) -> int:
+        """Claim what is due and start its requests; returns how much was claimed or held. `wake` is called as each one ends."""
+        free = MAX_ON_WIRE - len(self._on_wire)
+        if free <= 0:
+            return 0
+        house = self._house()
+        seen = self._store.arrivals.count
+        claim = await self._store.run(self._claim(house, free), last=True)
+        for claimed in claim.claimed:
+            task = asyncio.create_task(self._send(claimed, seen), name=f"send-{claimed.id}")
+            self._on_wire.add(task)
+            task.add_done_callback(self._on_wire.discard)
+            task.add_done_callback(lambda _: wake())
+        return len(claim.claimed) + len(claim.held)
+
+    async def finish(self) -> None:
+        """Wait until nothing is on the wire."""
+        while self._on_wire:
+            await asyncio.wait(self._on_wire)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is on the wire."""
+        return bool(self._on_wire)
+
+    def _claim(self, house: House, limit: int) -> Step[Claim]:
+        def judge(message: Message, person: Person) -> Decision:
+            return decide(message, person, house.playbook.policy, house.now)
+
+        claim = yield from outbox.claim(judge, owner=self._owner, epoch=self._store.epoch, now=house.now, limit=limit)
+        for held in claim.held:
+            about = held.flow or "message"
+            if held.until is None:
+                yield from contacts.audit(held.contact, house.now, about, f"a message was not sent: {held.why.sentence}")
+                if held.run is not None:
+                    yield from flows.end_unsent(house, held.run, held.why.sentence)
+            elif held.news:
+                text = f"a message waits until {held.until:%Y-%m-%d %H:%M} UTC: {held.why.sentence}"
+                yield from contacts.audit(held.contact, house.now, about, text)
+        return claim
+
+    async def _send(self, claimed: Claimed, seen: int) -> None:
+        if self._store.arrivals.since(seen, claimed.names):
+            # an event of this person was acknowledged after the claim: it may be an opt-out, so look again
+            await self._store.run(outbox.release(claimed.id))
+            return
+        to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
+        try:
+            delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
+        except SendError as error:
+            await self._store.run(self._failed(claimed, error))
+        except Exception:
+            log.exception("message %d: the channel failed in a way of its own", claimed.id)
+            await self._store.run(outbox.unknown(claimed.id, "an unexpected error while it was sent"))
+        else:
+            await self._store.run(outbox.sent(claimed.id, delivered.id, held=delivered.held))
+
+    def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
+        house = self._house()
+        why = error.detail if error.code is None else f"{error.detail} (code {error.code})"
+        if error.failure is Failure.UNKNOWN:
+            yield from outbox.unknown(claimed.id, why)
+            yield from contacts.audit(claimed.contact, house.now, "message", f"nobody knows whether a message was sent: {why}")
+        elif error.failure is Failure.RETRY and claimed.attempts < MAX_TRIES:
+            yield from outbox.again(claimed.id, house.now + _wait(claimed.attempts, error.retry_after), why)
+        else:
+            yield from outbox.refused(claimed.id, why)
+            yield from contacts.audit(claimed.contact, house.now, "message", f"a message was refused: {why}")
+            message = yield from outbox.find(claimed.key, "")
+            if message is not None and message.run is not None:
+                yield from flows.end_unsent(house, message.run, why)
+        yield from remedies.apply(house, claimed.contact, claimed.number, error.remedy, why, error.retry_after)
+
+
+def _wait(attempts: int, at_least: timedelta | None) -> timedelta:
+    grown: timedelta = FIRST_RETRY * 4 ** (attempts - 1)
+    return max(min(grown, LONGEST_RETRY), at_least or timedelta())

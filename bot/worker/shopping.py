@@ -1,0 +1,124 @@
+"""What the shop told: carts, orders, people and what they agreed to."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.flow.model import Trigger
+from bot.flow.run import Subject, SubjectKind
+from bot.policy.decision import Consent
+from bot.shop.event import CartChanged, ConsentState, OrderChanged, OrderStatus, ShopConsent, ShopEvent, ShopNotice, Shopper, ShopperChanged
+from bot.store import contacts, inbox, mirror
+from bot.store.contacts import SHOP, Agreement
+from bot.store.mirror import CartState, OrderTold
+from bot.store.step import Step
+from bot.worker import flows
+from bot.worker.playbook import House
+
+REORDER_TIMER = "reorder:"  # and the category that should be used up
+
+_ORDER_TRIGGERS = {
+    OrderStatus.PLACED: Trigger.ORDER_PLACED,
+    OrderStatus.PAID: Trigger.ORDER_PAID,
+    OrderStatus.DELIVERED: Trigger.ORDER_DELIVERED,
+    OrderStatus.CANCELLED: Trigger.ORDER_CANCELLED,
+}
+
+
+def told(house: House, shop: str, contact: int | None, event: ShopEvent) -> Step[str | None]:
+    """Work an event of the shop off; returns why nothing came of it, where that is so."""
+    if isinstance(event, ShopNotice):
+        yield from contacts.audit(contact, house.now, shop, event.about)
+        return None
+    if contact is None:
+        return "it names nobody"
+    yield from _describe(contact, event.shopper)
+    yield from _agree(house, shop, contact, event.consents)
+    match event:
+        case CartChanged():
+            return (yield from _cart(house, shop, contact, event))
+        case OrderChanged():
+            return (yield from _order(house, shop, contact, event))
+        case ShopperChanged():
+            return None
+
+
+def _describe(contact: int, shopper: Shopper) -> Step[None]:
+    yield from contacts.describe(
+        contact,
+        first_name=shopper.first_name,
+        language=shopper.language,
+        country=shopper.country,
+        timezone=shopper.timezone,
+    )
+
+
+def _agree(house: House, shop: str, contact: int, consents: Iterable[ShopConsent]) -> Step[None]:
+    for stated in consents:
+        state = Consent.GRANTED if stated.state is ConsentState.GRANTED else Consent.WITHDRAWN
+        before = yield from contacts.load(contact)
+        source = f"{shop}: {stated.source}"
+        counts = yield from contacts.agree(contact, Agreement(stated.channel, state, stated.at, SHOP, source), house.now)
+        if counts and stated.channel == "whatsapp" and before.consent is not state:
+            if state is Consent.WITHDRAWN:
+                yield from flows.stop_marketing(house, contact, f"stopped marketing messages ({source})")
+            else:
+                yield from contacts.audit(contact, house.now, "consent", f"agreed to marketing messages ({source})")
+
+
+def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str | None]:
+    cart = yield from mirror.record_cart(
+        shop, event.checkout, contact, event.at, event.lines, event.total, event.link, completed=event.completed
+    )
+    if cart is None:
+        return "an older word of a cart that is known already"
+    subject = Subject(SubjectKind.CART, cart.id)
+    if cart.state is CartState.EMPTIED:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
+    elif cart.state is CartState.OPEN:
+        yield from _watch(house, contact, cart.id, cart.generation, event.at)
+    else:
+        return "its order is known already"
+    return None
+
+
+def _watch(house: House, contact: int, checkout: int, generation: int, active_at: datetime) -> Step[None]:
+    """Look at the cart again when it has been left alone for as long as each flow wants."""
+    for revision in house.playbook.starting_on(Trigger.CART_ABANDONED):
+        if revision.flow.start.for_ is not None:
+            due = active_at + revision.flow.start.for_
+            yield from inbox.set_timer(due, contact, flows.START_TIMER + revision.flow.id, checkout, generation)
+
+
+def _order(house: House, shop: str, contact: int, event: OrderChanged) -> Step[str | None]:
+    if event.test:
+        return "a test order counts for nothing"
+    told_order = OrderTold(
+        key=event.order,
+        number=event.number,
+        status=event.status,
+        at=event.at,
+        placed_at=event.placed_at,
+        lines=event.lines,
+        total=event.total,
+        checkout=event.checkout,
+        tracking_link=event.tracking_link,
+        reorder_link=event.reorder_link,
+        codes=event.discount_codes,
+    )
+    recorded = yield from mirror.record_order(shop, contact, told_order)
+    status = OrderStatus(recorded.order.facts.status)
+    subject = Subject(SubjectKind.ORDER, recorded.order.id)
+    if recorded.before is None and status is not OrderStatus.CANCELLED:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
+        yield from _expect_reorder(house, contact, recorded.order)
+    if status != recorded.before and status is not OrderStatus.PLACED:
+        yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
+    return None
+
+
+def _expect_reorder(house: House, contact: int, order: mirror.Order) -> Step[None]:
+    """The owner says after how many days each category is used up; nothing is due for what is never bought again."""
+    for category in order.facts.categories:
+        length = house.playbook.rules.reorder.get(category)
+        if length is not None:
+            yield from inbox.set_timer(order.facts.placed_at + length, contact, REORDER_TIMER + category, order.id, 0)

@@ -1,0 +1,57 @@
+"""What staff did: took a conversation over, answered, handed it back. Staff actions are inbox entries like everything that happens."""
+
+from typing import Any
+
+from bot.flow.model import Trigger
+from bot.flow.run import Text
+from bot.policy.decision import Author, Control
+from bot.store import contacts, conversations, outbox
+from bot.store.step import Step
+from bot.worker import customer, flows
+from bot.worker.playbook import REPLY_WORTH, House
+
+TAKE, SAY, RETURN = "take", "say", "return"
+
+
+def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: dict[str, Any]) -> Step[str | None]:
+    """Work a staff action off; returns why nothing came of it, where that is so."""
+    number = place or house.number
+    staff = str(body.get("staff") or "staff")
+    match kind:
+        case "take":
+            yield from customer.take_over(house, contact, number, staff)
+        case "say":
+            yield from _say(house, entry_id, contact, number, staff, str(body["text"]))
+        case "return":
+            yield from _hand_back(house, contact, number, staff)
+        case _:
+            return f"nobody knows the staff action '{kind}'"
+    return None
+
+
+def _say(house: House, entry_id: int, contact: int, number: str, staff: str, text: str) -> Step[None]:
+    """An answer; whoever answers has the conversation."""
+    conversation = yield from conversations.load(contact, number, house.now)
+    if conversation.control is not Control.HUMAN:
+        yield from customer.take_over(house, contact, number, staff)
+    draft = outbox.Draft(
+        key=house.key("desk", entry_id),
+        contact=contact,
+        number=number,
+        shop="",
+        content=Text(text),
+        author=Author.STAFF,
+        marketing=False,
+        reply=True,
+        expires_at=house.now + REPLY_WORTH,
+    )
+    yield from outbox.enqueue(draft, house.now)
+
+
+def _hand_back(house: House, contact: int, number: str, staff: str) -> Step[None]:
+    conversation = yield from conversations.load(contact, number, house.now)
+    if conversation.control is Control.BOT:
+        return
+    yield from conversations.give(contact, number, Control.BOT, house.now)
+    yield from contacts.audit(contact, house.now, "desk", f"{staff} handed the conversation back")
+    yield from flows.happen(house, contact, number, "", Trigger.HANDED_BACK)

@@ -1,0 +1,1 @@
+"""What a flow is, what is wrong with one, and how one runs."""

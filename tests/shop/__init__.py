@@ -1,0 +1,1 @@
+"""The room `shop`: signatures, the generic contract, discount codes."""

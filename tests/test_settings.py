@@ -1,0 +1,173 @@
+"""Settings: every fault at once, secrets from files, nothing secret in a repr."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, SettingsError, read
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
+SERVING = {
+    "COMEBACK_WHATSAPP_TOKEN": "EAAtoken",
+    "COMEBACK_WHATSAPP_APP_SECRET": "appsecret",
+    "COMEBACK_WHATSAPP_VERIFY_TOKEN": "verifyword",
+    "COMEBACK_WHATSAPP_NUMBER": "106540352242922",
+    "COMEBACK_SHOPS": "casa-lola",
+    "COMEBACK_SHOP_CASA_LOLA_SECRET": SECRET,
+}
+
+
+def faults(environ: Mapping[str, str], *, serving: bool = False) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        read(environ, serving=serving)
+    assert str(caught.value).splitlines() == list(caught.value.faults)
+    return caught.value.faults
+
+
+def test_an_empty_environment_is_enough_for_commands_that_do_not_serve() -> None:
+    assert read({"PATH": "/bin"}, serving=False) == Settings(
+        database=Path("comeback.db"),
+        host="127.0.0.1",
+        port=8080,
+        flows=Path("flows"),
+        locales=Path("locales"),
+        public_url=None,
+        whatsapp=None,
+        shops={},
+        log_level="INFO",
+    )
+
+
+def test_serving_without_anything_names_all_that_is_missing() -> None:
+    missing = faults({"COMEBACK_SHOPS": "casa"}, serving=True)
+    assert [fault.partition(":")[0] for fault in missing] == [
+        "COMEBACK_WHATSAPP_TOKEN",
+        "COMEBACK_WHATSAPP_APP_SECRET",
+        "COMEBACK_WHATSAPP_VERIFY_TOKEN",
+        "COMEBACK_WHATSAPP_NUMBER",
+        "COMEBACK_SHOP_CASA_SECRET",
+    ]
+    assert all("is missing" in fault for fault in missing)
+
+
+def test_what_serving_needs_is_read() -> None:
+    settings = read(
+        SERVING
+        | {
+            "COMEBACK_WHATSAPP_APP_SECRET": "new, old",
+            "COMEBACK_WHATSAPP_ACCOUNT": "102290129340398",
+            "COMEBACK_WHATSAPP_API": "http://127.0.0.1:9000/v24.0/",
+            "COMEBACK_SHOP_CASA_LOLA_DISCOUNTS_URL": "http://shop:3000/discounts/",
+            "COMEBACK_SHOP_CASA_LOLA_REGION": "es",
+            "COMEBACK_DATABASE": "sqlite:////data/comeback.db",
+            "COMEBACK_PORT": "0",
+            "COMEBACK_LOG": "debug",
+            "COMEBACK_PUBLIC_URL": "https://bot.example.com/",
+        },
+        serving=True,
+    )
+    assert settings.whatsapp is not None
+    assert settings.whatsapp.app_secrets == ("new", "old")
+    assert settings.whatsapp.account == "102290129340398"
+    assert settings.whatsapp.api == "http://127.0.0.1:9000/v24.0"
+    shop = settings.shops["casa-lola"]
+    assert (shop.name, shop.secrets, shop.region) == ("casa-lola", (SECRET,), "ES")
+    assert shop.discounts_url == "http://shop:3000/discounts"
+    assert settings.database == Path("/data/comeback.db")
+    assert (settings.port, settings.log_level, settings.public_url) == (0, "DEBUG", "https://bot.example.com")
+
+
+def test_the_cloud_api_is_metas_unless_told() -> None:
+    whatsapp = read(SERVING, serving=True).whatsapp
+    assert whatsapp is not None
+    assert whatsapp.api == "https://graph.facebook.com/v24.0"
+
+
+def test_no_secret_is_in_a_repr() -> None:
+    told = repr(read(SERVING, serving=True))
+    assert "106540352242922" in told
+    assert not [secret for secret in ("EAAtoken", "appsecret", "verifyword", SECRET) if secret in told]
+
+
+def test_a_fault_never_shows_the_value_of_a_secret() -> None:
+    broken = {"COMEBACK_SHOP_CASA_LOLA_SECRET": "hunter2", "COMEBACK_WHATSAPP_TOKEN": "hunter2 hunter2"}
+    assert "hunter2" not in "\n".join(faults(SERVING | broken, serving=True))
+
+
+def test_a_secret_can_stand_in_a_file_and_its_last_line_break_is_not_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("EAAtoken\n", encoding="utf-8")
+    given = {name: value for name, value in SERVING.items() if name != "COMEBACK_WHATSAPP_TOKEN"}
+    whatsapp = read(given | {"COMEBACK_WHATSAPP_TOKEN_FILE": str(file)}, serving=True).whatsapp
+    assert whatsapp is not None
+    assert whatsapp.token == "EAAtoken"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 70_000])
+def test_a_secret_file_that_cannot_be_used_is_a_fault_with_its_name(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    given = {name: value for name, value in SERVING.items() if name != "COMEBACK_WHATSAPP_TOKEN"}
+    (fault,) = faults(given | {"COMEBACK_WHATSAPP_TOKEN_FILE": str(file)}, serving=True)
+    assert fault.startswith("COMEBACK_WHATSAPP_TOKEN_FILE: ")
+    assert str(file) in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("COMEBACK_PORT", "http", "number up to 65535"),
+        ("COMEBACK_PORT", "65536", "number up to 65535"),
+        ("COMEBACK_PORT", "-1", "number up to 65535"),
+        ("COMEBACK_LOG", "loud", "debug, info, warning, error"),
+        ("COMEBACK_DATABASE", "postgresql://db/comeback", "comes with a later version"),
+        ("COMEBACK_DATABASE", "mysql://db/comeback", "path of a file"),
+        ("COMEBACK_DATABASE", "sqlite:///", "path of a file"),
+        ("COMEBACK_DATABASE", ":memory:", "path of a file"),
+        ("COMEBACK_PUBLIC_URL", "bot.example.com", "https://example.com"),
+        ("COMEBACK_PUBLIC_URL", "http://bot.example.com", "use https://"),
+        ("COMEBACK_PUBLIC_URL", "https://[", "https://example.com"),
+        ("COMEBACK_PUBLIC_URL", "https://host:port/", "https://example.com"),
+        ("COMEBACK_WHATSAPP_API", "http://graph.facebook.com/v24.0", "use https://"),
+        ("COMEBACK_WHATSAPP_NUMBER", "+34 600 111 222", "phone number id"),
+        ("COMEBACK_WHATSAPP_ACCOUNT", "waba", "WhatsApp Business account"),
+        ("COMEBACK_WHATSAPP_TOKEN", "EAA\ntoken", "paste it again"),
+        ("COMEBACK_WHATSAPP_APP_SECRET", ",", "between commas"),
+        ("COMEBACK_SHOPS", "casa-lola,Casa Lola", "between commas"),
+        ("COMEBACK_SHOPS", "casa-lola,CASA", "'CASA' is not a name"),
+        ("COMEBACK_SHOP_CASA_LOLA_SECRET", "secret", "whsec_"),
+        ("COMEBACK_SHOP_CASA_LOLA_REGION", "Spain", "two letters"),
+        ("COMEBACK_SHOP_CASA_LOLA_DISCOUNTS_URL", "ftp://shop/", "https://example.com"),
+        ("COMEBACK_SHOP_NORTE_SECRET", SECRET, "add the shop's name to COMEBACK_SHOPS"),
+        ("COMEBACK_WHATSAP_TOKEN", "x", "did you mean COMEBACK_WHATSAPP_TOKEN?"),
+        ("COMEBACK_WHATSAPP_TOKEN_FIEL", "x", "did you mean COMEBACK_WHATSAPP_TOKEN_FILE?"),
+        ("COMEBACK_SHOP_CASA_LOLA_SECRETS", "x", "did you mean COMEBACK_SHOP_CASA_LOLA_SECRET?"),
+        ("COMEBACK_COLOUR", "red", "is not known: remove it"),
+        ("COMEBACK_COLOUR", "", "is not known: remove it"),
+        ("COMEBACK_WHATSAPP_TOKEN_FILE", "/run/secrets/token", "keep one of them"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_name_and_what_to_do(name: str, value: str, said: str) -> None:
+    told = faults(SERVING | {name: value}, serving=True)
+    assert said in told[0]
+    assert told[0].startswith((f"{name}: ", f"{name.removesuffix('_FILE')}: "))
+
+
+def test_all_faults_are_told_at_once_and_each_once() -> None:
+    told = faults({"COMEBACK_PORT": "x", "COMEBACK_LOG": "y", "COMEBACK_HOTS": "z", "COMEBACK_PUBLIC_URL": "q"}, serving=True)
+    assert len(told) == len(set(told)) == 8
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read({"COMEBACK_PORT": "", "COMEBACK_WHATSAPP_TOKEN_FILE": " "}, serving=False).port == 8080
+
+
+def test_shops_are_known_without_secrets_where_nothing_is_served() -> None:
+    assert read({"COMEBACK_SHOPS": "casa"}, serving=False).shops["casa"].secrets == ()
+
+
+def test_the_switch_of_the_tests_is_no_fault() -> None:
+    assert read({"COMEBACK_REQUIRE": "browser"}, serving=False)
