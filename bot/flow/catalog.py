@@ -123,6 +123,8 @@ class Catalog:
     file: str
     language: str
     translations: Mapping[str, Translation] = field(default_factory=dict)
+    # the same buttons stand in many flows: each is judged once
+    _mistakes: dict[tuple[str, str, int | None], Problem | None] = field(default_factory=dict, repr=False, compare=False)
 
     def sound(self, entry: Entry) -> str | None:
         """The translation of a text, if there is one that can be used."""
@@ -136,8 +138,11 @@ class Catalog:
         found = self.translations.get(entry.text)
         if found is None or not found.text or found.is_fuzzy:
             return None
-        message = _length_mistake(entry, found.text) or _placeholder_mistake(entry, found.text)
-        return Problem(self.file, found.line, 1, message) if message else None
+        key = entry.text, entry.kind, entry.limit
+        if key not in self._mistakes:
+            message = _length_mistake(entry, found.text) or _placeholder_mistake(entry, found.text)
+            self._mistakes[key] = Problem(self.file, found.line, 1, message) if message else None
+        return self._mistakes[key]
 
     def lack(self, entry: Entry) -> str | None:
         """A sentence on a text without a translation, or with one that is out of date."""

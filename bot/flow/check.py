@@ -84,12 +84,13 @@ class _Judge:
         self.templates = around.templates
         self.faulty_templates = around.faulty_templates
         self.template_languages = around.template_languages
-        self.labels = Counter(step.label for _, step in walk(flow.steps) if step.label is not None)
+        self.steps = dict(walk(flow.steps))
+        self.labels = Counter(step.label for step in self.steps.values() if step.label is not None)
         self.problems: list[Problem] = []
 
     def judge(self) -> None:
         self.judge_start()
-        for path, step in walk(self.flow.steps):
+        for path, step in self.steps.items():
             self.judge_step(path, step)
         self.judge_lengths()
         self.judge_routes()
@@ -346,22 +347,21 @@ class _Judge:
         self.judge_reach(worst)
         for closing, to in route.circles(ways):
             self.tell(closing, f"from here the flow goes round in a circle to line {self.document.place(to).line} without an ask or a wait")
-        for path, step in walk(self.flow.steps):
-            if path in worst:
-                self.judge_at_worst(path, step, worst[path])
+        for path, case in worst.items():
+            self.judge_at_worst(path, self.steps[path], case)
 
     def first_steps(self) -> dict[str, Worst]:
         """Where a run can begin; with a `go_to` that leads nowhere yet, any label may be what it meant."""
         start = self.flow.start
         by_customer = start.when is Trigger.MESSAGE_RECEIVED
         begins = Worst((start.for_ or route.NOW) if by_customer else route.REPLY_WINDOW)
-        is_lost = any(isinstance(step, GoToStep) and step.go_to not in self.labels for _, step in walk(self.flow.steps))
-        meant = {path: ANYWHERE for path, step in walk(self.flow.steps) if is_lost and step.label}
+        is_lost = any(isinstance(step, GoToStep) and step.go_to not in self.labels for step in self.steps.values())
+        meant = {path: ANYWHERE for path, step in self.steps.items() if is_lost and step.label}
         return {**meant, "steps.0": begins}
 
     def judge_reach(self, worst: Mapping[str, Worst]) -> None:
         """Of steps that follow one another and are never reached, only the first is told."""
-        for path, _ in walk(self.flow.steps):
+        for path in self.steps:
             around, _, number = path.rpartition(".")
             before = f"{around}.{int(number) - 1}"
             owner = _owner(path)

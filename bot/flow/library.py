@@ -55,7 +55,10 @@ def load(files: Mapping[str, str]) -> Library:
 
 
 def extract(files: Mapping[str, str]) -> Messages:
-    """Every text to translate, with the places it stands at and what it is, as an empty gettext catalog. What cannot be read is left out."""
+    """Every text to translate, with its places and what it is, as a gettext catalog without translations.
+
+    A file that cannot be read is left out.
+    """
     return _Loading(files).extract()
 
 

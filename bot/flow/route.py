@@ -8,6 +8,7 @@ from bot.flow import position
 from bot.flow.facts import Money
 from bot.flow.measure import read_discount
 from bot.flow.model import (
+    AnyStep,
     AskStep,
     ContinueStep,
     DiscountStep,
@@ -20,7 +21,6 @@ from bot.flow.model import (
     Step,
     WaitStep,
     branches,
-    walk,
 )
 from bot.flow.position import Position
 from bot.flow.rules import StoreRules
@@ -73,12 +73,16 @@ Ways = Mapping[str, tuple[Way, ...]]
 
 def ways(flow: Flow, rules: StoreRules) -> Ways:
     """Every step's ways on, by its path."""
-    found: dict[str, tuple[Way, ...]] = {}
-    for path, _ in walk(flow.steps):
-        here = position.find(flow, path)
-        assert here is not None, "walk and find name the same paths"
-        found[path] = tuple(_ways_on(here, flow, rules))
-    return found
+    return {here.path: tuple(_ways_on(here, flow, rules)) for here in _positions(flow.steps, "steps", None)}
+
+
+def _positions(steps: tuple[AnyStep, ...], path: str, owner: Position | None) -> Iterator[Position]:
+    """Every step's position, in reading order."""
+    for number, step in enumerate(steps):
+        here = Position(steps, path, number, owner)
+        yield here
+        for branch, nested in branches(step):
+            yield from _positions(nested, f"{here.path}.{branch}", here)
 
 
 def _ways_on(here: Position, flow: Flow, rules: StoreRules) -> Iterator[Way]:

@@ -91,15 +91,22 @@ def read(document: Document, model: type[Model], substitutes: Mapping[str, Value
     if not isinstance(document.root, dict):
         problem = document.problem(document.place(""), "write keys and values here, as in 'name: Cart reminder'")
         return Shape(document, None, (problem,), frozenset({""}))
-    reading = _Reading(document, copy.deepcopy(document.root), substitutes)
-    value = _read_and_mend(reading, model, given)
-    return Shape(reading.document, value, tuple(reading.problems), frozenset(reading.broken))
+    try:
+        return Shape(document, _validated(model, document.root, given))
+    except ValidationError:
+        reading = _Reading(document, copy.deepcopy(document.root), substitutes)
+        value = _read_and_mend(reading, model, given)
+        return Shape(reading.document, value, tuple(reading.problems), frozenset(reading.broken))
+
+
+def _validated(model: type[Model], values: Mapping[str, Value], given: Mapping[str, str]) -> Model:
+    return model.model_validate({**values, **given}, by_alias=True, by_name=False)
 
 
 def _read_and_mend(reading: _Reading, model: type[Model], given: Mapping[str, str]) -> Model | None:
     for _ in range(MAX_ROUNDS):
         try:
-            return model.model_validate({**reading.values, **given}, by_alias=True, by_name=False)
+            return _validated(model, reading.values, given)
         except ValidationError as error:
             # unknown keys first: a misspelt key, once understood, is no longer missing
             for mistake in sorted(error.errors(include_url=False), key=lambda mistake: mistake["type"] != "extra_forbidden"):

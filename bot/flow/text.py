@@ -36,6 +36,8 @@ _PLAIN = re.compile(rf"\s*(?P<text>{_QUOTED})\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{|\}")
 # Line breaks, tabs and other control characters, and the halves of characters that JSON can smuggle in and nobody can send.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# Where CLDR's `currencySpacing` puts a space that Babel leaves out: CHF 12.50, not CHF12.50.
+_BESIDE_LETTERS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _SPACES = re.compile(r" {2,}")
 
 
@@ -194,7 +196,7 @@ def _written(value: Value, locale: Locale, timezone: str, now: datetime) -> str:
         case int() | Decimal():
             return format_decimal(value, locale=locale)
         case Money():
-            return format_currency(money.amount(value), value.currency, locale=locale)
+            return _BESIDE_LETTERS.sub("\xa0", format_currency(money.amount(value), value.currency, locale=locale))
         case datetime():
             return _moment(value, locale, timezone, now)
         case frozenset():

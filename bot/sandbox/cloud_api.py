@@ -313,7 +313,8 @@ class CloudApi:
         key = payload.get("biz_opaque_callback_data")
         if key is not None and (not isinstance(key, str) or len(key) > CALLBACK_DATA_LIMIT):
             raise GraphError(131009, f"biz_opaque_callback_data must be text of at most {CALLBACK_DATA_LIMIT} characters")
-        reply_to = (payload.get("context") or {}).get("message_id")
+        context = payload.get("context")
+        reply_to = str(context.get("message_id")) if isinstance(context, dict) else None
         if payload.get("type") != "template":
             return Bubble(_wamid(customer), now, by_customer=False, drawing=draw(payload), key=key, reply_to=reply_to)
         template, drawing = self._from_template(payload.get("template"))

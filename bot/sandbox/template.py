@@ -166,7 +166,8 @@ def _parameters(component: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _words(parameter: Mapping[str, Any]) -> str:
     kind = str(parameter.get("type", ""))
-    value = parameter.get("text") if kind == "text" else (parameter.get(kind) or {}).get("fallback_value")
+    holder = parameter if kind == "text" else parameter.get(kind)
+    value = holder.get("text" if kind == "text" else "fallback_value") if isinstance(holder, dict) else None
     if not isinstance(value, str) or not value:
         raise GraphError(131008, f"parameter of type {kind!r} is missing its text")
     if BREAKS.search(value):

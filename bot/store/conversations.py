@@ -28,6 +28,7 @@ class Open:
     staff: str | None
     since: datetime
     first_name: str | None
+    phone: str | None
     last_text: str | None
 
 
@@ -105,6 +106,7 @@ def unanswered() -> Step[list[Open]]:
             staff=row["staff"],
             since=from_micros(row["changed_at"]),
             first_name=row["first_name"],
+            phone=row["phone"],
             last_text=row["last_text"],
         )
         for row in rows

@@ -139,10 +139,10 @@ async def test_a_refused_template_says_what_is_wrong_in_metas_words(meta: Graph,
 async def test_all_pages_of_templates_are_read_and_nothing_strange_stops_it(meta: Graph, session: aiohttp.ClientSession) -> None:
     async def paged(request: web.Request) -> web.Response:
         page = int(request.query.get("after", "0"))
-        more = {"next": "https://elsewhere.example/?access_token=x"} if page < 2 else {}
+        more: dict[str, object] = {"next": "https://elsewhere.example/?access_token=x"} if page < 2 else {}
         listed = [{"name": f"t{page}", "language": "en-US", "status": "APPROVED", "category": "MARKETING"}]
         strange = [None, 7, {}, {"name": "x"}, {"name": 7, "language": "es"}, {"name": "y", "language": "de_AT", "status": "DREAMING"}]
-        return says(200, {"data": [*listed, *strange], "paging": {"cursors": {"after": str(page + 1)}, **more}})
+        return says(200, {"data": [*listed, *strange], "paging": {**more, "cursors": {"after": str(page + 1)}}})
 
     meta.answer = paged
     states = await fetch(session, api_url=meta.url, token="t", waba=WABA)

@@ -615,7 +615,8 @@ def test_a_quick_reply_without_an_answer_counts_as_its_words() -> None:
 
 def test_a_template_nobody_wrote_is_sent_by_its_name() -> None:
     content = Talk(revision("[{send: {template: unknown}}]")).sent[0].content
-    assert content == TemplateMessage("unknown", "en", {}, "")
+    assert isinstance(content, TemplateMessage)
+    assert (content.name, content.values, content.body) == ("unknown", {}, "")
 
 
 # ---- lengths, and hostile values

@@ -336,6 +336,7 @@ def test_what_is_no_email_is_none(email: object) -> None:
         ("\x00", None),
         ("", None),
         (["Ana"], None),
+        (True, None),
     ],
 )
 def test_a_name_is_one_clean_line(told: object, name: str | None) -> None:
@@ -353,6 +354,8 @@ def test_a_name_is_one_clean_line(told: object, name: str | None) -> None:
         "https://[",
         "https://casa.example/\r\nX: y",
         "https://casa.example/ c",
+        "https://casa.example/\nc",
+        "https://casa.example/\u202ec",
         "https://casa.example/" + "x" * 3000,
         7,
         None,

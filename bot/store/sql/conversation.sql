@@ -21,6 +21,7 @@ select count(*) as written from (select 1 from message where contact = :contact 
 
 -- name: unanswered
 select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, v.last_inbound_at, c.first_name,
+  (select value from identity d where d.contact = v.contact and d.kind = 'phone' order by d.since desc limit 1) as phone,
   (select text from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1) as last_text
 from conversation v join contact c on c.id = v.contact
 where v.control <> 'bot' order by v.changed_at

@@ -1,0 +1,210 @@
+"""A stage: the real bot, a WhatsApp Cloud API and a shop on this machine, joined by HTTP alone, and a clock that can be turned.
+
+The demo, the story and the journeys in the tests all play on it.
+"""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from bot.app import App, Clock, start_app
+from bot.channel.whatsapp import templates
+from bot.desk import actions
+from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.shop import Shop
+from bot.settings import Settings, ShopSettings, WhatsAppSettings
+from bot.store import health
+
+SHOP = "casa-bonita"
+STAFF = "Sam"
+VERSION = "v24.0"
+MAX_JUMPS = 10_000  # things that may happen in one turn of the clock: a flow that never rests must not hang the page
+SETTLE_SECONDS = 20.0
+_LOOK_AGAIN = 0.004  # seconds
+
+
+class TurnedClock:
+    """A clock that runs like any other and can be turned forward."""
+
+    def __init__(self, start: datetime) -> None:
+        self._start = start
+        self._began = monotonic()
+
+    def __call__(self) -> datetime:
+        return self._start + timedelta(seconds=monotonic() - self._began)
+
+    def forward_to(self, moment: datetime) -> None:
+        """Turn to a moment that is not past."""
+        self._start += max(moment - self(), timedelta())
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that plays. `open_stage` makes one; `close` ends it."""
+
+    clock: TurnedClock
+    app: App
+    sandbox: Sandbox
+    cloud: CloudApi
+    shop: Shop
+    url: str
+    _loop_guard: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def settled(self) -> None:
+        """Until the bot has nothing to do now."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while not self.app.crew.idle:
+                await asyncio.sleep(_LOOK_AGAIN)
+
+    async def idle(self) -> None:
+        """Until what happened was told, worked off, answered and told again."""
+        await self.sandbox.idle()
+
+    async def next_due(self) -> datetime | None:
+        """When the bot does something next of its own accord (UTC)."""
+        return await self.app.store.read(health.next_due())
+
+    async def jump(self, length: timedelta) -> None:
+        """Turn the clock, stopping at each thing that happens on the way."""
+        async with self._loop_guard:
+            target = self.clock() + length
+            for _ in range(MAX_JUMPS):
+                due = await self.next_due()
+                if due is None or due > target:
+                    break
+                await self._turn(due)
+            await self._turn(target)
+
+    async def jump_to(self, moment: datetime) -> None:
+        """Turn the clock to a moment (UTC)."""
+        await self.jump(moment - self.clock())
+
+    async def _turn(self, moment: datetime) -> None:
+        self.clock.forward_to(moment)
+        self.app.crew.wake()
+        await self.sandbox.idle()
+
+    async def close(self) -> None:
+        """End it all."""
+        await self.app.stop()
+        await self.sandbox.close()
+
+
+@dataclass(slots=True)
+class StageStaff:
+    """The page's desk: staff by the phone of the customer."""
+
+    stage: Stage | None = None
+
+    async def take(self, phone: str) -> None:
+        """Take the conversation over."""
+        app = self._app()
+        await app.store.run(actions.take(phone, STAFF, self._now()))
+        app.crew.wake()
+
+    async def say(self, phone: str, text: str) -> None:
+        """Answer."""
+        app = self._app()
+        await app.store.run(actions.say(phone, STAFF, text, self._now()))
+        app.crew.wake()
+
+    async def hand_back(self, phone: str) -> None:
+        """Hand the conversation back."""
+        app = self._app()
+        await app.store.run(actions.hand_back(phone, STAFF, self._now()))
+        app.crew.wake()
+
+    async def waiting(self) -> list[tuple[str, str]]:
+        """Who waits for staff, or is with them: (phone, why)."""
+        return [(one.phone or "", one.reason or "with staff") for one in await self._app().store.read(actions.waiting())]
+
+    def _app(self) -> App:
+        assert self.stage is not None  # set before the page can be opened
+        return self.stage.app
+
+    def _now(self) -> datetime:
+        assert self.stage is not None
+        return self.stage.clock()
+
+
+async def open_stage(
+    folder: Path,
+    start: datetime,
+    *,
+    flows: Path = Path("flows"),
+    locales: Path = Path("locales"),
+    port: int = 0,
+    bot_port: int = 0,
+    make_cloud: Callable[[Clock, str], CloudApi] = lambda clock, secret: CloudApi(clock, app_secret=secret),
+) -> Stage:
+    """Start the bot on a database in `folder` and everything around it. Raises OSError when a port is taken."""
+    clock = TurnedClock(start.astimezone(UTC))
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    shop = Shop(clock, secret=secret)
+    app_secret = secrets.token_hex(16)
+    cloud = make_cloud(clock, app_secret)
+    staff = StageStaff()
+    sandbox = Sandbox(
+        clock,
+        jump=lambda length: stage.jump(length),
+        next_due=lambda: stage.next_due(),
+        settled=lambda: stage.settled(),
+        staff=staff,
+        cloud=cloud,
+        shop=shop,
+    )
+    url = await sandbox.start(port=port)
+    whatsapp = WhatsAppSettings(
+        token=cloud.token,
+        app_secrets=(app_secret,),
+        verify_token="stage",  # noqa: S106 - nobody asks for it on a stage
+        number=cloud.number.id,
+        api=f"{url}/{VERSION}",
+        account=cloud.waba_id,
+    )
+    settings = Settings(
+        database=folder / "comeback.db",
+        host="127.0.0.1",
+        port=bot_port,
+        flows=flows,
+        locales=locales,
+        public_url=None,
+        whatsapp=whatsapp,
+        shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
+        log_level="WARNING",
+    )
+    try:
+        app = await start_app(settings, whatsapp, clock)
+    except BaseException:
+        await sandbox.close()
+        raise
+    stage = Stage(clock, app, sandbox, cloud, shop, url)
+    staff.stage = stage
+    cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
+    shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
+    await _push_templates(app, whatsapp)
+    return stage
+
+
+async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
+    """Bring the owner's templates to the Cloud API in every language they are written in, as anyone would."""
+    assert whatsapp.account is not None
+    pushed: set[tuple[str, str]] = set()
+    for revision in app.playbook.library.flows.values():
+        for template in revision.templates.values():
+            for language in app.playbook.rules.languages:
+                if revision.template_language(template, language) != language or (template.name, language) in pushed:
+                    continue
+                pushed.add((template.name, language))
+                payload = templates.creation_payload(
+                    template, language, lambda text, revision=revision, language=language: revision.translate(text, language)
+                )
+                await templates.push(
+                    app.session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account, payload=payload
+                )
