@@ -1,7 +1,6 @@
 """Puts the parts together: the only module that knows them all."""
 
 import asyncio
-import contextlib
 import io
 import logging
 import os
@@ -13,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 from babel.messages.pofile import read_po
 
 from bot.channel.whatsapp.sending import WhatsApp
@@ -22,6 +20,7 @@ from bot.settings import Settings, WhatsAppSettings
 from bot.store.sqlite import Database, open_database
 from bot.web.desk_socket import DeskSocket, socket_path
 from bot.web.door import Door, ShopDoor
+from bot.web.listening import Listening
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.playbook import House, Playbook
@@ -74,17 +73,13 @@ class App:
     playbook: Playbook
     crew: Crew
     session: aiohttp.ClientSession
-    runners: list[web.AppRunner]
-    socket: Path
+    listening: Listening
     url: str
 
     async def stop(self) -> None:
         """Claim nothing more, finish what is on the wire; the door closes last, the database after it."""
         await self.crew.stop()
-        for runner in self.runners:
-            await runner.cleanup()
-        with contextlib.suppress(FileNotFoundError):
-            self.socket.unlink()
+        await self.listening.close()
         await self.session.close()
         await self.store.close()
 
@@ -106,42 +101,18 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     crew = Crew(store, house, sender, Discounter(store, session, makers, house))
     shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
     door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake)
-    runners: list[web.AppRunner] = []
+    listening = Listening()
     try:
-        url = await _open_door(door, settings, runners)
-        path = await _open_desk(DeskSocket(store, clock, crew.wake), settings.database, runners)
         await crew.start()
+        await listening.on_socket(DeskSocket(store, clock, crew.wake).application(), socket_path(settings.database))
+        url = await listening.on_port(door.application(), settings.host, settings.port)
     except BaseException:
-        for runner in runners:
-            await runner.cleanup()
+        await crew.stop()
+        await listening.close()
         await session.close()
         await store.close()
         raise
-    return App(store, playbook, crew, session, runners, path, url)
-
-
-async def _open_door(door: Door, settings: Settings, runners: list[web.AppRunner]) -> str:
-    runner = web.AppRunner(door.application(), access_log=None)
-    runners.append(runner)
-    await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.port).start()
-    host, port = runner.addresses[0][:2]
-    return f"http://{host}:{port}"
-
-
-async def _open_desk(desk: DeskSocket, database: Path, runners: list[web.AppRunner]) -> Path:
-    path = socket_path(database)
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()  # left by a process that was killed: the lock says that it is gone
-    runner = web.AppRunner(desk.application(), access_log=None)
-    runners.append(runner)
-    await runner.setup()
-    before = os.umask(0o177)  # the socket's permissions are the desk's password
-    try:
-        await web.UnixSite(runner, str(path)).start()
-    finally:
-        os.umask(before)
-    return path
+    return App(store, playbook, crew, session, listening, url)
 
 
 async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None]) -> int:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -59,7 +60,7 @@ class Stage:
     async def settled(self) -> None:
         """Until the bot has nothing to do now."""
         async with asyncio.timeout(SETTLE_SECONDS):
-            while not self.app.crew.idle:
+            while not self.app.crew.idle:  # noqa: ASYNC110 - idle is a state of several loops, not one event
                 await asyncio.sleep(_LOOK_AGAIN)
 
     async def idle(self) -> None:
@@ -199,12 +200,8 @@ async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
     for revision in app.playbook.library.flows.values():
         for template in revision.templates.values():
             for language in app.playbook.rules.languages:
-                if revision.template_language(template, language) != language or (template.name, language) in pushed:
-                    continue
-                pushed.add((template.name, language))
-                payload = templates.creation_payload(
-                    template, language, lambda text, revision=revision, language=language: revision.translate(text, language)
-                )
-                await templates.push(
-                    app.session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account, payload=payload
-                )
+                if revision.template_language(template, language) == language and (template.name, language) not in pushed:
+                    pushed.add((template.name, language))
+                    payload = templates.creation_payload(template, language, partial(revision.translate, language=language))
+                    where = {"api_url": whatsapp.api, "token": whatsapp.token, "waba": whatsapp.account}
+                    await templates.push(app.session, **where, payload=payload)

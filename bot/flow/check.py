@@ -4,6 +4,7 @@
 window, discounts, languages. A path that was mended there is not judged again.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ ABOUT_A_CART = frozenset({Trigger.CART_ABANDONED, Trigger.CART_EMPTIED})
 ABOUT_AN_ORDER = frozenset(
     {Trigger.ORDER_PLACED, Trigger.ORDER_PAID, Trigger.ORDER_DELIVERED, Trigger.ORDER_CANCELLED, Trigger.REORDER_DUE}
 )
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 LONGEST_TAG = 64  # characters; a tag is a word, not a note
 
 ANYWHERE = Worst(route.NOW, route.PERCENT | route.AMOUNT)
@@ -117,9 +119,11 @@ class _Judge:
 
     def judge_start(self) -> None:
         start = self.flow.start
+        if not _ID.fullmatch(self.flow.id):
+            self.tell("", "the name of this file is the flow's id: write it with letters, digits, - and _ (at most 64)")
         if not self.flow.steps:
             self.tell("steps", "a flow needs at least one step")
-        if start.when is Trigger.CART_ABANDONED and start.for_ is None:
+        if start.when is Trigger.CART_ABANDONED and start.for_ is None and not self.is_broken("start.for"):
             self.tell("start.when", "say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'")
         if start.if_ is not None:
             self.judge_condition("start.if", start.if_)
@@ -263,7 +267,7 @@ class _Judge:
     def absent(self, name: str) -> str | None:
         """A name of something that this flow is not about."""
         when = self.flow.start.when
-        if self.is_broken("start.when"):
+        if self.is_broken("start.when") or names.find(name) is None:
             return None
         if name.startswith("cart.") and when not in ABOUT_A_CART:
             return f"a flow that starts with {when} is not about a cart: there is no {name}"

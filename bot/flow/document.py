@@ -14,7 +14,7 @@ from bot.flow.problem import Problem
 
 MAX_BYTES = 256 * 1024  # a long flow has 20 KiB; more is a mistake or an attack, and would be slow to report on
 MAX_DEPTH = 32  # an ask inside an ask costs 4 levels; deeper than eight of them nobody reads, and recursion stays safe
-MAX_VALUES = 10_000  # a long flow has 1,000; each costs some 4 us here and more where its meaning is checked
+MAX_VALUES = 5_000  # a long flow has 500; more would take longer to report on than an owner waits for
 
 Value = str | list["Value"] | dict[str, "Value"]
 
@@ -217,11 +217,14 @@ _SENTENCES = (
     ("control characters are not allowed", "this file holds a control character that no editor shows: take it out"),
 )
 
+_TOLD_WHERE_IT_BEGAN = ("unexpected end of stream", "could not find expected ':'")  # noticed lines later
+
 
 def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
     said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     sentence = next((ours for theirs, ours in _SENTENCES if theirs in said), f"this is not YAML: {said}")
-    mark = getattr(error, "problem_mark", None)
+    began, noticed = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+    mark = began if began and any(theirs in said for theirs in _TOLD_WHERE_IT_BEGAN) else noticed
     if mark is None:
         position = getattr(error, "position", 0)
         return Problem(file, text.count("\n", 0, position) + 1, 1, sentence)

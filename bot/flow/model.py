@@ -334,4 +334,16 @@ def schema() -> dict[str, Any]:
     written = Flow.model_json_schema()
     written["properties"].pop("id")  # the file's name, not written in it
     written["required"].remove("id")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **written}
+    step = written["properties"]["steps"]["items"]
+    shared = _with_reference(written, step, {"$ref": "#/$defs/Step"})
+    shared["$defs"]["Step"] = step
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shared}
+
+
+def _with_reference(written: Any, repeated: Any, reference: dict[str, str]) -> Any:
+    """The schema with a part that stands in many places written as a reference to it."""
+    if written == repeated:
+        return reference
+    if isinstance(written, dict):
+        return {key: _with_reference(value, repeated, reference) for key, value in written.items()}
+    return [_with_reference(value, repeated, reference) for value in written] if isinstance(written, list) else written

@@ -171,8 +171,12 @@ def _instant(path: str, ways: Ways) -> Iterator[str]:
 
 
 def says_what_comes_next(steps: tuple[Step, ...]) -> bool:
-    """Whether a branch ends by saying what comes next, on each of its ways."""
-    match steps[-1] if steps else None:
+    """Whether a branch says what comes next, on each of its ways. (What stands below that word is never reached.)"""
+    return any(map(_leads_on, steps))
+
+
+def _leads_on(step: Step) -> bool:
+    match step:
         case ContinueStep() | EndStep() | GoToStep() | HandOverStep() | OptOutStep():
             return True
         case IfStep(then=then, else_=otherwise):

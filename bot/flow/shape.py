@@ -58,6 +58,15 @@ class _Reading:
             value = value[part]
         return value
 
+    def written(self, where: Where) -> Where:
+        """As much of a path as there is in the file: one text can stand for a list of one, and pydantic names its only entry."""
+        value = self.values
+        for length, part in enumerate(where[:-1], start=1):
+            if not isinstance(value, dict | list):
+                return where[: length - 1]
+            value = value[part]
+        return where if isinstance(value, dict | list) else where[:-1]
+
     def put(self, where: Where, value: Value) -> None:
         self.at(where[:-1])[where[-1]] = value
         self.broken.add(_path(where))
@@ -115,7 +124,7 @@ def _read_and_mend(reading: _Reading, model: type[Model], given: Mapping[str, st
 
 
 def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseModel]) -> None:
-    where = tuple(part for part in mistake["loc"] if not _is_tag(part))
+    where = reading.written(tuple(part for part in mistake["loc"] if not _is_tag(part)))
     if reading.is_broken(where):
         return
     match mistake["type"]:
@@ -267,6 +276,7 @@ _KINDS: Mapping[str, str] = {
     "list_type": _A_LIST,
     "dict_type": _KEYS,
     "model_type": _KEYS,
+    "time_delta_type": "write a length of time like '1 hour' or '2 days'",
     "bool_type": "nothing stands behind this word",
     "bool_parsing": "nothing stands behind this word",
 }

@@ -47,7 +47,7 @@ PRODUCTS = (
 
 SHOPPERS = (
     Shopper("ana", "c-1001", "Ana", "García", "+34600000001", "ES", "ana@example.com", "es-ES", "ES", "Madrid", "Europe/Madrid"),
-    Shopper("ben", "c-1002", "Ben", "Ashworth", "+447700900002", "GB", "ben@example.com", "en-GB", "GB", "London", "Europe/London"),
+    Shopper("ben", "c-1002", "Ben", "Ashworth", "+447400123456", "GB", "ben@example.com", "en-GB", "GB", "London", "Europe/London"),
     Shopper(
         "carla", "c-1003", "Carla", "Souza", "+5511999990003", "BR", "carla@example.com", "pt-BR", "BR", "São Paulo", "America/Sao_Paulo"
     ),

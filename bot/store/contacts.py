@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.policy.decision import Consent
 from bot.store.model import Identity, IdentityKind
-from bot.store.step import Row, Step, from_micros_or_none, sql, sql_many, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 _LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
 _MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")
@@ -229,3 +229,31 @@ def mark_unreachable(contact: int) -> Step[None]:
 def audit(contact: int | None, at: datetime, about: str, text: str) -> Step[None]:
     """Leave a sentence that a person can find under the contact: why something happened, or did not."""
     yield sql("contact.audit", contact=contact, at=to_micros(at), about=about, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A sentence left under a contact. `about` is a flow, consent, desk ..."""
+
+    at: datetime
+    about: str
+    text: str
+
+
+def audit_of(contact: int) -> Step[list[Noted]]:
+    """Every sentence left under a contact, oldest first."""
+    rows = yield sql("contact.audit_of", contact=contact)
+    return [Noted(from_micros(row["at"]), row["about"], row["text"]) for row in rows]
+
+
+def page(after: int, limit: int) -> Step[list[int]]:
+    """The next contacts by id, for lists of everybody."""
+    rows = yield sql("contact.page", after=after, limit=limit)
+    return [row["id"] for row in rows]
+
+
+def last_moved(contact: int) -> Step[datetime]:
+    """When the person last did what puts people on lists: got a tag, else wrote or ordered, else became known (UTC)."""
+    tagged = (yield sql("contact.tagged_at", contact=contact))[0]["since"]
+    dates = (yield sql("contact.dates", id=contact))[0]
+    return from_micros(tagged or max(dates["last_engaged_at"] or 0, dates["last_order_at"] or 0) or dates["created_at"])

@@ -44,16 +44,18 @@ class Said:
     why: str | None
 
 
-def load(contact: int, number: str, now: datetime) -> Step[Conversation]:
-    """The conversation with a person on a number, begun if there is none."""
-    yield sql("conversation.open", contact=contact, number=number, now=to_micros(now))
+def load(contact: int, number: str) -> Step[Conversation]:
+    """The conversation with a person on a number, as it stands."""
     rows = yield sql("conversation.load", contact=contact, number=number)
+    if not rows:
+        return Conversation(Control.BOT, 0, None)
     row = rows[0]
     return Conversation(Control(row["control"]), row["epoch"], from_micros_or_none(row["last_inbound_at"]), row["staff"])
 
 
 def heard(contact: int, number: str, at: datetime, *, kind: str, text: str, provider_id: str) -> Step[None]:
     """The customer wrote: keep what they said, and open the reply window."""
+    yield sql("conversation.open", contact=contact, number=number, now=to_micros(at))
     yield sql("conversation.inbound", contact=contact, number=number, at=to_micros(at))
     yield sql(
         "conversation.add_message",
@@ -83,6 +85,7 @@ def staff_said_elsewhere(contact: int, number: str, at: datetime, text: str, pro
 
 def give(contact: int, number: str, control: Control, now: datetime, *, reason: str | None = None, staff: str | None = None) -> Step[None]:
     """Change who speaks; the epoch rises."""
+    yield sql("conversation.open", contact=contact, number=number, now=to_micros(now))
     yield sql(
         "conversation.set_control", contact=contact, number=number, control=control, reason=reason, staff=staff, now=to_micros(now)
     )

@@ -160,7 +160,7 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
 
 
 def _judge(row: Row, contact: Contact, judge: Judge, now: datetime) -> Step[Decision]:
-    conversation = yield from conversations.load(contact.id, row["number"], now)
+    conversation = yield from conversations.load(contact.id, row["number"])
     marketing_sent = yield sql("outbox.marketing_sent", contact=contact.id, since=to_micros(now - LIMIT_LOOKBACK))
     message = Message(
         marketing=bool(row["marketing"]),

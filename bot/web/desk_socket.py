@@ -6,10 +6,11 @@ One process has the database; `comeback desk` in another terminal asks it here.
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -28,7 +29,7 @@ def socket_path(database: Path) -> Path:
 
 
 class DeskSocket:
-    """Answers the desk's commands as JSON: `{"result": ...}`, or `{"error": sentence}` with 404 or 409."""
+    """Answers the desk's commands."""
 
     def __init__(self, store: Database, clock: Callable[[], datetime], wake: Callable[[], None]) -> None:
         self._store = store
@@ -43,30 +44,35 @@ class DeskSocket:
 
     async def act(self, request: web.Request) -> web.Response:
         """One action with its words."""
-        told = await request.json()
-        who, staff, text = (str(told.get(name, "")) for name in ("who", "staff", "text"))
-        now = self._clock()
         try:
-            match request.match_info["action"]:
-                case "list":
-                    result: object = [asdict(one) for one in await self._store.read(actions.waiting())]
-                case "read":
-                    result = asdict(await self._store.read(actions.read(who)))
-                case "take":
-                    result = await self._store.run(actions.take(who, staff, now))
-                case "say":
-                    result = await self._store.run(actions.say(who, staff, text, now))
-                case "return":
-                    result = await self._store.run(actions.hand_back(who, staff, now))
-                case _:
-                    raise web.HTTPNotFound
-        except actions.NotFound as fault:
-            return web.json_response({"error": str(fault)}, status=404)
-        except actions.Refused as fault:
-            return web.json_response({"error": str(fault)}, status=409)
+            told = await request.json()
+            words = {name: str(told.get(name, "")) for name in ("who", "staff", "text")}
+        except (ValueError, AttributeError):
+            raise web.HTTPBadRequest(text="this is not JSON with who, staff and text") from None
+        return web.json_response(await self.answer(request.match_info["action"], words))
+
+    async def answer(self, action: str, words: Mapping[str, str]) -> dict[str, Any]:
+        """`{"result": ...}`, or `{"error": sentence}`; moments as ISO 8601 in UTC."""
+        try:
+            result = await self._act(action, words["who"], words["staff"], words["text"])
+        except (actions.NotFound, actions.Refused) as fault:
+            return {"error": str(fault)}
         self._wake()
-        return web.json_response({"result": result}, dumps=_dumps)
+        answer: dict[str, Any] = json.loads(json.dumps({"result": result}, default=lambda moment: moment.isoformat()))
+        return answer
 
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, default=lambda moment: moment.isoformat())
+    async def _act(self, action: str, who: str, staff: str, text: str) -> object:
+        now = self._clock()
+        match action:
+            case "list":
+                return [asdict(one) for one in await self._store.read(actions.waiting())]
+            case "read":
+                return asdict(await self._store.read(actions.read(who)))
+            case "take":
+                return await self._store.run(actions.take(who, staff, now))
+            case "say":
+                return await self._store.run(actions.say(who, staff, text, now))
+            case "return":
+                return await self._store.run(actions.hand_back(who, staff, now))
+            case _:
+                raise actions.Refused(f"nobody knows the action '{action}'")

@@ -45,7 +45,6 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
         case PreferenceChanged():
             yield from _preference(house, contact, number, event)
         case StaffWrote():
-            yield from conversations.load(contact, number, house.now)
             yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
             yield from take_over(house, contact, number, "the phone app")
         case IdentityChanged():
@@ -56,7 +55,6 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
 
 def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]:
     """Staff speak from now on: what flows have queued is cancelled, their open questions end."""
-    yield from conversations.load(contact, number, house.now)
     yield from conversations.give(contact, number, Control.HUMAN, house.now, staff=staff)
     yield from outbox.cancel_contact(contact, f"{staff} took the conversation over")
     yield from flows.leave_to_staff(house, contact, f"{staff} took the conversation over")
@@ -64,7 +62,7 @@ def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]
 
 
 def _message(house: House, contact: int, number: str, event: MessageReceived) -> Step[None]:
-    conversation = yield from conversations.load(contact, number, house.now)
+    conversation = yield from conversations.load(contact, number)
     yield from conversations.heard(contact, number, event.at, kind=event.kind, text=event.text, provider_id=event.id)
     yield from contacts.engaged(contact, event.at)
     if event.name and (name := _NAME.match(event.name.strip())):

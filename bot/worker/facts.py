@@ -12,7 +12,7 @@ from bot.worker.playbook import House
 def load(house: House, contact_id: int, number: str, subject: Subject | None) -> Step[Facts]:
     """Everything a flow can ask about this person, for a run about `subject`."""
     contact = yield from contacts.load(contact_id)
-    conversation = yield from conversations.load(contact_id, number, house.now)
+    conversation = yield from conversations.load(contact_id, number)
     is_first = yield from conversations.is_first(contact_id, number)
     last = yield from mirror.last_order(contact_id)
     cart = order = None

@@ -96,7 +96,7 @@ def begin(
 def _why_not(house: House, revision: Revision, contact: int, number: str, subject: Subject | None) -> Step[str | None]:
     flow = revision.flow
     person = yield from contacts.load(contact)
-    conversation = yield from conversations.load(contact, number, house.now)
+    conversation = yield from conversations.load(contact, number)
     live = yield from runs.live(contact)
     if conversation.control is not Control.BOT:
         return "staff have the conversation"

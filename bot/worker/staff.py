@@ -31,7 +31,7 @@ def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: 
 
 def _say(house: House, entry_id: int, contact: int, number: str, staff: str, text: str) -> Step[None]:
     """An answer; whoever answers has the conversation."""
-    conversation = yield from conversations.load(contact, number, house.now)
+    conversation = yield from conversations.load(contact, number)
     if conversation.control is not Control.HUMAN:
         yield from customer.take_over(house, contact, number, staff)
     draft = outbox.Draft(
@@ -49,7 +49,7 @@ def _say(house: House, entry_id: int, contact: int, number: str, staff: str, tex
 
 
 def _hand_back(house: House, contact: int, number: str, staff: str) -> Step[None]:
-    conversation = yield from conversations.load(contact, number, house.now)
+    conversation = yield from conversations.load(contact, number)
     if conversation.control is Control.BOT:
         return
     yield from conversations.give(contact, number, Control.BOT, house.now)

@@ -49,7 +49,7 @@ def _run(house: House, contact: int, run_id: int, generation: int) -> Step[str |
 
 def _not_its_turn(house: House, contact: int, number: str, run_id: int | None, *, asks: bool) -> Step[datetime | None]:
     """When to look again, if staff have the conversation or another flow's question is open."""
-    conversation = yield from conversations.load(contact, number, house.now)
+    conversation = yield from conversations.load(contact, number)
     if conversation.control is not Control.BOT:
         return house.now + STAFF_TURN
     other = yield from flows.asking(contact)

@@ -28,7 +28,7 @@ REMINDER = Template(
         TemplateButton(ButtonKind.LINK, "Shop", url="https://s.example/"),
         TemplateButton(ButtonKind.QUICK_REPLY, "I have a question"),
         TemplateButton(ButtonKind.LINK, "Finish", url="https://s.example/c/{suffix}"),
-        TemplateButton(ButtonKind.COPY_CODE, "Copy"),
+        TemplateButton(ButtonKind.COPY_CODE, "SAVE20"),
         TemplateButton(ButtonKind.QUICK_REPLY, "Stop"),
     ),
 )
@@ -92,6 +92,14 @@ def test_a_bare_template_is_only_its_body() -> None:
     assert creation_payload(bare, "de_AT", str)["category"] == "UTILITY"
 
 
+def test_doubled_braces_are_braces_and_blanks_do_not_belong_to_a_name() -> None:
+    odd = Template("odd", Category.UTILITY, "Say {{hi}}, { name }!", header="{{x}}")
+    components: Any = creation_payload(odd, "en", str)["components"]
+    header, written = components
+    assert header["text"] == "{x}"
+    assert written["text"] == "Say {hi}, {{name}}!"
+
+
 def test_a_header_with_a_placeholder_is_refused() -> None:
     with pytest.raises(ValueError, match="header"):
         creation_payload(Template("x", Category.UTILITY, "Bye!", header="Hi {first_name}"), "en", str)
@@ -140,9 +148,17 @@ async def test_all_pages_of_templates_are_read_and_nothing_strange_stops_it(meta
     async def paged(request: web.Request) -> web.Response:
         page = int(request.query.get("after", "0"))
         more: dict[str, object] = {"next": "https://elsewhere.example/?access_token=x"} if page < 2 else {}
-        listed = [{"name": f"t{page}", "language": "en-US", "status": "APPROVED", "category": "MARKETING"}]
-        strange = [None, 7, {}, {"name": "x"}, {"name": 7, "language": "es"}, {"name": "y", "language": "de_AT", "status": "DREAMING"}]
-        return says(200, {"data": [*listed, *strange], "paging": {**more, "cursors": {"after": str(page + 1)}}})
+        listed: list[object] = [{"name": f"t{page}", "language": "en-US", "status": "APPROVED", "category": "MARKETING"}]
+        strange: list[object] = [
+            None,
+            7,
+            {},
+            {"name": "x"},
+            {"name": 7, "language": "es"},
+            {"name": "y", "language": "de_AT", "status": "DREAMING"},
+        ]
+        paging: dict[str, object] = {"cursors": {"after": str(page + 1)}, **more}
+        return says(200, {"data": [*listed, *strange], "paging": paging})
 
     meta.answer = paged
     states = await fetch(session, api_url=meta.url, token="t", waba=WABA)

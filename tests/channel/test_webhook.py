@@ -140,10 +140,18 @@ def test_nobody_gets_the_name_of_somebody_else() -> None:
     assert json.loads(update.body)["contact"] == {"wa_id": "34600111222"}
 
 
+def test_a_message_of_nobody_is_given_to_the_only_contact_there_is_and_never_to_one_of_several() -> None:
+    eva = {"profile": {"name": "Eva"}, "wa_id": "34600111222"}
+    (alone,) = split(body(wrote("text", {"body": "STOP"}, sender={}, contacts=[ANA])), NOW)
+    (one_of_two,) = split(body(wrote("text", {"body": "STOP"}, sender={}, contacts=[ANA, eva])), NOW)
+    assert (alone.unreadable, tuple(name.value for name in alone.identities)) == (None, EVERY_NAME)
+    assert (bool(one_of_two.unreadable), one_of_two.identities) == (True, ())
+
+
 def test_a_number_where_a_string_should_be_does_not_lose_a_stop() -> None:
-    (update,) = split(body(wrote("text", {"body": "STOP"}, sender={"from": int(DIGITS)}, timestamp=WHEN)), NOW)
+    (update,) = split(body(wrote("text", {"body": "STOP"}, sender={"from": int(DIGITS)}, contacts=None, timestamp=WHEN)), NOW)
     assert (update.unreadable, update.occurred_at) == (None, AT)
-    assert tuple(name.value for name in update.identities) == EVERY_NAME
+    assert tuple(name.value for name in update.identities) == (DIGITS, PHONE)
 
 
 # ---- keys

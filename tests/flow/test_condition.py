@@ -170,6 +170,11 @@ def test_segments_that_name_each_other_end_and_do_not_hold(segments: dict[str, s
     assert not is_true("in a", ANA, {name: parse(text) for name, text in segments.items()})
 
 
+def test_a_segment_that_is_being_asked_answers_no() -> None:
+    ring = {name: parse(f"not in {other}") for name, other in ("ab", "bc", "ca")}
+    assert is_true("in a", ANA, ring)  # c is told no by a, so b hears yes, so a hears no
+
+
 def test_a_tower_of_segments_is_quick_whatever_it_multiplies_to() -> None:
     wide = {f"s{n}": parse(" and ".join([f"in s{n + 1}"] * 80)) for n in range(15)} | {"s15": parse("tags has vip")}
     started = time.perf_counter()

@@ -18,7 +18,7 @@ from bot.sandbox.shop import Shop
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"a shop's secret of some length!!").decode()
-ANA, BEN = "+34600000001", "+447700900002"
+ANA, BEN = "+34600000001", "+447400123456"
 Json = dict[str, Any]
 
 

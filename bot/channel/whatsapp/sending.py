@@ -101,7 +101,7 @@ class _Language:
 
 def _parameters(content: TemplateMessage) -> list[BaseParams] | None:
     """What is filled into a template. A button is told by its index: `templates.creation_payload` puts them in this order."""
-    body = [BodyText.params(**{name: _one_line(value) for name, value in content.values.items()})] if content.values else []
+    body = [BodyText.params(**content.values)] if content.values else []
     buttons: list[BaseParams] = [
         QuickReplyButton.params(callback_data=button.payload, index=index) for index, button in enumerate(content.buttons)
     ]
@@ -110,11 +110,6 @@ def _parameters(content: TemplateMessage) -> list[BaseParams] | None:
     if content.link_suffix is not None:
         buttons.append(URLButton.params(url_variable=content.link_suffix, index=len(buttons)))
     return [*body, *buttons] or None
-
-
-def _one_line(value: str) -> str:
-    """Cloud API: error 132018 for a line break, a tab or more than four spaces in what is filled into a template."""
-    return " ".join(value.split())
 
 
 def _address(to: Recipient) -> str:

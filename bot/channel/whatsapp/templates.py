@@ -5,7 +5,6 @@ button, then the link with a suffix, then the links without one (Cloud API: quic
 `sending` counts on it.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPMethod
 from typing import NamedTuple
@@ -16,17 +15,16 @@ from bot.channel import Failure, SendError
 from bot.channel.whatsapp.graph import accepted, ask
 from bot.channel.whatsapp.wire import Node, node, text
 from bot.flow.revision import ButtonKind, Template, TemplateButton
+from bot.flow.text import fill, placeholders
 
 # Meta gives at most 6,000 templates to an account; 100 pages of 100 are beyond that, and end a list that runs in circles.
 PAGE = 100
 MOST_PAGES = 100
 
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _SUFFIX = "{suffix}"
 
-# Meta wants an example for each thing that is filled in; reviewers read them.
+# Meta wants an example for everything that is filled in. For the end of a link any will do.
 _EXAMPLE_SUFFIX = "42"
-_EXAMPLE_CODE = "SAVE20"
 
 
 class TemplateState(NamedTuple):
@@ -41,7 +39,8 @@ class TemplateState(NamedTuple):
 def creation_payload(template: Template, language: str, translate: Callable[[str], str]) -> dict[str, object]:
     """The body of `POST /{account}/message_templates` for one language. `translate` gives each text in that language.
 
-    Raises ValueError for a header with a placeholder: a message could not say what to fill in there.
+    Raises ValueError for a header with a placeholder (a message could not say what to fill in there) and for a text that cannot be
+    read; the check of the flows tells the owner of such texts long before.
     """
     components: list[dict[str, object]] = []
     if template.header:
@@ -62,14 +61,14 @@ def creation_payload(template: Template, language: str, translate: Callable[[str
 
 
 def _header(written: str) -> dict[str, object]:
-    if _PLACEHOLDER.search(written):
+    if placeholders(written):
         raise ValueError("a template's header cannot have a placeholder: write it into the body")
-    return {"type": "HEADER", "format": "TEXT", "text": written}
+    return {"type": "HEADER", "format": "TEXT", "text": fill(written, {})}
 
 
 def _body(written: str) -> dict[str, object]:
-    names = list(dict.fromkeys(_PLACEHOLDER.findall(written)))
-    body: dict[str, object] = {"type": "BODY", "text": _PLACEHOLDER.sub(r"{{\1}}", written)}
+    names = list(dict.fromkeys(placeholder.name for placeholder in placeholders(written)))
+    body: dict[str, object] = {"type": "BODY", "text": fill(written, {name: f"{{{{{name}}}}}" for name in names})}
     if names:
         examples = [{"param_name": name, "example": name.replace("_", " ")} for name in names]
         body["example"] = {"body_text_named_params": examples}
@@ -92,7 +91,7 @@ def _button(button: TemplateButton, translate: Callable[[str], str]) -> dict[str
         case ButtonKind.QUICK_REPLY:
             return {"type": "QUICK_REPLY", "text": translate(button.text)}
         case ButtonKind.COPY_CODE:
-            return {"type": "COPY_CODE", "example": _EXAMPLE_CODE}  # WhatsApp writes the label itself
+            return {"type": "COPY_CODE", "example": button.text}  # WhatsApp writes the label itself
         case ButtonKind.LINK:
             return _link(translate(button.text), button.url or "")
 

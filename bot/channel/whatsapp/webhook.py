@@ -277,6 +277,8 @@ def _buried(body: bytes, received_at: datetime) -> Update:
 
 def _identities(source: Node, names: _Names) -> Iterator[Identity]:
     """Every name of the customer; absent, null and empty ones are alike (Cloud API, users with usernames: all three are seen)."""
+    if not source:
+        return
     for wa_id in _ids(source, names.phones, _WA_ID):
         yield Identity(IdentityKind.WA_ID, wa_id)
         if _E164_DIGITS.fullmatch(wa_id):
@@ -291,7 +293,9 @@ def _ids(source: Node, keys: Sequence[str], pattern: re.Pattern[str]) -> Iterato
         written = source.get(key)
         # `user_id_update` writes `{"previous": ..., "current": ...}` where the others write the id.
         values = (written.get("previous"), written.get("current")) if isinstance(written, dict) else (written,)
-        yield from filter(None, (_matching(pattern, value) for value in values))
+        for value in values:
+            if value and (found := _matching(pattern, value)):
+                yield found
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:

@@ -159,3 +159,14 @@ update contact set
   orders_currency = :currency,
   last_order_at = (select max(placed_at) from shop_order o where o.contact = :id and o.counted = 1)
 where id = :id
+
+-- ---- everybody, for lists
+
+-- name: page
+select id from contact where merged_into is null and id > :after order by id limit :limit
+
+-- name: tagged_at
+select max(since) as since from tag where contact = :contact
+
+-- name: dates
+select created_at, last_engaged_at, last_order_at from contact where id = :id

@@ -1,0 +1,116 @@
+"""`comeback desk`: staff on the command line: who waits, take over, answer, hand back."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot import settings as settings_module
+from bot.app import EX_CONFIG, wall_clock
+from bot.command.terminal import as_json, complain, paint
+from bot.settings import SettingsError
+from bot.store.sqlite import StoreTaken, StoreUnavailable, open_database
+from bot.web.desk_socket import DeskSocket, socket_path
+
+NAME = "desk"
+HELP = "answer customers: who waits, take over, answer, hand back"
+ABOUT = """\
+  comeback desk list                      who waits for a person, the longest wait first
+  comeback desk read +34600000001         what was said
+  comeback desk take +34600000001         the bot is silent from now on
+  comeback desk say  +34600000001 "Hola"  answer (takes the conversation over, too)
+  comeback desk return +34600000001       the bot goes on
+
+A customer is named by phone number, e-mail address or the contact number that the list shows. It talks to the running
+'comeback serve'; without one it works on the database itself, and what it says leaves when the bot starts."""
+
+TIMEOUT_SECONDS = 10
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="who waits for a person")
+    for name, what in (("read", "what was said"), ("take", "take over"), ("say", "answer"), ("return", "hand back to the bot")):
+        action = actions.add_parser(name, help=what)
+        action.add_argument("who", help="phone number, e-mail address or contact number")
+        if name == "say":
+            action.add_argument("text", help="what to write")
+    for action in actions.choices.values():
+        action.add_argument("--json", action="store_true", help="for machines")
+        action.add_argument("--staff", default=os.environ.get("USER") or "staff", help="your name, as colleagues see it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Act; returns the exit code."""
+    try:
+        settings = settings_module.read(os.environ, serving=False)
+    except SettingsError as error:
+        complain(str(error))
+        return EX_CONFIG
+    if not settings.database.exists():
+        complain(f"there is no database at {settings.database} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
+        return 1
+    words = {"who": getattr(args, "who", ""), "text": getattr(args, "text", ""), "staff": args.staff}
+    try:
+        answer = asyncio.run(_ask(settings.database, args.action, words))
+    except (StoreTaken, StoreUnavailable) as fault:
+        complain(str(fault))
+        return 1
+    if "error" in answer:
+        complain(str(answer["error"]))
+        return 1
+    print(as_json(answer["result"]) if args.json else _told(args.action, answer["result"]))
+    return 0
+
+
+async def _ask(database: Path, action: str, words: dict[str, str]) -> dict[str, Any]:
+    """Ask the running bot; without one, the same application on the database itself."""
+    try:
+        return await _post(socket_path(database), action, words)
+    except aiohttp.ClientConnectorError:
+        pass  # no socket, or one left by a process that was killed: nobody serves
+    store = await open_database(database)
+    try:
+        return await DeskSocket(store, wall_clock, lambda: None).answer(action, words)
+    finally:
+        await store.close()
+
+
+async def _post(path: Path, action: str, words: dict[str, str]) -> dict[str, Any]:
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)), timeout=timeout) as session,
+        session.post(f"http://desk/{action}", json=words) as response,
+    ):
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+def _told(action: str, result: Any) -> str:
+    match action:
+        case "list":
+            return "\n".join(_open(one) for one in result) or "Nobody waits."
+        case "read":
+            return "\n".join(_said(one) for one in result["messages"]) or "Nothing was said yet."
+        case "take":
+            return "The conversation is yours; the bot is silent until you hand it back."
+        case "say":
+            return "On its way."
+        case _:
+            return "Handed back to the bot."
+
+
+def _open(one: dict[str, Any]) -> str:
+    who = f"{one['contact']:>6}  {one['phone'] or '(no phone)':<16} {one['first_name'] or ''}"
+    holder = f"with {one['staff']}" if one["control"] == "human" else f"waits since {one['since'][:16]} UTC: {one['reason']}"
+    return f"{paint(who, 'bold')}  {holder}\n        {paint(one['last_text'] or '', 'dim')}"
+
+
+def _said(one: dict[str, Any]) -> str:
+    what = one["delivery"] or one["state"] or ""
+    why = f" ({one['why']})" if one["why"] else ""
+    return f"{one['at'][:16]}  {one['author']:<8}  {one['text']}  {paint(what + why, 'dim')}"

@@ -1,0 +1,48 @@
+"""Where the applications are reached: a port for the world, a Unix socket for this machine's user."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from aiohttp import web
+
+
+class Listening:
+    """Opens applications, and closes them in the opposite order: the door to the world first opens last."""
+
+    def __init__(self) -> None:
+        self._runners: list[web.AppRunner] = []
+        self._sockets: list[Path] = []
+
+    async def on_port(self, application: web.Application, host: str, port: int) -> str:
+        """Listen on a port (0: any free one); returns the URL. Raises OSError when it is not to be had."""
+        runner = await self._runner(application)
+        await web.TCPSite(runner, host, port).start()
+        name, number = runner.addresses[0][:2]
+        return f"http://{name}:{number}"
+
+    async def on_socket(self, application: web.Application, path: Path) -> None:
+        """Listen on a Unix socket that only this user may open."""
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # left by a process that was killed: the database's lock says that it is gone
+        runner = await self._runner(application)
+        before = os.umask(0o177)  # the socket's permissions are its password
+        try:
+            await web.UnixSite(runner, str(path)).start()
+        finally:
+            os.umask(before)
+        self._sockets.append(path)
+
+    async def close(self) -> None:
+        """Stop listening; requests under way are finished."""
+        for runner in reversed(self._runners):
+            await runner.cleanup()
+        for path in self._sockets:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    async def _runner(self, application: web.Application) -> web.AppRunner:
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        self._runners.append(runner)
+        return runner

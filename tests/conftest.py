@@ -1,0 +1,14 @@
+"""What all tests share: how much of the heavy ones is run."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full`: the nightly tier."""
+    parser.addoption("--full", action="store_true", help="run the heavy tests (kills, power cuts, schedules) at full size")
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the heavy tests run at full size."""
+    return bool(request.config.getoption("--full"))
