@@ -57,10 +57,12 @@ ANYWHERE = Worst(route.NOW, route.PERCENT | route.AMOUNT)
 class Surroundings:
     """What a flow is checked against: the store's rules and templates.
 
-    `faulty_templates` have problems of their own; `template_languages` are those, beside the first, that each is complete in.
+    Faulty segments and templates have problems of their own. `template_languages` are those, beside the first, that each template
+    is complete in.
     """
 
     rules: StoreRules = field(default_factory=StoreRules)
+    faulty_segments: frozenset[str] = frozenset()
     templates: Mapping[str, Template] = field(default_factory=dict)
     faulty_templates: frozenset[str] = frozenset()
     template_languages: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class _Judge:
         self.broken = broken
         self.rules = around.rules
         self.templates = around.templates
+        self.faulty_segments = around.faulty_segments
         self.faulty_templates = around.faulty_templates
         self.template_languages = around.template_languages
         self.steps = dict(walk(flow.steps))
@@ -158,8 +161,10 @@ class _Judge:
         except ConditionError as error:
             self.tell_inside(path, error.offset, error.message)
             return
-        for offset, mistake in validate(condition, self.rules.segments):
+        for offset, mistake in validate(condition, {*self.rules.segments, *self.faulty_segments}):
             self.tell_inside(path, offset, mistake)
+        for segment in sorted(condition.segments() & self.faulty_segments):
+            self.tell_inside(path, text.find(segment), f"the segment '{segment}' has a mistake of its own, in store.yaml")
         for name in sorted(condition.names()):
             if (message := self.absent(name)) is not None:
                 self.tell_inside(path, text.find(name), message)

@@ -4,7 +4,7 @@ Every scalar stays the text that was written: YAML 1.1 would make booleans of th
 Norway's NO. What expands, runs code or hides (aliases, anchors, tags, duplicate keys) is refused, and size and depth have limits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -115,15 +115,15 @@ class _Reader:
         self.text = text
         self.places: dict[str, Place] = {}
         self.keys: dict[str, Place] = {}
-        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
+        self.next: Callable[[], yaml.Event] = yaml.CSafeLoader(text).get_event
 
     def document(self) -> Document:
-        next(self.events)  # the stream begins
-        if isinstance(next(self.events), yaml.StreamEndEvent):
+        self.next()  # the stream begins
+        if isinstance(self.next(), yaml.StreamEndEvent):  # else the document begins
             raise self.refused(TOP, "this file is empty")
-        root = self.node(next(self.events), "", 1)
-        next(self.events)  # the document ends
-        if not isinstance(after := next(self.events), yaml.StreamEndEvent):
+        root = self.node(self.next(), "", 1)
+        self.next()  # the document ends
+        if not isinstance(after := self.next(), yaml.StreamEndEvent):
             raise self.refused(_place(after), "a file holds one document: take the line '---' out")
         return Document(self.file, self.text, root, self.places, self.keys)
 
@@ -143,19 +143,19 @@ class _Reader:
 
     def sequence(self, path: str, depth: int) -> list[Value]:
         values: list[Value] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             values.append(self.node(event, _join(path, str(len(values))), depth + 1))
         return values
 
     def mapping(self, path: str, depth: int) -> dict[str, Value]:
         values: dict[str, Value] = {}
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key, place = self.key(event), _place(event)
             if key in values:
                 raise self.refused(place, f"'{key}' is written twice here")
             here = _join(path, key)
             self.keys[here] = place
-            values[key] = self.node(next(self.events), here, depth + 1)
+            values[key] = self.node(self.next(), here, depth + 1)
         return values
 
     def key(self, event: yaml.Event) -> str:

@@ -172,14 +172,15 @@ class _Play:
 
     def go(self, here: Position | None) -> None:
         """Do the step that stands here and those that follow, until the run waits or ends."""
-        for _ in range(MAX_STEPS):
-            if here is None and self.is_going:
-                self.finish("done")
-            if here is None or not self.is_going:
+        steps = 0
+        while here is not None and self.is_going:
+            if steps == MAX_STEPS:
+                self.stop_circling()
                 return
             here = _DO[type(here.step)](self, here, here.step)
+            steps += 1
         if self.is_going:
-            self.stop_circling()
+            self.finish("done")
 
     @property
     def is_going(self) -> bool:

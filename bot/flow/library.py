@@ -97,10 +97,12 @@ class _Loading:
         self.faulty_templates: set[str] = set()
 
     def library(self) -> Library:
-        rules = self.read_rules()
+        rules, faulty_segments = self.read_rules()
         self.catalogs = [self.read_catalog(language) for language in rules.languages[1:]]
         self.read_templates()
-        around = Surroundings(rules, self.templates, frozenset(self.faulty_templates), self.template_languages())
+        around = Surroundings(
+            rules, faulty_segments, self.templates, frozenset(self.faulty_templates), template_languages=self.template_languages()
+        )
         revisions = [self.read_flow(path, around) for path in self.within(FLOWS) if path != STORE_FILE]
         sound = {name: template for name, template in self.templates.items() if name not in self.faulty_templates}
         return Library(
@@ -128,16 +130,17 @@ class _Loading:
             self.problems.add(error.problem)
             return None
 
-    def read_rules(self) -> StoreRules:
+    def read_rules(self) -> tuple[StoreRules, frozenset[str]]:
+        """The rules, and the segments that have a mistake."""
         if STORE_FILE not in self.files:
             self.problems.add(Problem(STORE_FILE, 1, 1, "there is no store.yaml: it says the name, currency, timezone and languages"))
-            return StoreRules()
+            return StoreRules(), frozenset()
         written = self.read(STORE_FILE)
         if written is None:
-            return StoreRules()
-        rules, problems = read_rules(written)
+            return StoreRules(), frozenset()
+        rules, faulty_segments, problems = read_rules(written)
         self.problems.update(problems)
-        return rules
+        return rules, faulty_segments
 
     def read_catalog(self, language: str) -> Catalog:
         path = f"locales/{language}/{CATALOG}"
@@ -220,7 +223,7 @@ class _Loading:
         for entry in entries:
             for catalog in self.catalogs:
                 if catalog.translations and (lack := catalog.lack(entry)):
-                    self.warnings.add(written.problem(written.place(entry.path), lack))
+                    self.warnings.add(written.problem(written.key_place(entry.path), lack))
                 if mistake := catalog.mistake(entry):
                     self.problems.add(mistake)
 

@@ -1,5 +1,6 @@
 """What a run writes: the content of a message, from the wording in a flow, in the customer's language."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from bot.flow.text import EMPTY_TEMPLATE_VALUE, TextError, cut, expression, fill
 
 MAX_BODY = 4096  # Cloud API: a text message
 MAX_BODY_WITH_BUTTONS = 1024  # Cloud API: the body of an interactive message
+MAX_TEMPLATE_HEADER = 60  # Cloud API: with its value
+MAX_TEMPLATE_BODY = 1024  # Cloud API: with its values; longer is refused (132005)
 LINK_SUFFIX = "{suffix}"  # how a template's link says that its end is filled in
 LINK = "link"  # the word under `with:` that fills it
 
@@ -48,12 +51,14 @@ class Writer:
         # A template nobody wrote is a problem the check reports; here it is sent by its name and Meta says the rest.
         template = self.revision.templates.get(use.template) or Template(use.template, Category.MARKETING, "")
         language = self.revision.template_language(template, self.facts.contact.language)
-        values = {name: template_value(self._value(use, name, language)) for name in _names(template)}
+        header, body = (self.revision.translate(text, language) for text in (template.header or "", template.body))
+        values = {name: template_value(self._value(use, name, language)) for name in _names(header, body)}
+        values = _fitted(body, _fitted(header, values, MAX_TEMPLATE_HEADER), MAX_TEMPLATE_BODY)
         return TemplateMessage(
             name=template.name,
             language=language,
             values=values,
-            body=fill(self.revision.translate(template.body, language), values),
+            body=fill(body, values),
             buttons=self._quick_replies(template, answers, language),
             link_suffix=self._link_suffix(template, use, language),
             code=self._code(template),
@@ -100,12 +105,20 @@ def link_suffix(link: str, beginning: str) -> str:
     return rest.partition("/")[2] if separator and scheme.isalpha() else link
 
 
-def _names(template: Template) -> tuple[str, ...]:
-    """The placeholders of header and body, each once."""
+def _names(*texts: str) -> tuple[str, ...]:
+    """The placeholders of a template's texts, each once; a text that cannot be read (the check reports it) has none."""
     found: dict[str, None] = {}
-    for text in (template.header or "", template.body):
-        try:
+    for text in texts:
+        with suppress(TextError):
             found.update(dict.fromkeys(placeholder.name for placeholder in placeholders(text)))
-        except TextError:  # reported by the check; the text is sent as it stands
-            continue
     return tuple(found)
+
+
+def _fitted(text: str, values: dict[str, str], limit: int) -> dict[str, str]:
+    """The values, the longest of them cut so that the text fits with them: a long cart must not keep its reminder from going out."""
+    fitted = dict(values)
+    for name in sorted(_names(text), key=lambda name: len(values[name]), reverse=True):
+        excess = len(fill(text, fitted)) - limit
+        if excess > 0:
+            fitted[name] = cut(fitted[name], max(1, len(fitted[name]) - excess))
+    return fitted

@@ -11,6 +11,7 @@ LONGEST_REPLY = 4096  # characters that are looked at; Cloud API: a text has at 
 FOLDED_KEPT = 4096  # words of flows kept ready for comparing: more than a store's flows hold
 
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
+_NO_LETTERS = re.compile(r"[\W_]+")
 # Han, kana, Thai, Lao, Khmer and Burmese are written without spaces: a word in them can stand anywhere.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -20,14 +21,14 @@ def meant(revision: Revision, answers: tuple[Answer, ...], text: str, language: 
 
     None when nothing fits and the ask says nothing about anything else.
     """
-    text = text[:LONGEST_REPLY]
+    written, folded = text.strip(), _fold(text[:LONGEST_REPLY])
     for number, answer in enumerate(answers):
-        if answer.button and any(_is(text, title) for title in _in_both(revision, answer.button, language)):
+        titles = _in_both(revision, answer.button, language) if answer.button else ()
+        if any(_is(written, folded, title) for title in titles):
             return number
-    folded = _fold(text)
     for number, answer in enumerate(answers):
-        written = (*answer.words, *((answer.button,) if answer.button else ()))
-        if any(_contains(folded, phrase) for word in written for phrase in _in_both(revision, word, language)):
+        words = (*answer.words, *((answer.button,) if answer.button else ()))
+        if any(_contains(folded, phrase) for word in words for phrase in _in_both(revision, word, language)):
             return number
     return next((number for number, answer in enumerate(answers) if answer.anything_else is not None), None)
 
@@ -36,10 +37,9 @@ def _in_both(revision: Revision, text: str, language: str) -> tuple[str, str]:
     return revision.translate(text, language), text
 
 
-def _is(text: str, title: str) -> bool:
-    """The same but for case, accents and punctuation; a title of signs alone (an emoji) is compared as it is."""
-    folded = _folded(title)
-    return _fold(text) == folded if folded else text.strip() == title.strip()
+def _is(written: str, folded: str, title: str) -> bool:
+    """The same but for case, accents and punctuation; a title of signs alone (an emoji) is compared as it is written."""
+    return folded == _folded(title) if _folded(title) else written == title.strip()
 
 
 def _contains(folded: str, phrase: str) -> bool:
@@ -52,12 +52,12 @@ def _contains(folded: str, phrase: str) -> bool:
 def _fold(text: str) -> str:
     """The words of a text, one space between: no case, no accents, no punctuation."""
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold())
-    return " ".join("".join(sign if _is_of_a_word(sign) else " " for sign in plain).split())
+    return " ".join(_NO_LETTERS.sub(_marks, plain).split())
 
 
 _folded = lru_cache(maxsize=FOLDED_KEPT)(_fold)
 
 
-def _is_of_a_word(sign: str) -> bool:
-    """Letters, digits, and the marks that vowels are in many scripts."""
-    return sign.isalnum() or unicodedata.category(sign).startswith("M")
+def _marks(signs: re.Match[str]) -> str:
+    """A space for each sign, but for the marks that vowels are in many scripts."""
+    return "".join(sign if unicodedata.category(sign).startswith("M") else " " for sign in signs.group())

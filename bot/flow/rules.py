@@ -227,14 +227,15 @@ _SUBSTITUTES: Mapping[str, Value] = {
 }
 
 
-def read_rules(document: Document) -> tuple[StoreRules, tuple[Problem, ...]]:
-    """The rules in `store.yaml`, with defaults for what is wrong in it, and what that is."""
+def read_rules(document: Document) -> tuple[StoreRules, frozenset[str], tuple[Problem, ...]]:
+    """The rules in `store.yaml`, with defaults for what is wrong in it; the segments with a mistake; and everything wrong."""
     shape = read(document, StoreFile, _SUBSTITUTES)
     if shape.value is None:
-        return StoreRules(), shape.problems
+        return StoreRules(), frozenset(), shape.problems
     meaning = _Meaning(shape.document, shape.value, shape.broken)
     rules = meaning.rules()
-    return rules, (*shape.problems, *meaning.problems)
+    faulty_segments = frozenset(shape.value.segments) - frozenset(rules.segments)
+    return rules, faulty_segments, (*shape.problems, *meaning.problems)
 
 
 class _Meaning:
@@ -267,13 +268,17 @@ class _Meaning:
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
         """The list without what could not be read, the default when nothing is left."""
         if not written and self.document.value(key) == []:
-            self.problems.append(self.document.problem(self.document.place(key), "name at least one"))
+            self.problems.append(self.document.problem(self.document.key_place(key), "name at least one"))
         return written or default
 
     def segments(self) -> dict[str, str]:
+        """The segments that make sense, and so do those they name."""
         known = self.written.segments
-        sound = {name: text for name, text in known.items() if self.makes_sense(f"segments.{name}", text, known)}
-        return {name: text for name, text in sound.items() if not self.goes_round(name, sound)}
+        sound = {name: text for name, text in known.items() if self.makes_sense(f"segments.{name}", text)}
+        sound = {name: text for name, text in sound.items() if not self.goes_round(name, sound)}
+        while unsound := [name for name, text in sound.items() if parse(text).segments() - sound.keys()]:
+            sound = {name: text for name, text in sound.items() if name not in unsound}
+        return sound
 
     def goes_round(self, name: str, segments: Mapping[str, str]) -> bool:
         """Whether a segment is defined by itself."""
@@ -281,7 +286,7 @@ class _Meaning:
         while pending:
             segment = pending.pop()
             if segment == name:
-                place = self.document.place(f"segments.{name}")
+                place = self.document.key_place(f"segments.{name}")
                 self.problems.append(self.document.problem(place, f"'{name}' is defined by itself"))
                 return True
             if segment not in seen and segment in segments:
@@ -293,15 +298,17 @@ class _Meaning:
         return {
             name: Audience(audience.if_, audience.keep_for)
             for name, audience in self.written.audiences.items()
-            if self.is_whole(f"audiences.{name}") and self.makes_sense(f"audiences.{name}.if", audience.if_, segments)
+            if self.is_whole(f"audiences.{name}")
+            and self.makes_sense(f"audiences.{name}.if", audience.if_)
+            and parse(audience.if_).segments() <= segments.keys()
         }
 
     def is_whole(self, path: str) -> bool:
         return not any(broken.startswith(f"{path}.") for broken in self.broken)
 
-    def makes_sense(self, path: str, condition: str, segments: Mapping[str, str]) -> bool:
+    def makes_sense(self, path: str, condition: str) -> bool:
         try:
-            mistakes = validate(parse(condition), segments)
+            mistakes = validate(parse(condition), self.written.segments)
         except ConditionError as error:
             mistakes = [(error.offset, error.message)]
         for offset, message in mistakes:

@@ -61,11 +61,11 @@ class _Reading:
     def written(self, where: Where) -> Where:
         """As much of a path as there is in the file: one text can stand for a list of one, and pydantic names its only entry."""
         value = self.values
-        for length, part in enumerate(where[:-1], start=1):
-            if not isinstance(value, dict | list):
-                return where[: length - 1]
-            value = value[part]
-        return where if isinstance(value, dict | list) else where[:-1]
+        for length, part in enumerate(where):
+            if not _holds_others(value):
+                return where[:length]
+            value = value[part] if length < len(where) - 1 else None
+        return where
 
     def put(self, where: Where, value: Value) -> None:
         self.at(where[:-1])[where[-1]] = value
@@ -124,9 +124,10 @@ def _read_and_mend(reading: _Reading, model: type[Model], given: Mapping[str, st
 
 
 def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseModel]) -> None:
-    where = reading.written(tuple(part for part in mistake["loc"] if not _is_tag(part)))
-    if reading.is_broken(where):
+    told = tuple(part for part in mistake["loc"] if not _is_tag(part))
+    if reading.is_broken(told):
         return
+    where = reading.written(told)
     match mistake["type"]:
         case "extra_forbidden":
             _unknown_key(reading, where, _holder(mistake["loc"], model))
@@ -303,6 +304,10 @@ def _one_of(written: object, expected: str) -> str:
 
 def _is_tag(part: object) -> bool:
     return isinstance(part, str) and part.startswith(TAG)
+
+
+def _holds_others(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _path(where: Where) -> str:

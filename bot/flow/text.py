@@ -158,7 +158,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def template_value(text: str) -> str:
     """A text as Meta takes it for a template's placeholder: no line break, no tab, no long gap, never empty, not too long.
 
-    Cloud API: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (132018 and 132000's kin).
+    Cloud API: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (132018).
     """
     return cut(_one_line(text), MAX_TEMPLATE_VALUE) or EMPTY_TEMPLATE_VALUE
 

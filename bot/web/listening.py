@@ -24,7 +24,7 @@ class Listening:
     async def on_socket(self, application: web.Application, path: Path) -> None:
         """Listen on a Unix socket that only this user may open."""
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # left by a process that was killed: the database's lock says that it is gone
+            path.unlink()  # noqa: ASYNC240 - left by a process that was killed; at start-up, microseconds
         runner = await self._runner(application)
         before = os.umask(0o177)  # the socket's permissions are its password
         try:

@@ -14,6 +14,7 @@ from bot.channel.event import (
     StaffWrote,
     StatusChanged,
 )
+from bot.store.model import Identity, IdentityKind
 
 WHEN = 1_795_305_600
 AT = datetime.fromtimestamp(WHEN, UTC)
@@ -27,6 +28,8 @@ ANA = {"profile": {"name": "Ana", "username": "ana.n"}, "wa_id": DIGITS, "user_i
 ANA_WITHOUT_PHONE = {"profile": {"name": "Ana", "username": "ana.n"}, "user_id": USER}
 SENDER = {"from": DIGITS, "from_user_id": USER}
 EVERY_NAME = (DIGITS, PHONE, USER)
+NEW_NUMBER = (Identity(IdentityKind.WA_ID, "12195555358"), Identity(IdentityKind.PHONE, "+12195555358"))
+NEW_USER = Identity(IdentityKind.BSUID, "US.2")
 OURS = "wamid.OURS"
 
 Json = dict[str, Any]
@@ -207,35 +210,35 @@ PEOPLE = [
         "number changed",
         system("user_changed_number", {"from": DIGITS}, wa_id="12195555358"),
         "system",
-        IdentityChanged(AT),
+        IdentityChanged(AT, NEW_NUMBER),
         (DIGITS, PHONE, "12195555358", "+12195555358"),
     ),
     Case(
         "number changed, older form",
         system("customer_changed_number", {"from": DIGITS}, new_wa_id="12195555358"),
         "system",
-        IdentityChanged(AT),
+        IdentityChanged(AT, NEW_NUMBER),
         (DIGITS, PHONE, "12195555358", "+12195555358"),
     ),
     Case(
         "user id changed",
         system("user_changed_user_id", contacts=[{"user_id": "US.2", "wa_id": "12195555358"}], wa_id="12195555358", user_id="US.2"),
         "system",
-        IdentityChanged(AT),
+        IdentityChanged(AT, (*NEW_NUMBER, NEW_USER)),
         (DIGITS, PHONE, USER, "12195555358", "+12195555358", "US.2"),
     ),
     Case(
         "user id changed, no phone",
         system("user_changed_user_id", {}, previous_user_id=USER, user_id="US.2", wa_id=""),
         "system",
-        IdentityChanged(AT),
+        IdentityChanged(AT, (NEW_USER,)),
         (USER, "US.2"),
     ),
     Case(
         "user id update",
         change("user_id_update", user_id_update=[{"wa_id": DIGITS, "user_id": {"previous": USER, "current": "US.2"}, "timestamp": WHEN}]),
         "user_id_update",
-        IdentityChanged(AT),
+        IdentityChanged(AT, (NEW_USER,)),
         (DIGITS, PHONE, USER, "US.2"),
     ),
     Case("new phone", system("customer_identity_changed"), "system", Notice(AT, "customer identity changed")),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.flow.library import load
-from tests.flow.owner import STORE, shipped_files, store, told
+
+from .owner import STORE, shipped_files, store, told
 
 HEAD = """\
 name: Test
@@ -74,7 +75,8 @@ STEPS = [
     ("  - go_to: offer\n  - label: offers\n    end: x\n", "6:5: no step has the label 'offer', did you mean 'offers'?"),
     ("  - label: a\n    tag: x\n  - label: a\n    tag: y\n", "6:5: the label 'a' is on several steps"),
     ("  - if: cart.totl is at least 5\n    then: [end]\n", "6:9: I do not know 'cart.totl', did you mean 'cart.total'?"),
-    ("  - if: tags has vip and orders.count is many\n    then: [end]\n", "6:26: cannot compare a number with text: write for example 'orders.count is at least 3'"),
+    ("  - if: tags has vip and orders.count is many\n    then: [end]\n",
+     "6:26: cannot compare a number with text: write for example 'orders.count is at least 3'"),
     ("  - if: in regular\n    then: [end]\n", "6:12: I do not know the segment 'regular', did you mean 'regulars'?"),
     ("  - if: tags has vip\n", "6:5: say what happens then: add 'then:' with steps"),
     ("  - discount: 5%\n", "6:5: say how long the discount can be used: add 'valid_for:', as in 'valid_for: 2 days'"),

@@ -16,9 +16,7 @@ whole = st.integers(min_value=-(2**62), max_value=2**62)
 zones = st.integers(min_value=-14 * 60, max_value=14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(timezones=zones | st.just(UTC))
 monies = st.builds(Money, whole, st.text("ABCXYZ", min_size=3, max_size=3))
-discounts = st.builds(
-    Discount, texts, moments, st.none() | st.decimals(allow_nan=False, allow_infinity=False), st.none() | monies
-)
+discounts = st.builds(Discount, texts, moments, st.none() | st.decimals(allow_nan=False, allow_infinity=False), st.none() | monies)
 runs = st.builds(
     Run,
     id=whole,

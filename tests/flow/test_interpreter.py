@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.flow.facts import ContactFacts, Money, StaffFacts
+from bot.flow.facts import ContactFacts, Line, Money, StaffFacts
 from bot.flow.interpreter import MAX_STEPS, opens_question, start
 from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
 from bot.flow.run import (
@@ -35,7 +35,7 @@ from bot.flow.run import (
     Waiting,
 )
 
-from .known import ANA, DISCOUNT, NOBODY, NOW, STORE
+from .known import ANA, CART, DISCOUNT, NOBODY, NOW, STORE
 from .playing import DAY, FIVE_PERCENT, Talk, at, kept, revision
 
 HOW = """
@@ -168,7 +168,8 @@ def test_a_flow_in_a_circle_ends_and_sends_nothing() -> None:
 
 
 def test_a_long_flow_is_no_circle() -> None:
-    assert Talk(revision(str([{"send": "x"}] * (MAX_STEPS - 1)))).run.outcome == "done"
+    assert Talk(revision(str([{"send": "x"}] * MAX_STEPS))).run.outcome == "done"
+    assert Talk(revision(str([{"send": "x"}] * (MAX_STEPS + 1)))).run.outcome == "too many steps"
 
 
 def test_a_circle_through_a_wait_is_fine() -> None:
@@ -595,6 +596,18 @@ def test_what_is_missing_in_a_template_is_never_empty() -> None:
     assert content.values["name"] == "amiga"
     assert content.values["items"] == "-"
     assert content.link_suffix == "-"
+
+
+def test_a_template_with_long_values_still_fits() -> None:
+    lines = tuple(Line(f"House blend number {number}") for number in range(200))
+    facts = replace(ANA, cart=replace(CART, lines=lines), contact=replace(ANA.contact, first_name="Ana " * 50))
+    talk = Talk(revision(ASKS_BY_TEMPLATE, templates=TEMPLATES, spanish=SPANISH_TEMPLATE), facts)
+    content = talk.gets().sent[0].content
+    assert isinstance(content, TemplateMessage)
+    assert 1000 < len(content.body) <= 1024
+    assert content.values["items"].endswith("…")
+    assert content.values["ends"] == "mar, 24 nov, 13:00"
+    assert len(f"Para {content.values['name']}") <= 60
 
 
 def test_a_template_that_only_tells_has_no_buttons_of_ours() -> None:

@@ -17,6 +17,7 @@ from bot.channel.event import (
     StatusChanged,
 )
 from bot.channel.whatsapp.errors import explain
+from bot.channel.whatsapp.names import CURRENT, names_in
 from bot.channel.whatsapp.wire import Node, decode, first, integer, is_node, node, text, word
 from bot.store.model import from_epoch
 
@@ -98,9 +99,10 @@ def _choice(interactive: Node) -> tuple[str, str | None]:
 
 
 def _system(_update: Node, item: Node, at: datetime) -> ChannelEvent:
-    kind = word(node(item.get("system")).get("type"))
+    told = node(item.get("system"))
+    kind = word(told.get("type"))
     if kind in _NUMBER_CHANGES:
-        return IdentityChanged(at)
+        return IdentityChanged(at, tuple(names_in(told, CURRENT)))
     return Notice(at, (kind or "a system message").replace("_", " "))
 
 
@@ -153,8 +155,8 @@ def _preference(_update: Node, item: Node, at: datetime) -> ChannelEvent:
     return Notice(at, f"the customer's preference is now: {value}")
 
 
-def _user_id(_update: Node, _item: Node, at: datetime) -> ChannelEvent:
-    return IdentityChanged(at)
+def _user_id(_update: Node, item: Node, at: datetime) -> ChannelEvent:
+    return IdentityChanged(at, tuple(names_in(item, CURRENT))[-1:])
 
 
 # What is worth telling of an account's or a template's news, in the order of a sentence.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.channel.whatsapp.names import NAMES, SYSTEM, Names, matching, names_in
 from bot.channel.whatsapp.reading import Unreadable, read
 from bot.channel.whatsapp.wire import EMPTY, Node, canonical, decode, encode, first, integer, is_node, node, word
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
@@ -19,12 +20,7 @@ __all__ = ["Unreadable", "read", "signed", "split"]
 
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 
-# E.164 allows 15 digits; a wa_id is usually a phone, so a little more room than that is plenty.
-_WA_ID = re.compile(r"[0-9]{5,20}")
-_E164_DIGITS = re.compile(r"[1-9][0-9]{6,14}")
 _NUMBER_ID = re.compile(r"[0-9]{1,32}")
-# `US.13491208655302741918`, `US.ENT.11815799212886844830`; the drafts also show letters after the point, and at most 256 characters.
-_USER_ID = re.compile(r"[A-Za-z]{2,8}\.[A-Za-z0-9._-]{1,247}")
 
 
 def signed(body: bytes, header: str | None, secrets: Sequence[str]) -> bool:
@@ -60,34 +56,20 @@ def split(body: bytes, received_at: datetime) -> list[Update]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """The keys under which an object names the customer: phone digits, business-scoped and parent user ids; old ones before new ones."""
-
-    phones: tuple[str, ...]
-    users: tuple[str, ...]
-    parents: tuple[str, ...]
-
-
-_NAMES = _Names(("wa_id",), ("user_id",), ("parent_user_id",))
-# A system message tells what somebody's names were and what they are now. Cloud API changelog, August 2026: `previous_...`.
-_SYSTEM = _Names(("wa_id", "new_wa_id"), ("previous_user_id", "user_id"), ("previous_parent_user_id", "parent_user_id"))
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """A list of updates inside a change. `kind` is that of its updates; empty: the name of the change's field."""
 
-    names: _Names = _NAMES
+    names: Names = NAMES
     kind: str = ""
 
 
 _PARTS = {
-    "messages": _Part(_Names(("from",), ("from_user_id",), ("from_parent_user_id",)), "message"),
+    "messages": _Part(Names(("from",), ("from_user_id",), ("from_parent_user_id",)), "message"),
     "statuses": _Part(
-        _Names(("recipient_id",), ("recipient_user_id",), ("parent_recipient_user_id", "recipient_parent_user_id")), "status"
+        Names(("recipient_id",), ("recipient_user_id",), ("parent_recipient_user_id", "recipient_parent_user_id")), "status"
     ),
-    "message_echoes": _Part(_Names(("to",), ("to_user_id",), ("to_parent_user_id",)), "echo"),
-    "user_preferences": _Part(_NAMES, "preference"),
+    "message_echoes": _Part(Names(("to",), ("to_user_id",), ("to_parent_user_id",)), "echo"),
+    "user_preferences": _Part(NAMES, "preference"),
     "calls": _Part(),
     "user_actions": _Part(),
     "errors": _Part(),
@@ -144,7 +126,7 @@ def _pieces(envelope: Node) -> Iterator[_Piece]:
 
 
 def _pieces_of_entry(entry: Node) -> Iterator[_Piece]:
-    account, time = _matching(_NUMBER_ID, entry.get("id")) or "", integer(entry.get("time"))
+    account, time = matching(_NUMBER_ID, entry.get("id")) or "", integer(entry.get("time"))
     for written, fault in _elements(entry, "changes"):
         if fault:
             yield _Piece(_Change(account=account, time=time), written, fault=fault)
@@ -183,9 +165,9 @@ def _shared(written: Node, account: str, time: int | None) -> _Change:
     contacts = tuple(contact for contact in listed if isinstance(contact, dict)) if isinstance(listed, list) else ()
     by_name: dict[Identity, Node] = {}
     for contact in contacts:
-        for name in _identities(contact, _NAMES):
+        for name in names_in(contact, NAMES):
             by_name.setdefault(name, contact)
-    number = _matching(_NUMBER_ID, node(metadata).get("phone_number_id")) or ""
+    number = matching(_NUMBER_ID, node(metadata).get("phone_number_id")) or ""
     return _Change(word(written.get("field")), account, time, number, metadata, contacts, by_name)
 
 
@@ -194,9 +176,9 @@ def _shared(written: Node, account: str, time: int | None) -> _Change:
 
 def _update(piece: _Piece, received_at: datetime) -> Update:
     change, content = piece.change, node(piece.content)
-    named = (*_identities(content, piece.part.names), *_identities(node(content.get("system")), _SYSTEM))
+    named = (*names_in(content, piece.part.names), *names_in(node(content.get("system")), SYSTEM))
     contact = change.contact_of(named)
-    identities = tuple(dict.fromkeys((*named, *_identities(contact, _NAMES))))
+    identities = tuple(dict.fromkeys((*named, *names_in(contact, NAMES))))
     seconds = integer(content.get("timestamp"))
     seconds = change.time if seconds is None else seconds
     # A timestamp in the future would hold the reply window open for years: what happened, happened before we heard of it.
@@ -272,37 +254,7 @@ def _buried(body: bytes, received_at: datetime) -> Update:
     )
 
 
-# ---- the customer's names
-
-
-def _identities(source: Node, names: _Names) -> Iterator[Identity]:
-    """Every name of the customer; absent, null and empty ones are alike (Cloud API, users with usernames: all three are seen)."""
-    if not source:
-        return
-    for wa_id in _ids(source, names.phones, _WA_ID):
-        yield Identity(IdentityKind.WA_ID, wa_id)
-        if _E164_DIGITS.fullmatch(wa_id):
-            yield Identity(IdentityKind.PHONE, f"+{wa_id}")
-    for keys, kind in ((names.users, IdentityKind.BSUID), (names.parents, IdentityKind.PARENT_BSUID)):
-        for user in _ids(source, keys, _USER_ID):
-            yield Identity(kind, user)
-
-
-def _ids(source: Node, keys: Sequence[str], pattern: re.Pattern[str]) -> Iterator[str]:
-    for key in keys:
-        written = source.get(key)
-        # `user_id_update` writes `{"previous": ..., "current": ...}` where the others write the id.
-        values = (written.get("previous"), written.get("current")) if isinstance(written, dict) else (written,)
-        for value in values:
-            if value and (found := _matching(pattern, value)):
-                yield found
-
-
-def _matching(pattern: re.Pattern[str], value: object) -> str | None:
-    """An id in the form it must have. Ids that came as numbers are taken: a STOP must not be lost to a missing quote."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+# ---- the contact
 
 
 def _contact(identities: Sequence[Identity]) -> dict[str, str]:

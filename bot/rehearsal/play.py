@@ -1,0 +1,182 @@
+"""A play: one customer, the real engine and policy, a scratch store, and a clock that jumps. Nothing leaves this machine.
+
+What the customer and the shop do goes in as the same updates that webhooks make; what the bot sends comes out as lines.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from bot.channel import Delivered, Outgoing
+from bot.channel.whatsapp import webhook
+from bot.flow import money
+from bot.flow.facts import Money
+from bot.flow.run import Content
+from bot.shop import plain
+from bot.store import contacts, discounts, health
+from bot.store.contacts import Noted
+from bot.store.model import Identity, IdentityKind
+from bot.store.sqlite import Database, open_database
+from bot.worker import dispatcher
+from bot.worker.playbook import House, Playbook
+from bot.worker.sender import Sender
+
+NUMBER = "100000000000000"
+SHOP = "rehearsal"
+PHONE = "+34600000001"
+WA_ID = PHONE.lstrip("+")
+MAX_ROUNDS = 1_000  # of work at one moment: flows that feed each other must not hang the play
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who plays: `cart` in minor units of the store's currency, `language` like `es`, `category` of what they buy."""
+
+    name: str = "Ana"
+    language: str = "en"
+    cart: int = 8_000
+    category: str = "coffee"
+    consents: bool = True
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """A channel that delivers to the play."""
+
+    heard: Callable[[Content], None]
+    ids: "count[int]" = field(default_factory=count)
+
+    async def deliver(self, message: Outgoing) -> Delivered:
+        """Taken at once."""
+        self.heard(message.content)
+        return Delivered(f"wamid.play{next(self.ids)}")
+
+
+class Play:
+    """One customer's play. `heard` is called with each message as the customer gets it."""
+
+    def __init__(self, store: Database, playbook: Playbook, customer: Customer, now: datetime, heard: Callable[[Content], None]) -> None:
+        self.now = now
+        self.customer = customer
+        self._store = store
+        self._playbook = playbook
+        self._sender = Sender(store, _Recorder(heard), self._house, owner="rehearsal")
+        self._ids = count(1)
+
+    def _house(self) -> House:
+        return House(self._playbook, self._store.instance, NUMBER, self.now)
+
+    # ---- what the customer and the shop do
+
+    async def write(self, text: str) -> None:
+        """The customer writes."""
+        await self._from_whatsapp({"type": "text", "text": {"body": text}})
+
+    async def press(self, title: str, payload: str) -> None:
+        """The customer presses a button."""
+        await self._from_whatsapp({"type": "button", "button": {"text": title, "payload": payload}})
+
+    async def fill_cart(self) -> None:
+        """The customer has something in the cart."""
+        await self._from_shop("checkout.updated", {**self._bought(), "checkout_key": "cart-1", "recovery_url": "https://shop.example/c/1"})
+
+    async def empty_cart(self) -> None:
+        """The customer takes everything out again."""
+        emptied = {**self._bought(), "checkout_key": "cart-1", "items": [], "total": "0.00"}
+        await self._from_shop("checkout.updated", emptied)
+
+    async def order(self, status: str = "placed") -> None:
+        """The customer orders."""
+        number = next(self._ids)
+        links = {"tracking_url": f"https://shop.example/t/{number}", "reorder_url": f"https://shop.example/r/{number}"}
+        order: dict[str, object] = {**self._bought(), **links, "order_key": f"o-{number}", "order_number": f"#{1000 + number}", "status": status}
+        await self._from_shop("order.created", order)
+
+    async def next_thing(self) -> bool:
+        """Jump to the next thing that happens of its own accord; False when nothing will."""
+        due = await self._store.read(health.next_due())
+        if due is None:
+            return False
+        await self.wait_until(due)
+        return True
+
+    async def wait(self, length: timedelta) -> None:
+        """Let time pass, stopping at each thing that happens on the way."""
+        target = self.now + length
+        for _ in range(MAX_ROUNDS):
+            due = await self._store.read(health.next_due())
+            if due is None or due > target:
+                break
+            await self.wait_until(due)
+        await self.wait_until(target)
+
+    async def wait_until(self, moment: datetime) -> None:
+        """Jump to a moment (UTC) that is not past, and let happen what is due then."""
+        self.now = max(self.now, moment)
+        await self.settle()
+
+    async def reasons(self) -> list[Noted]:
+        """Why things happened, or did not."""
+        contact = await self._store.read(contacts.find(Identity(IdentityKind.PHONE, PHONE)))
+        return [] if contact is None else await self._store.read(contacts.audit_of(contact))
+
+    # ---- what the house does
+
+    async def settle(self) -> None:
+        """Until there is nothing to do at this moment."""
+        for _ in range(MAX_ROUNDS):
+            worked = await self._store.run(dispatcher.work(self._house()))
+            wanted = await self._store.run(discounts.wanted(self.now, 100))
+            for one in wanted:  # here every code can be made
+                await self._store.run(discounts.made(one, self.now))
+            sent = await self._sender.send_due(lambda: None)
+            await self._sender.finish()
+            if not (worked.entries or worked.more or wanted or sent):
+                return
+
+    async def _from_whatsapp(self, part: dict[str, object]) -> None:
+        message = {"from": WA_ID, "id": f"wamid.in{next(self._ids)}", "timestamp": str(int(self.now.timestamp())), **part}
+        value = {
+            "metadata": {"phone_number_id": NUMBER},
+            "contacts": [{"wa_id": WA_ID, "profile": {"name": self.customer.name}}],
+            "messages": [message],
+        }
+        envelope = {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}
+        await self._store.receive(webhook.split(json.dumps(envelope).encode(), self.now), self.now)
+        await self.settle()
+
+    async def _from_shop(self, kind: str, told: dict[str, object]) -> None:
+        body = json.dumps({"type": kind, "timestamp": self.now.isoformat(), "data": {**told, "updated_at": self.now.isoformat()}}).encode()
+        await self._store.receive(plain.split(SHOP, f"msg-{next(self._ids)}", body, self.now), self.now)
+        await self.settle()
+
+    def _bought(self) -> dict[str, object]:
+        """Who buys what, as a shop tells it."""
+        currency = self._playbook.rules.currency
+        total: object = str(money.amount(Money(self.customer.cart, currency)))
+        state = "granted" if self.customer.consents else "withdrawn"
+        return {
+            "phone": PHONE,
+            "email": "ana@example.com",
+            "first_name": self.customer.name,
+            "locale": self.customer.language.replace("_", "-"),
+            "currency": currency,
+            "total": total,
+            "items": [{"title": "House blend", "quantity": 1, "unit_price": total, "category": self.customer.category}],
+            "consent": {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "rehearsal"}},
+            "placed_at": self.now.isoformat(),
+        }
+
+
+async def open_play(folder: Path, playbook: Playbook, customer: Customer, now: datetime, heard: Callable[[Content], None]) -> Play:
+    """A play on a scratch database in `folder`. Close it with `close_play`."""
+    return Play(await open_database(folder / "rehearsal.db"), playbook, customer, now, heard)
+
+
+async def close_play(play: Play) -> None:
+    """Let go of the scratch database."""
+    await asyncio.shield(play._store.close())

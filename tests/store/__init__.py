@@ -1,0 +1,1 @@
+"""The room `store`: every step on a real SQLite file."""
