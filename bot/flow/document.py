@@ -4,7 +4,7 @@ Every scalar stays the text that was written: YAML 1.1 would make booleans of th
 Norway's NO. What expands, runs code or hides (aliases, anchors, tags, duplicate keys) is refused, and size and depth have limits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -115,7 +115,12 @@ class _Reader:
         self.text = text
         self.places: dict[str, Place] = {}
         self.keys: dict[str, Place] = {}
-        self.next: Callable[[], yaml.Event] = yaml.CSafeLoader(text).get_event
+        self.parser = yaml.CSafeLoader(text)
+
+    def next(self) -> yaml.Event:
+        event = self.parser.get_event()
+        assert event is not None, "nothing is read beyond the end of the stream"
+        return event
 
     def document(self) -> Document:
         self.next()  # the stream begins

@@ -64,12 +64,14 @@ def extract(files: Mapping[str, str]) -> Messages:
 
 def restore(id: str, source: str) -> Revision:  # noqa: A002 - the word everyone uses for it
     """A stored revision read back from its source. ValueError when it is not one."""
+    if revision_id(source) != id:
+        raise ValueError(f"this is not the source of revision {id}")
     stored = json.loads(source)
     read = document.read(f"{FLOWS}/{stored['flow']}.yaml", stored["text"])
     flow = shape.read(read, Flow, FLOW_SUBSTITUTES, id=stored["flow"]).value
+    if flow is None:
+        raise ValueError(f"the flow of revision {id} cannot be read")
     templates = {name: _stored_template(name, text) for name, text in stored["templates"].items()}
-    if flow is None or revision_id(source) != id:
-        raise ValueError(f"this is not the source of revision {id}")
     return Revision(id, flow, stored["language"], source, stored["translations"], templates)
 
 

@@ -279,7 +279,15 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Triggers = Annotated[tuple[Trigger, ...], BeforeValidator(_listed)]
+class _OneOrSeveral:
+    """Tells an editor that a list of one may be written without its brackets."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
+
+
+Triggers = Annotated[tuple[Trigger, ...], BeforeValidator(_listed), _OneOrSeveral()]
 
 
 class Start(Written):

@@ -28,7 +28,10 @@ class ButtonKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TemplateButton:
-    """A button under a template. `url` of a link may end with `{suffix}`, the only variable Meta allows there."""
+    """A button under a template. `url` of a link may end with `{suffix}`, the only variable Meta allows there.
+
+    The text of a copy-code button is an example code.
+    """
 
     kind: ButtonKind
     text: str
@@ -48,8 +51,9 @@ class Template:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Everything a translator translates."""
-        written = (self.header, self.body, self.footer, *(button.text for button in self.buttons))
+        """Everything a translator translates. (The words on a copy-code button are Meta's; its text here is an example code.)"""
+        buttons = (button.text for button in self.buttons if button.kind is not ButtonKind.COPY_CODE)
+        written = (self.header, self.body, self.footer, *buttons)
         return tuple(text for text in written if text)
 
 

@@ -206,9 +206,7 @@ class StoreFile(Written):
     timezone: Annotated[str, *_from_text(_read_timezone, "Europe/Madrid")]
     languages: tuple[Annotated[str, *_from_text(_read_language, "pt_BR")], ...]
     quiet_hours: Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00")] = None
-    marketing_limit: Annotated[
-        tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week")
-    ] = ()
+    marketing_limit: Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week")] = ()
     opt_out_words: tuple[Annotated[str, *_from_text(_read_opt_out_word, "stop")], ...] = DEFAULT_OPT_OUT_WORDS
     links: dict[str, Annotated[str, *_from_text(_read_link, "https://shop.example/returns")]] = Field(default_factory=dict)
     staff_hours: Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00")] = None

@@ -3,7 +3,6 @@
 What the customer and the shop do goes in as the same updates that webhooks make; what the bot sends comes out as lines.
 """
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -92,8 +91,14 @@ class Play:
     async def order(self, status: str = "placed") -> None:
         """The customer orders."""
         number = next(self._ids)
-        links = {"tracking_url": f"https://shop.example/t/{number}", "reorder_url": f"https://shop.example/r/{number}"}
-        order: dict[str, object] = {**self._bought(), **links, "order_key": f"o-{number}", "order_number": f"#{1000 + number}", "status": status}
+        order: dict[str, object] = {
+            **self._bought(),
+            "tracking_url": f"https://shop.example/t/{number}",
+            "reorder_url": f"https://shop.example/r/{number}",
+            "order_key": f"o-{number}",
+            "order_number": f"#{1000 + number}",
+            "status": status,
+        }
         await self._from_shop("order.created", order)
 
     async def next_thing(self) -> bool:
@@ -138,6 +143,10 @@ class Play:
             if not (worked.entries or worked.more or wanted or sent):
                 return
 
+    async def close(self) -> None:
+        """Let go of the scratch database."""
+        await self._store.close()
+
     async def _from_whatsapp(self, part: dict[str, object]) -> None:
         message = {"from": WA_ID, "id": f"wamid.in{next(self._ids)}", "timestamp": str(int(self.now.timestamp())), **part}
         value = {
@@ -173,10 +182,5 @@ class Play:
 
 
 async def open_play(folder: Path, playbook: Playbook, customer: Customer, now: datetime, heard: Callable[[Content], None]) -> Play:
-    """A play on a scratch database in `folder`. Close it with `close_play`."""
+    """A play on a scratch database in `folder`. `close` ends it."""
     return Play(await open_database(folder / "rehearsal.db"), playbook, customer, now, heard)
-
-
-async def close_play(play: Play) -> None:
-    """Let go of the scratch database."""
-    await asyncio.shield(play._store.close())

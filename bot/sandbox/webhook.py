@@ -85,8 +85,13 @@ class Webhooks:
             await self._session.close()
 
     async def idle(self) -> None:
-        """Returns when nothing waits any more, not even what falls due later."""
-        await self._quiet.wait()
+        """Returns when nothing waits any more, not even what falls due later. Raises what a delivery raised, if it is our fault."""
+        quiet = asyncio.create_task(self._quiet.wait())
+        done, _ = await asyncio.wait([quiet, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        quiet.cancel()
+        for task in done - {quiet}:
+            if not task.cancelled():
+                task.result()
 
     def put(self, payload: Payload, *, after: float = 0, on_due: Callable[[], None] | None = None) -> None:
         """Queues a payload that falls due in `after` seconds. `on_due` runs just before it is posted."""

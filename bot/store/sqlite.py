@@ -37,6 +37,19 @@ BUSY_TIMEOUT_MS = 2_000  # another program holds the file: the shop or Meta will
 MAX_STEPS_PER_COMMIT = 500  # bounds how long the first of a cycle waits for the last
 MAX_WAITING_STEPS = 20_000  # beyond it callers are refused: an unbounded queue only turns overload into lost time
 
+# These are never the fault of the step they happen to hit: the whole transaction is given up, and its callers may try again.
+_DATABASE_FAILS = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_BUSY,
+    }
+)
+
 
 class StoreUnavailable(Exception):
     """The database cannot be written now (disk full, locked, failing). Nothing of the step was kept; it may be tried again."""
@@ -51,6 +64,13 @@ class _Waiting(Generic[T]):
     step: Step[T]
     last: bool
     future: asyncio.Future[T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a step raised; a result of its own, for a step may also return an exception."""
+
+    error: Exception
 
 
 class Database:
@@ -121,12 +141,12 @@ class Database:
             results = await _in_thread(self._writer, _transaction, [waiting.step for waiting in taken])
         except Exception as error:  # noqa: BLE001 - whatever failed, each caller must hear of it and the writer must live on
             log.error("the database refused a transaction of %d steps: %s", len(taken), error)
-            results = [StoreUnavailable(str(error))] * len(taken)
+            results = [_Failed(StoreUnavailable(str(error)))] * len(taken)
         for waiting, result in zip(taken, results, strict=True):
             if waiting.future.done():
                 continue  # the caller was cancelled; the step stands
-            if isinstance(result, BaseException):
-                waiting.future.set_exception(result)
+            if isinstance(result, _Failed):
+                waiting.future.set_exception(result.error)
             else:
                 waiting.future.set_result(result)
 
@@ -146,12 +166,19 @@ def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
             try:
                 rows = _execute(connection, statement)
             except sqlite3.Error as error:
+                if _database_fails(error):
+                    raise  # past the step: it must not take this for a fault of its own
                 statement = step.throw(error)
             else:
                 statement = step.send(rows)
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _database_fails(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)  # an extended code: the lowest byte says what it is
+    return code is not None and code & 0xFF in _DATABASE_FAILS
 
 
 def _execute(connection: sqlite3.Connection, statement: Statement) -> Sequence[Row]:
@@ -171,10 +198,10 @@ def _transaction(connection: sqlite3.Connection, steps: list[Step[Any]]) -> list
             try:
                 results.append(_drive(connection, step))
             except Exception as error:  # it is handed to the step's caller
-                if not connection.in_transaction:
-                    raise  # SQLite gave the whole transaction up (disk full, I/O error)
+                if _database_fails(error) or not connection.in_transaction:
+                    raise  # disk full, I/O error: SQLite may have given the whole transaction up already
                 connection.execute("rollback to step")
-                results.append(error)
+                results.append(_Failed(error))
             connection.execute("release step")
         connection.execute("commit")
     except BaseException:
@@ -206,10 +233,12 @@ async def open_database(path: Path) -> Database:
     try:
         writer.row_factory = sqlite3.Row
         epoch, instance = await _in_thread(writer, _prepare, path)
-    except sqlite3.Error as error:
+    except BaseException as error:
         await writer.close()
         os.close(lock)
-        raise StoreUnavailable(f"cannot use {path}: {error}") from error
+        if isinstance(error, sqlite3.Error | OSError):
+            raise StoreUnavailable(f"cannot use {path}: {error}") from error
+        raise
     log.info("SQLite %s, %s, epoch %d", sqlite3.sqlite_version, path, epoch)
     return Database(path, writer, lock, epoch, instance)
 
@@ -217,7 +246,7 @@ async def open_database(path: Path) -> Database:
 async def read_only(path: Path, step: Step[T]) -> T:
     """Run a reading step on a database that another process may be serving. Raises StoreUnavailable when it cannot be read."""
     try:
-        async with aiosqlite.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None) as reader:
+        async with aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None) as reader:
             reader.row_factory = sqlite3.Row
             result: T = await _in_thread(reader, _read_once, step)
             return result
@@ -270,12 +299,15 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """Apply each migration file that this database has not seen, in order of its number."""
     done = connection.execute("pragma user_version").fetchone()[0]
     folder = resources.files("bot.store") / "migrations"
-    for file in sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name):
-        number = int(file.name.split("_")[0])
-        if number > done:
-            for statement in _split_script(file.read_text("utf-8")):
-                connection.execute(statement)
-            connection.execute(f"pragma user_version = {number}")
+    scripts = {int(file.name.split("_")[0]): file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".sql")}
+    if not done and connection.execute("select 1 from sqlite_master limit 1").fetchone():
+        raise sqlite3.DatabaseError("it is the database of another program")
+    if done > max(scripts):
+        raise sqlite3.DatabaseError("it was written by a newer version of Comeback")
+    for number in sorted(number for number in scripts if number > done):
+        for statement in _split_script(scripts[number]):
+            connection.execute(statement)
+        connection.execute(f"pragma user_version = {number}")
 
 
 def _split_script(script: str) -> list[str]:

@@ -147,9 +147,7 @@ def test_an_ask_says_what_happens_with_any_other_answer_and_with_none() -> None:
 def test_a_no_answer_branch_says_what_comes_next_too() -> None:
     no_answer = "    no_answer:\n      after: 1 hour\n      then:\n        - tag: x\n"
     text = "  - ask: Which?\n    answers:\n      - anything_else: [end]\n" + no_answer
-    assert told(store(flow(text))) == [
-        "11:7: this branch does not say what comes next: finish it with continue, end, go_to or hand_over"
-    ]
+    assert told(store(flow(text))) == ["11:7: this branch does not say what comes next: finish it with continue, end, go_to or hand_over"]
 
 
 @pytest.mark.parametrize("count", [4, 10])
@@ -165,7 +163,7 @@ def test_a_question_with_buttons_is_shorter_than_a_message() -> None:
 
 # ---- templates
 
-WAITING = "  - ask:\n      template: waiting\n      with: {name: contact.first_name or \"you\", items: cart.summary}\n    answers:\n"
+WAITING = '  - ask:\n      template: waiting\n      with: {name: contact.first_name or "you", items: cart.summary}\n    answers:\n'
 YES = "      - button: Yes\n        then: [end]\n"
 STOP = "      - button: Stop\n        then: [opt_out]\n"
 

@@ -1,0 +1,184 @@
+"""`comeback doctor`: is everything set up, and what to do about what is not."""
+
+import argparse
+import asyncio
+import os
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiohttp
+
+from bot import settings as settings_module
+from bot.app import read_playbook
+from bot.channel import SendError
+from bot.channel.whatsapp import number, templates
+from bot.command.terminal import as_json, complain, paint
+from bot.settings import Settings, SettingsError, WhatsAppSettings
+from bot.store import health
+from bot.store.sqlite import StoreUnavailable, read_only
+from bot.web.desk_socket import socket_path
+from bot.worker.playbook import Playbook
+
+NAME = "doctor"
+HELP = "is everything set up, and what to do about what is not"
+ABOUT = """\
+Looks at the configuration, the flows, the database, the WhatsApp token and number, the templates, and whether the webhook can be
+reached. It changes nothing and can run while 'comeback serve' runs.
+Exit codes: 0 all is well, 1 something must be done, 78 the configuration cannot be read."""
+
+TIMEOUT_SECONDS = 10
+
+
+class Verdict(StrEnum):
+    """How a finding stands."""
+
+    WELL = "well"
+    HINT = "hint"
+    ILL = "ill"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `sentence` says what is, and, where it is not well, what to do."""
+
+    about: str
+    verdict: Verdict
+    sentence: str
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("--json", action="store_true", help="for machines: a list of findings")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine; returns the exit code."""
+    try:
+        faults = _faults()
+        settings = settings_module.read(os.environ, serving=False)
+    except SettingsError as error:
+        for fault in error.faults:
+            complain(fault)
+        return 78
+    found = [*faults, *asyncio.run(_examine(settings))]
+    print(as_json([_plain(one) for one in found]) if args.json else "\n".join(_line(one) for one in found))
+    return 1 if any(one.verdict is Verdict.ILL for one in found) else 0
+
+
+def _faults() -> list[Finding]:
+    try:
+        settings_module.read(os.environ, serving=True)
+    except SettingsError as error:
+        return [Finding("configuration", Verdict.ILL, fault) for fault in error.faults]
+    return [Finding("configuration", Verdict.WELL, "everything that 'comeback serve' needs is set")]
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    playbook = read_playbook(settings.flows, settings.locales)
+    found = [*_flows(playbook, settings), await _database(settings)]
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        if settings.whatsapp is not None:
+            found += [one async for one in _whatsapp(session, settings.whatsapp, playbook)]
+        found.append(await _webhook(session, settings))
+    return found
+
+
+def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
+    library = playbook.library
+    found = [Finding("flows", Verdict.ILL, f"{problem} (it is not loaded)") for problem in library.problems]
+    if not library.flows:
+        sentence = f"there is no flow in {settings.flows}: copy the example shop's, or set COMEBACK_FLOWS"
+        return [*found, Finding("flows", Verdict.ILL, sentence)]
+    if library.warnings:
+        found.append(Finding("flows", Verdict.HINT, f"{len(library.warnings)} warnings: see 'comeback check'"))
+    return [*found, Finding("flows", Verdict.WELL, f"{len(library.flows)} are ready: {', '.join(library.flows)}")]
+
+
+async def _database(settings: Settings) -> Finding:
+    version = f"SQLite {sqlite3.sqlite_version}"
+    try:
+        state = await read_only(settings.database, health.state())
+    except StoreUnavailable:
+        if settings.database.exists():
+            sentence = f"{settings.database} cannot be read: is it a database of Comeback, and may this user read it?"
+            return Finding("database", Verdict.ILL, sentence)
+        return Finding("database", Verdict.HINT, f"{settings.database} is not there yet: 'comeback serve' makes it ({version})")
+    serving = "a process serves it" if socket_path(settings.database).exists() else "nobody serves it now"
+    told = f"{settings.database} ({version}), {serving}; {state.waiting} events wait, {state.queued} messages are queued"
+    if state.stopped:
+        return Finding("database", Verdict.ILL, f"{told}; {'; '.join(state.stopped)}")
+    if state.dead or state.unknown:
+        return Finding("database", Verdict.HINT, f"{told}; {state.dead} events could not be read, {state.unknown} messages are unknown")
+    return Finding("database", Verdict.WELL, told)
+
+
+async def _whatsapp(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, playbook: Playbook) -> AsyncIterator[Finding]:
+    try:
+        state = await number.probe(session, api_url=whatsapp.api, token=whatsapp.token, number=whatsapp.number)
+    except SendError as fault:
+        yield Finding("whatsapp", Verdict.ILL, f"number {whatsapp.number}: {fault.detail}")
+        return
+    told = f"{state.name or 'the number'} ({state.phone or whatsapp.number}), quality {state.quality or 'not known'}"
+    limit = f", {state.messaging_limit} people a day" if state.messaging_limit else ""
+    yield Finding("whatsapp", Verdict.HINT if state.quality == "RED" else Verdict.WELL, told + limit)
+    if whatsapp.account is None:
+        yield Finding("templates", Verdict.HINT, "set COMEBACK_WHATSAPP_ACCOUNT to compare the flows' templates with Meta's")
+        return
+    try:
+        known = await templates.fetch(session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account)
+    except SendError as fault:
+        yield Finding("templates", Verdict.ILL, f"account {whatsapp.account}: {fault.detail}")
+        return
+    for finding in _templates(playbook, {(one.name, one.language): one.status for one in known}):
+        yield finding
+
+
+def _templates(playbook: Playbook, known: dict[tuple[str, str], str]) -> list[Finding]:
+    """Each template the flows send, in each language of the store: is it there, and approved?"""
+    needed = sorted(
+        {
+            (template.name, revision.template_language(template, language))
+            for revision in playbook.library.flows.values()
+            for template in revision.templates.values()
+            for language in playbook.rules.languages
+        }
+    )
+    ill = [(name, language, known.get((name, language), "missing")) for name, language in needed]
+    ill = [one for one in ill if one[2] != "APPROVED"]
+    found = [
+        Finding("templates", Verdict.ILL, f"'{name}' in {language} is {status.lower()}: create it, or wait for Meta's approval")
+        for name, language, status in ill
+    ]
+    return found or [Finding("templates", Verdict.WELL, f"all {len(needed)} that the flows send are approved")]
+
+
+async def _webhook(session: aiohttp.ClientSession, settings: Settings) -> Finding:
+    """Call our own webhook from outside, as Meta does when it is set up."""
+    if settings.public_url is None or settings.whatsapp is None:
+        return Finding("webhook", Verdict.HINT, "set COMEBACK_PUBLIC_URL to the address Meta calls, to see whether it leads here")
+    url, challenge = f"{settings.public_url}/webhooks/whatsapp", str(secrets.randbelow(10**9))
+    query = {"hub.mode": "subscribe", "hub.verify_token": settings.whatsapp.verify_token, "hub.challenge": challenge}
+    try:
+        async with session.get(url, params=query) as response:
+            answer = (await response.text())[:200]
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Finding("webhook", Verdict.ILL, f"{url} cannot be reached ({type(error).__name__}): is 'comeback serve' running behind it?")
+    if answer != challenge:
+        return Finding("webhook", Verdict.ILL, f"{url} answers, but not as this bot: does the address lead to another server?")
+    return Finding("webhook", Verdict.WELL, f"{url} leads here")
+
+
+def _plain(finding: Finding) -> dict[str, str]:
+    return {"about": finding.about, "verdict": finding.verdict, "sentence": finding.sentence}
+
+
+_MARKS = {Verdict.WELL: ("✓", "green"), Verdict.HINT: ("!", "yellow"), Verdict.ILL: ("✗", "red")}
+
+
+def _line(finding: Finding) -> str:
+    mark, colour = _MARKS[finding.verdict]
+    return f"{paint(mark, colour)} {finding.about:<13} {finding.sentence}"

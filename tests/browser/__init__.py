@@ -1,0 +1,1 @@
+"""The pages of the real house in a real Chromium."""

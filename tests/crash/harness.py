@@ -1,0 +1,155 @@
+"""kill -9 at random instants under load, then the question whether every promise was kept.
+
+    python -m tests.crash --kills 50 --seed 7
+
+prints what was found. The same seed draws the same customers, faults and instants; what the machine makes of them may differ.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+import aiohttp
+
+from bot.sandbox.fault import Faults, SendFault
+from tests.crash.house import BotProcess, Surroundings, surroundings, wall_clock
+from tests.crash.ledger import Report, judge
+from tests.crash.load import Load, Postman
+
+LIFE_SECONDS = (0.05, 1.4)  # from listening to the kill
+EARLY_SHARE = 0.2  # of the kills hit while it starts
+EARLY_SECONDS = (0.2, 1.5)  # from its start to such a kill
+SETTLE_SECONDS = 60.0
+LOOK_AGAIN = 0.1
+
+SHARES = {
+    SendFault.RATE_LIMITED: 0.002,  # each makes the whole number pause for five seconds
+    SendFault.PAIR_LIMITED: 0.01,  # a minute of pause for this person
+    SendFault.GRAPH_500: 0.01,
+    SendFault.HTML_500: 0.01,
+    SendFault.CUT: 0.01,
+    SendFault.ACCEPT_THEN_CUT: 0.02,
+    SendFault.ACCEPT_THEN_503: 0.02,
+    SendFault.ACCEPT_THEN_HANG: 0.01,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. `patience`: how many seconds to wait for messages that WhatsApp told to come later; 0 leaves them queued.
+
+    `module` is what is started instead of the bot: a launcher that spoils something.
+    """
+
+    seed: int = 1
+    kills: int = 8
+    climbers: int = 12
+    talkers: int = 12
+    shoppers: int = 24
+    pause: float = 1.2
+    patience: float = 0.0
+    module: str = "bot"
+    shares: dict[SendFault, float] = field(default_factory=lambda: dict(SHARES))
+
+
+async def play(folder: Path, plan: Plan) -> Report:
+    """Kill, let it settle, judge."""
+    began = monotonic()
+    report = Report(plan.seed, plan.kills)
+    async with under_load(folder, plan) as (around, load, people):
+        bot = around.bot(plan.module)
+        await _kill_again_and_again(bot, plan, around)
+        around.cloud.faults = Faults(batch=20)
+        load.over.set()
+        await bot.start()
+        if not await settled(around, load, people, plan.patience):
+            report.violations.append(f"it did not settle: {_unsettled(around)}")
+        if (code := await bot.terminate()) != 0:
+            report.violations.append(f"it ended with exit code {code}")
+        judge(around, load, report)
+        if tracebacks := bot.log().count("Traceback"):
+            report.violations.append(f"{tracebacks} tracebacks in the log: {_last_traceback(bot.log())}")
+        report.orphans = sum(map(int, re.findall(r"(\d+) messages were on the wire", bot.log())))
+    report.seconds = monotonic() - began
+    return report
+
+
+@asynccontextmanager
+async def under_load(folder: Path, plan: Plan) -> AsyncIterator[tuple[Surroundings, Load, list[asyncio.Task[None]]]]:
+    """Everything but the bot: customers and the shop already try to reach it."""
+    async with surroundings(folder, plan.seed) as around, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+        around.cloud.faults = Faults(shares=dict(plan.shares), duplicate=0.1, reorder=0.05, batch=20)
+        load = Load(around, Postman(around.url, session, Random(f"post-{plan.seed}")), plan.pause)
+        kinds = [load.climber] * plan.climbers + [load.talker] * plan.talkers + [load.shopper] * plan.shoppers
+        people = [asyncio.create_task(kind(str(plan.seed))) for kind in kinds]
+        try:
+            yield around, load, people
+        finally:
+            for task in people:
+                task.cancel()
+            await asyncio.gather(*people, return_exceptions=True)
+
+
+async def _kill_again_and_again(bot: BotProcess, plan: Plan, around: Surroundings) -> None:
+    random = Random(f"kills-{plan.seed}")
+    for number in range(plan.kills):
+        if number == plan.kills // 2:
+            around.cloud.faults.next[SendFault.RATE_LIMITED] = 1  # a pause of the number, so that a STOP meets a queue
+        await bot.spawn()
+        if number and random.random() < EARLY_SHARE:
+            await asyncio.sleep(random.uniform(*EARLY_SECONDS))
+        else:
+            await bot.listening()
+            await asyncio.sleep(random.uniform(*LIFE_SECONDS))
+        await bot.kill()
+
+
+_OPEN = """
+select (select count(*) from inbox where state = 'waiting')
+  + (select count(*) from timer where due <= :now)
+  + (select count(*) from outbox where state = 'sending')
+  + (select count(*) from outbox o where o.state = 'queued'
+     and not exists (select 1 from outbox w where w.contact = o.contact and w.state = 'queued' and w.not_before > :now))
+"""
+
+
+async def settled(around: Surroundings, load: Load, people: list[asyncio.Task[None]], patience: float = 0.0) -> bool:
+    """Wait until everybody was heard and answered; whether that came to be."""
+    try:
+        async with asyncio.timeout(SETTLE_SECONDS + patience):
+            await asyncio.gather(*people)
+            await load.postman.finish()
+            await _waited(around, patience)
+            quiet = 0
+            while quiet < 3:  # statuses and answers make each other for a while
+                await around.cloud.idle()
+                quiet = 0 if around.count(_OPEN, now=_micros()) else quiet + 1
+                await asyncio.sleep(LOOK_AGAIN)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _waited(around: Surroundings, patience: float) -> None:
+    until = monotonic() + patience
+    while monotonic() < until and around.count("select count(*) from outbox where state = 'queued'"):
+        await asyncio.sleep(1)
+
+
+def _micros() -> int:
+    return int(wall_clock().timestamp() * 1_000_000)
+
+
+def _unsettled(around: Surroundings) -> str:
+    kinds = around.rows("select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1")
+    kinds += around.rows("select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1")
+    return ", ".join(f"{row['n']} {row['what']}" for row in kinds) or "deliveries were not taken"
+
+
+def _last_traceback(log: str) -> str:
+    return log[log.rindex("Traceback") :].strip()[-600:]
