@@ -15,6 +15,7 @@ from bot.channel.event import (
 )
 from bot.channel.whatsapp.errors import for_code
 from bot.flow.model import Trigger
+from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out
 from bot.policy.decision import Consent, Control
@@ -92,11 +93,15 @@ def _answer(house: House, contact: int, number: str, event: MessageReceived, pre
         said = Pressed(press.generation, press.answer, event.text) if press and press.run == before.id else Replied(event.text)
         yield from flows.advance(house, open_question, said)
         return
-    began = False
-    for revision in house.playbook.starting_on(Trigger.MESSAGE_RECEIVED):
-        began = (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)) or began
-    if not began:
-        yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+    for revision in sorted(house.playbook.starting_on(Trigger.MESSAGE_RECEIVED), key=_most_particular):
+        if (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)):
+            return
+    yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+
+
+def _most_particular(revision: Revision) -> tuple[bool, str]:
+    """A message starts one flow: those that say when they want it (`if:`) come before those that take everything."""
+    return revision.flow.start.if_ is None, revision.flow.id
 
 
 def _to_staff(house: House, contact: int, number: str, reason: str) -> Step[None]:

@@ -44,6 +44,7 @@ MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
 MAX_CHAIN = 5  # an event of a flow starts another flow, whose event starts another ...
 RUN_TIMER = "run"
 START_TIMER = "start:"  # and the flow's id
+NO_SUBJECT = 0  # of a timer for a flow that is about neither a cart nor an order
 ITS_TURN = timedelta(minutes=30)  # when to look again whether another flow's question is still open
 
 
@@ -80,6 +81,12 @@ def begin(
     reason = yield from _why_not(house, revision, contact, number, subject)
     if reason is not None:
         yield from contacts.audit(contact, house.now, revision.flow.id, f"did not start: {reason}")
+        return False
+    other = None if by_customer else (yield from asking(contact))
+    if other is not None:
+        yield from contacts.audit(contact, house.now, revision.flow.id, f"waits its turn: a question of {other.run.flow} is open")
+        kind, about = START_TIMER + revision.flow.id, subject.id if subject else NO_SUBJECT
+        yield from inbox.set_timer(house.now + ITS_TURN, contact, kind, about, 0)
         return False
     yield from runs.keep_revision(revision.id, revision.flow.id, revision.source, house.now)
     run_id = yield from runs.create(contact, number, shop, revision.flow.id, revision.id, house.now)

@@ -29,7 +29,7 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
     if house.now - from_micros(int(body["due"])) > LATE_START:
         return "too late: we were down when it was due"
     if kind.startswith(flows.START_TIMER):
-        return (yield from _cart(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
+        return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
     if kind.startswith(REORDER_TIMER):
         return (yield from _reorder(house, contact, kind.removeprefix(REORDER_TIMER), subject))
     return f"nobody knows the timer '{kind}'"
@@ -58,23 +58,32 @@ def _not_its_turn(house: House, contact: int, number: str, run_id: int | None, *
     return None
 
 
-def _cart(house: House, contact: int, flow: str, checkout: int, generation: int) -> Step[str | None]:
+def _start(house: House, contact: int, flow: str, subject: int, generation: int) -> Step[str | None]:
+    revision = house.playbook.library.flows.get(flow)
+    if revision is None:
+        return f"there is no flow '{flow}' any more"
+    if revision.flow.start.when is Trigger.CART_ABANDONED:
+        return (yield from _cart(house, revision, contact, subject, generation))
+    order = (yield from mirror.order(subject)) if subject != flows.NO_SUBJECT else None
+    about = Subject(SubjectKind.ORDER, order.id) if order else None
+    yield from flows.begin(house, revision, contact, house.number, order.shop if order else "", about)
+    return None
+
+
+def _cart(house: House, revision: Revision, contact: int, checkout: int, generation: int) -> Step[str | None]:
     cart = yield from mirror.cart(checkout)
     if cart is None or cart.generation != generation or cart.state is not CartState.OPEN:
         return "the cart has moved on"
-    revision = _starting(house, Trigger.CART_ABANDONED, flow)
-    if revision is None or revision.flow.start.for_ is None:
-        return f"the flow '{flow}' does not start on an abandoned cart any more"
-    left_alone_until = cart.updated_at + revision.flow.start.for_
+    timer = flows.START_TIMER + revision.flow.id
+    left_alone_until = cart.updated_at + (revision.flow.start.for_ or timedelta())
     if left_alone_until > house.now:  # the owner made the wait longer since
-        yield from inbox.set_timer(left_alone_until, contact, flows.START_TIMER + flow, checkout, generation)
+        yield from inbox.set_timer(left_alone_until, contact, timer, checkout, generation)
         return "the flow waits longer now"
-    number = house.number
-    wait_until = yield from _not_its_turn(house, contact, number, None, asks=True)
+    wait_until = yield from _not_its_turn(house, contact, house.number, None, asks=True)
     if wait_until is not None:
-        yield from inbox.set_timer(wait_until, contact, flows.START_TIMER + flow, checkout, generation)
+        yield from inbox.set_timer(wait_until, contact, timer, checkout, generation)
         return "it is not its turn: looked at again later"
-    yield from flows.begin(house, revision, contact, number, cart.shop, Subject(SubjectKind.CART, checkout))
+    yield from flows.begin(house, revision, contact, house.number, cart.shop, Subject(SubjectKind.CART, checkout))
     return None
 
 
@@ -91,7 +100,3 @@ def _reorder(house: House, contact: int, category: str, order_id: int) -> Step[s
     yield from contacts.audit(contact, house.now, "reorder", f"{category} should be used up")
     yield from flows.happen(house, contact, house.number, order.shop, Trigger.REORDER_DUE, Subject(SubjectKind.ORDER, order_id))
     return None
-
-
-def _starting(house: House, trigger: Trigger, flow: str) -> Revision | None:
-    return next((revision for revision in house.playbook.starting_on(trigger) if revision.flow.id == flow), None)

@@ -29,7 +29,7 @@ LOOK_AGAIN = 0.1
 
 SHARES = {
     SendFault.RATE_LIMITED: 0.002,  # each makes the whole number pause for five seconds
-    SendFault.PAIR_LIMITED: 0.01,  # a minute of pause for this person
+    SendFault.PAIR_LIMITED: 0.005,  # a minute of pause for this person
     SendFault.GRAPH_500: 0.01,
     SendFault.HTML_500: 0.01,
     SendFault.CUT: 0.01,

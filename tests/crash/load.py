@@ -6,7 +6,7 @@ reminders, orders, and STOP while reminders are on their way).
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -27,6 +27,7 @@ AGAIN_SECONDS = 1.5  # within this time
 RETRY_SECONDS = (0.03, 0.25)  # Meta waits longer; a bot that was killed should meet its redeliveries at once
 TRIES = 2_000
 ORDER_SHARE = 0.15  # of the carts are bought
+CARTS_AFTER_STOP = 2  # nobody must be reminded of these
 LONG_AGO = timedelta(hours=2)  # the next cart must not pass for a late word of this order's
 LEFT_ALONE = timedelta(seconds=5)  # longer than the flow waits, so that the reminder is due at once
 
@@ -133,17 +134,18 @@ class Load:
     people: list[Person] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def climber(self, seed: str) -> Coroutine[Any, Any, None]:
+    async def climber(self, seed: str) -> None:
         """Somebody on the ladder."""
-        return self._climb(self._person(seed, "Klara"))
+        await self._climb(self._person(seed, "Klara"))
 
-    def talker(self, seed: str) -> Coroutine[Any, Any, None]:
+    async def talker(self, seed: str) -> None:
         """Somebody in the shipped welcome flow."""
-        return self._talk(self._person(seed, "Tom"))
+        await self._talk(self._person(seed, "Tom"))
 
-    def shopper(self, seed: str) -> Coroutine[Any, Any, None]:
-        """Somebody who leaves carts behind, and perhaps says STOP."""
-        return self._shop(self._person(seed, "Sara"))
+    async def shopper(self, seed: str) -> None:
+        """People who leave carts behind, one after another: who has said STOP makes room for the next."""
+        while not self.over.is_set():
+            await self._shop(self._person(seed, "Sara"))
 
     def _person(self, seed: str, name: str) -> Person:
         number = len(self.people)
@@ -168,14 +170,14 @@ class Load:
                 return
 
     async def _shop(self, person: Person) -> None:
-        last_cart = person.random.choice((0, 1, 2, 3, 4, 6, 8, 12, None, None, None))
-        for number in count():
+        last_cart = person.random.randrange(5)
+        for number in range(last_cart + CARTS_AFTER_STOP + 1):
             await self._leave_cart(person, number)
             if number == last_cart:
-                await asyncio.sleep(person.random.uniform(0, 1.2))
+                await asyncio.sleep(person.random.uniform(0, 1))
                 person.stopped_at = await self._stop(person)
             elif person.random.random() < ORDER_SHARE:
-                await asyncio.sleep(person.random.uniform(0, 1.2))
+                await asyncio.sleep(person.random.uniform(0, 1))
                 await self._order(person, number)
             if await self._rested(person):
                 return

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bot.sandbox.bubble import Tick
+from bot.sandbox.graph_error import GraphError
 from bot.sandbox.limit import SendLimit
 
-from .house import ANA, BEN, CART_REMINDER, House, house, reminder
+from .house import ANA, BEN, CART_REMINDER, NOON, House, house, reminder
 
 
 def code(answer: dict[str, Any]) -> int:
@@ -200,6 +201,16 @@ async def test_both_speed_limits_are_token_buckets_of_the_clock() -> None:
         assert [(await home.send(BEN))[0] for _ in range(2)] == [200, 200]
         assert code((await home.send(BEN))[1]) == 131056
         assert code((await home.send(BEN))[1]) == 130429
+
+
+def test_the_default_limits_are_metas() -> None:
+    limit, sent = SendLimit(), list[int]()
+    for wa_id in [ANA] * 50 + [str(number) for number in range(10_000_000, 10_000_050)]:
+        try:
+            limit.check(wa_id, NOON)
+        except GraphError as error:
+            sent.append(error.code)
+    assert sent == [131056] * 5 + [130429] * 20
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,16 @@ async def test_the_clock_is_turned_by_the_page_but_not_for_ever() -> None:
         assert (await act(home, "clock", {"shopper": "ana", "minutes": 10**15}))[0] == 422
 
 
+@pytest.mark.parametrize(("due", "moved"), [(-timedelta(hours=1), timedelta()), (timedelta(days=400), timedelta(days=60))])
+async def test_next_never_turns_the_clock_back_nor_out_of_sight(due: timedelta, moved: timedelta) -> None:
+    async def next_due() -> datetime | None:
+        return NOON + due
+
+    async with house(next_due=next_due) as home:
+        await act(home, "clock", {"shopper": "ana"})
+        assert home.clock.now == NOON + moved
+
+
 async def test_consent_and_the_phones_own_stop_are_told(home: House) -> None:
     _, state = await act(home, "consent", {"shopper": "dora", "channel": "whatsapp", "granted": True})
     dora = next(one for one in state["shop"]["shoppers"] if one["key"] == "dora")

@@ -81,6 +81,22 @@ async def test_a_visitor_fills_a_cart_leaves_and_answers_the_reminder(chromium: 
         assert troubles == []
 
 
+async def test_markup_in_any_part_of_a_message_is_only_text(chromium: Browser) -> None:
+    async with house() as home:
+        home.cloud.receive_from(ANA, "hola")
+        markup = "<u>x</u>"
+        choice = {"type": "reply", "reply": {"id": "y", "title": markup}}
+        small = {"type": "text", "text": markup}
+        words = {"type": "button", "header": small, "body": {"text": f"*{markup}*"}, "footer": {"text": markup}}
+        await home.send(type="interactive", interactive=words | {"action": {"buttons": [choice]}})
+        page = await open_page(chromium, home)
+        await expect(page.locator(".theirs .bubble-header")).to_have_text(markup)
+        await expect(page.locator(".theirs .bubble-footer")).to_have_text(markup)
+        await expect(page.locator(".theirs b")).to_have_text(markup)
+        await expect(page.get_by_role("button", name=markup)).to_be_visible()
+        await expect(page.locator("u")).to_have_count(0)
+
+
 async def test_everything_works_by_keyboard_alone(chromium: Browser) -> None:
     async with house() as home:
         page = await open_page(chromium, home, viewport={"width": 1280, "height": 900})
