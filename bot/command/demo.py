@@ -4,12 +4,15 @@ import argparse
 import asyncio
 import signal
 import tempfile
-from datetime import UTC, datetime
+import webbrowser
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from bot.app import read_playbook, wall_clock
 from bot.command import story
 from bot.command.stage import open_stage
-from bot.command.terminal import complain, paint
+from bot.command.terminal import coloured, complain, paint
 
 NAME = "demo"
 HELP = "see it work on this machine: a shop, a phone, the bot; no account needed"
@@ -26,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("--story", action="store_true", help="play a whole story in the terminal, then exit")
     parser.add_argument("--port", type=int, default=DEMO_PORT, help=f"the page's port ({DEMO_PORT}; 0 takes any free one)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page, only say where it is")
     parser.add_argument("--flows", type=Path, default=Path("flows"), help="the folder of flows (flows)")
     parser.add_argument("--locales", type=Path, default=Path("locales"), help="the folder of translations (locales)")
 
@@ -50,12 +54,21 @@ async def _show(folder: Path, args: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    stage = await open_stage(folder, datetime.now(UTC), flows=args.flows, locales=args.locales, port=args.port)
+    start = _monday_morning(read_playbook(args.flows, args.locales).rules.timezone)
+    stage = await open_stage(folder, start, flows=args.flows, locales=args.locales, port=args.port)
     try:
         for problem in stage.app.playbook.library.problems:
             complain(f"not loaded: {problem}")
         print(f"The demo is on  {paint(stage.url, 'bold', 'cyan')}   (Ctrl-C ends it)", flush=True)
+        if coloured() and not args.no_browser:
+            await asyncio.to_thread(webbrowser.open, stage.url)
         await stop.wait()
     finally:
         await stage.close()
     return 0
+
+
+def _monday_morning(timezone: str) -> datetime:
+    """When a demo begins: on this week's Monday at ten, where the store is. At night its first reminder would wait for the morning."""
+    today = wall_clock().astimezone(ZoneInfo(timezone))
+    return (today - timedelta(days=today.weekday())).replace(hour=10, minute=0, second=0, microsecond=0)

@@ -15,6 +15,7 @@ from bot.flow.catalog import MAX_LIST_ROWS, count_buttons, flow_entries
 from bot.flow.condition import ConditionError, parse, validate
 from bot.flow.document import Document, Place
 from bot.flow.measure import read_discount, span
+from bot.flow.message import MAX_BODY
 from bot.flow.model import (
     Answer,
     AskStep,
@@ -248,6 +249,8 @@ class _Judge:
             return
         if not wording.strip():
             self.tell(path, "write what the customer reads here")
+        if len(wording) > MAX_BODY:
+            return  # that it is too long is said elsewhere, and enough: looking up places in it would take long
         try:
             found = placeholders(wording)
         except TextError as error:

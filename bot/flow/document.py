@@ -69,7 +69,9 @@ class Document:
         if not isinstance(value, str):
             return place
         wanted = sum(1 for character in value[:offset] if not character.isspace())
-        return self._place_at(_after_visible(self.text, _first_character(self.text, place), place.end, wanted))
+        position = _after_visible(self.text, _first_character(self.text, place), place.end, wanted)
+        column = position - self.text.rfind("\n", 0, position)
+        return Place(place.line + self.text.count("\n", place.start, position), column, position, place.end)
 
     def value(self, path: str) -> Value | None:
         """The value at a path, None when nothing is written there."""
@@ -91,10 +93,6 @@ class Document:
         """The document with the places under `path.key` also known under `path.meant`, where a misspelt key was understood."""
         old, new = _join(path, key), _join(path, meant)
         return replace(self, places=_also_under(self.places, old, new), keys=_also_under(self.keys, old, new))
-
-    def _place_at(self, position: int) -> Place:
-        line_start = self.text.rfind("\n", 0, position) + 1
-        return Place(self.text.count("\n", 0, position) + 1, position - line_start + 1)
 
 
 def read(file: str, text: str) -> Document:

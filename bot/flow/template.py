@@ -109,8 +109,9 @@ def _found(text: str) -> tuple[Placeholder, ...]:
 def _mistakes(name: str, written: TemplateFile, document: Document) -> Iterator[Problem]:
     for path, message in _all_mistakes(name, written):
         yield document.problem(document.key_place(path), message)
-    for part in ("header", "body"):
-        yield from _placeholder_mistakes(part, getattr(written, part) or "", document)
+    for part, text, limit in (("header", written.header or "", MAX_HEADER), ("body", written.body, MAX_BODY)):
+        if len(text) <= limit:
+            yield from _placeholder_mistakes(part, text, document)
 
 
 def _all_mistakes(name: str, written: TemplateFile) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crash.harness import Plan, play
+from .harness import Plan, play
 
 
 def main() -> int:

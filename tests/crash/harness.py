@@ -17,9 +17,9 @@ from time import monotonic
 import aiohttp
 
 from bot.sandbox.fault import Faults, SendFault
-from tests.crash.house import BotProcess, Surroundings, surroundings, wall_clock
-from tests.crash.ledger import Report, judge
-from tests.crash.load import Load, Postman
+from .house import BotProcess, Surroundings, surroundings, wall_clock
+from .ledger import Report, judge
+from .load import Load, Postman
 
 LIFE_SECONDS = (0.05, 1.4)  # from listening to the kill
 EARLY_SHARE = 0.2  # of the kills hit while it starts
@@ -136,8 +136,10 @@ async def settled(around: Surroundings, load: Load, people: list[asyncio.Task[No
 
 
 async def _waited(around: Surroundings, patience: float) -> None:
-    until = monotonic() + patience
-    while monotonic() < until and around.count("select count(*) from outbox where state = 'queued'"):
+    """What WhatsApp told to come later is waited for, as long as there is patience."""
+    for _ in range(int(patience)):
+        if not around.count("select count(*) from outbox where state = 'queued'"):
+            return
         await asyncio.sleep(1)
 
 

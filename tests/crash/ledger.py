@@ -12,8 +12,8 @@ from typing import Any
 
 from bot.sandbox.cloud_api import Attempt
 from bot.sandbox.fault import SendFault
-from tests.crash.house import Surroundings
-from tests.crash.load import Load, Person
+from .house import Surroundings
+from .load import Load, Person
 
 # A POST that was written to its socket before the STOP's 200 may be read here a little later: both are on the wire at the same time, and
 # two busy cores take turns. Nothing that was merely queued or claimed by then gets here this soon: see the report's `latest`.
@@ -37,7 +37,6 @@ class Report:
     reminders: int = 0
     stops: int = 0
     latest_after_stop: float | None = None
-    settled_by_status: int = 0
     unknown: int = 0
     still_queued: int = 0
     duplicates: int = 0
@@ -55,8 +54,8 @@ class Report:
         return (
             f"seed {self.seed}, {self.kills} kills in {self.seconds:.0f} s: {self.acknowledged} updates acknowledged ({self.tries} POSTs), "
             f"{self.lost} lost; {self.accepted} messages taken by WhatsApp, {self.duplicates} twice, {self.resent} sent again blindly; "
-            f"{self.stops} STOPs, {self.after_stop} of {self.reminders} reminders after one (last start {latest}); "
-            f"{self.out_of_order} out of order; {self.settled_by_status} unknown settled by a status, {self.unknown} left unknown, {self.orphans} were on the wire at a kill, "
+            f"{self.stops} STOPs, {self.after_stop} of {self.reminders} reminders after one (latest start {latest}); "
+            f"{self.out_of_order} out of order; {self.orphans} on the wire at a kill, {self.unknown} left unknown (none of them taken), "
             f"{self.still_queued} still queued; faults: {faults}"
         )
 
@@ -248,5 +247,3 @@ def _what_was_taken_is_known_as_sent(around: Surroundings, report: Report) -> No
         report.violations.append(f"{len(invented)} messages are known as sent that WhatsApp never took")
     if sending := sum(row["state"] == "sending" for row in states.values()):
         report.violations.append(f"{sending} messages are still on the wire")
-    ambiguous = {attempt.key for attempt in around.cloud.attempts if attempt.fault and attempt.fault.accepts}
-    report.settled_by_status = sum(key in ambiguous and row["state"] == "sent" for key, row in states.items())

@@ -295,6 +295,12 @@ def test_a_mistake_in_the_rules_is_told_and_its_default_holds(old: str, new: str
         assert library.rules == replace(store(rules=WHOLE, templates={}).rules, **defaults)
 
 
+def test_a_flow_that_names_a_segment_with_a_mistake_is_left_out() -> None:
+    library = store(FLOW.replace("received}", "received, if: not in regulars}"), rules=STORE.replace("is at least 3", "is many"), templates={})
+    assert told(library) == ["3:42: the segment 'regulars' has a mistake of its own, in store.yaml"]
+    assert library.flows == {}
+
+
 def test_what_is_missing_in_the_rules_is_told() -> None:
     assert told(store(rules="quiet_hours: 21:00 to 09:00\n", templates={}), "flows/store.yaml") == [
         "1:1: say what this is called: add 'name:'",

@@ -1,5 +1,7 @@
 """An order ends the reminder of its cart, whatever it tells of the person and whenever it comes."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.store.step import Step
@@ -44,8 +46,7 @@ async def test_an_order_that_is_not_worked_off_yet_holds_the_reminder_back(walk:
         stalled.setattr(dispatcher, "work", busy_elsewhere)
         await walk.buy("ana", email_only=True)  # acknowledged, and still unread
         assert walk.count("select count(*) from inbox where state = 'waiting'") == 2
-        walk.stage.clock.forward_to(walk.now().replace(hour=11, minute=0, second=0) if walk.now().hour < 11 else walk.now())
-        await walk.turn_to(walk.now())
+        walk.stage.clock.forward_to(walk.now() + timedelta(hours=12))  # half past ten in the morning
         walk.stage.app.crew.wake()
         await walk.rest()
         assert walk.rows("select state from outbox") == [{"state": "queued"}]

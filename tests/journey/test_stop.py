@@ -88,7 +88,7 @@ async def test_a_stop_at_night_takes_back_what_is_queued_for_the_morning(walk: W
     assert walk.got("ana") == []  # its time came at five past nine in the evening
     await walk.turn(days=1)
     assert len(walk.new("ana")) == 1  # it came at nine; the second one is queued now
-    assert walk.rows("select state, why from outbox where state <> 'sent'") == [{"state": "queued", "why": "quiet_hours"}]
+    assert [row["state"] for row in walk.rows("select state from outbox where state <> 'sent'")] == ["queued"]
     match way:
         case "word":
             await walk.write("ana", "baja")

@@ -111,6 +111,12 @@ class Walk:
             if agreed:
                 self.stage.shop.consent(shopper.key, channel, "granted")
 
+    async def tell_of(self, *shoppers: str) -> None:
+        """The shop tells of its customers, as when it is connected."""
+        for who in shoppers:
+            self.stage.shop.change(self.stage.shop.shoppers[who])
+        await self.rest()
+
     async def leave_cart(self, who: str, *products: tuple[str, int]) -> None:
         """A shopper fills a cart and goes away."""
         for product, pieces in products or (("p-espresso", 2), ("p-grinder", 1)):
@@ -122,6 +128,15 @@ class Walk:
         for product, pieces in products:
             self.stage.shop.add(who, product, pieces)
         self.stage.shop.buy(who, **how)
+        await self.rest()
+
+    # staff
+
+    async def staff_takes(self, who: str) -> None:
+        """A shopper writes, and staff take the conversation over."""
+        await self.tell_of(who)
+        await self.write(who, "hola")
+        await self.staff.take(self.phone(who))
         await self.rest()
 
     # what the house knows
