@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import os
 import secrets
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +17,7 @@ from bot.channel.whatsapp import number, templates
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
-from bot.store.sqlite import StoreUnavailable, read_only
+from bot.store.sqlite import SQLITE_VERSION, StoreUnavailable, read_only
 from bot.web.desk_socket import socket_path
 from bot.worker.playbook import Playbook
 
@@ -99,7 +98,7 @@ def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
 
 
 async def _database(settings: Settings) -> Finding:
-    version = f"SQLite {sqlite3.sqlite_version}"
+    version = f"SQLite {SQLITE_VERSION}"
     try:
         state = await read_only(settings.database, health.state())
     except StoreUnavailable:

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import logging
 import os
 
 from bot import settings as settings_module
 from bot.app import EX_CONFIG, EX_TEMPFAIL, App, serve
+from bot.command.logbook import open_logbook
 from bot.command.terminal import complain
 from bot.settings import SettingsError
 from bot.store.sqlite import StoreTaken, StoreUnavailable
@@ -34,8 +34,7 @@ def run(_: argparse.Namespace) -> int:
             complain(f"  - {fault}")
         return EX_CONFIG
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # a line a heartbeat says nothing
+    open_logbook(settings.log_level)
     try:
         return asyncio.run(serve(settings, settings.whatsapp, _started))
     except StoreTaken as fault:

@@ -5,7 +5,7 @@ wins. A cart or checkout leads to a person but proves nothing (a phone can be mi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.policy.decision import Consent
@@ -82,6 +82,9 @@ def find(identity: Identity) -> Step[int | None]:
 
 def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     """Two contacts are one person: all that belongs to `gone` becomes `keep`'s. Timers of the old id resolve when they fire."""
+    stops: list[Agreement] = []
+    for contact in (keep, gone):
+        stops += yield from _stops_in_chat(contact)
     yield sql("contact.merge_person", keep=keep, gone=gone)
     for table in _MERGED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
@@ -89,6 +92,8 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
         yield sql(f"contact.merge_{table}_rest", gone=gone)
     yield sql("contact.merge_mark", keep=keep, gone=gone)
+    for stop in stops:  # repeated, so that it is the last word in the chat, whatever the other one said there
+        yield from _record(keep, stop, now, effective=True)
     rows = yield sql("contact.load", id=keep)
     gone_rows = yield sql("contact.load", id=gone)
     yield sql("contact.sum_orders", id=keep, currency=rows[0]["orders_currency"] or gone_rows[0]["orders_currency"])
@@ -179,29 +184,49 @@ def agree(contact: int, agreement: Agreement, now: datetime) -> Step[bool]:
     undoes it: its checkbox may be old, pre-ticked or another person's, and STOP is for good until they say otherwise here.
     Returns whether the person's state is now what was stated.
     """
+    agreement = replace(agreement, at=min(agreement.at, now))  # else all that follows a clock that runs ahead would look late
+    withdraws, in_chat = agreement.state is Consent.WITHDRAWN, agreement.method != SHOP
+    effective = in_chat and withdraws
+    if not effective and not (yield from _is_late(contact, agreement)):
+        stopped_in_chat = agreement.channel in {stop.channel for stop in (yield from _stops_in_chat(contact))}
+        effective = withdraws or in_chat or not stopped_in_chat
+    yield from _record(contact, agreement, now, effective=effective)
+    if not effective:
+        return False
+    yield sql("contact.set_consent" if agreement.channel == "whatsapp" else "contact.set_ads_consent", id=contact, state=agreement.state)
+    return True
+
+
+def _is_late(contact: int, agreement: Agreement) -> Step[bool]:
+    """Whether a newer statement counts already; of two of the same moment the stricter counts."""
     rows = yield sql("contact.latest_consent", contact=contact, channel=agreement.channel)
-    latest = rows[0]["at"] if rows else None
-    stopped_in_chat = bool(rows) and rows[0]["state"] == Consent.WITHDRAWN and rows[0]["method"] != SHOP
-    stated, withdraws = to_micros(agreement.at), agreement.state is Consent.WITHDRAWN
-    in_chat = agreement.method != SHOP
-    late = latest is not None and (stated < latest or (stated == latest and not withdraws))
-    effective = (in_chat and withdraws) or (not late and (withdraws or in_chat or not stopped_in_chat))
+    latest, stated = rows[0]["at"], to_micros(agreement.at)
+    return latest is not None and (stated < latest or (stated == latest and agreement.state is not Consent.WITHDRAWN))
+
+
+def _stops_in_chat(contact: int) -> Step[list[Agreement]]:
+    """The person's last word in the chat about each channel, where it was to stop."""
+    rows = yield sql("contact.said_in_chat", contact=contact, shop=SHOP)
+    return [
+        Agreement(row["channel"], Consent.WITHDRAWN, from_micros(row["at"]), row["method"], row["source"], row["text"])
+        for row in rows
+        if row["state"] == Consent.WITHDRAWN
+    ]
+
+
+def _record(contact: int, agreement: Agreement, now: datetime, *, effective: bool) -> Step[None]:
     yield sql(
         "contact.record_consent",
         contact=contact,
         channel=agreement.channel,
         state=agreement.state,
-        at=stated,
+        at=to_micros(agreement.at),
         method=agreement.method,
         source=agreement.source,
         text=agreement.text,
         recorded_at=to_micros(now),
         effective=int(effective),
     )
-    if not effective:
-        return False
-    yield sql("contact.set_consent" if agreement.channel == "whatsapp" else "contact.set_ads_consent", id=contact, state=agreement.state)
-    return True
 
 
 def add_tag(contact: int, tag: str, now: datetime) -> Step[bool]:

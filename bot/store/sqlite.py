@@ -34,6 +34,7 @@ from bot.store.step import Row, Statement, Step, T
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 2_000  # another program holds the file: the shop or Meta will deliver again, so do not keep them waiting longer
+SQLITE_VERSION = sqlite3.sqlite_version
 MAX_STEPS_PER_COMMIT = 500  # bounds how long the first of a cycle waits for the last
 MAX_WAITING_STEPS = 20_000  # beyond it callers are refused: an unbounded queue only turns overload into lost time
 
@@ -239,14 +240,15 @@ async def open_database(path: Path) -> Database:
         if isinstance(error, sqlite3.Error | OSError):
             raise StoreUnavailable(f"cannot use {path}: {error}") from error
         raise
-    log.info("SQLite %s, %s, epoch %d", sqlite3.sqlite_version, path, epoch)
+    log.info("SQLite %s, %s, epoch %d", SQLITE_VERSION, path, epoch)
     return Database(path, writer, lock, epoch, instance)
 
 
 async def read_only(path: Path, step: Step[T]) -> T:
     """Run a reading step on a database that another process may be serving. Raises StoreUnavailable when it cannot be read."""
     try:
-        async with aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None) as reader:
+        uri = f"{path.absolute().as_uri()}?mode=ro"  # noqa: ASYNC240 - it asks the working directory, not the disk
+        async with aiosqlite.connect(uri, uri=True, isolation_level=None) as reader:
             reader.row_factory = sqlite3.Row
             result: T = await _in_thread(reader, _read_once, step)
             return result

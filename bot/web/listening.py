@@ -7,6 +7,9 @@ from pathlib import Path
 from aiohttp import web
 
 
+CLOSE_SECONDS = 3.0  # how long a stop waits for requests that are being answered
+
+
 class Listening:
     """Opens applications, and closes them in the opposite order: the door to the world first opens last."""
 
@@ -42,7 +45,7 @@ class Listening:
                 path.unlink()
 
     async def _runner(self, application: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
         self._runners.append(runner)
         return runner

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
-DRAIN_SECONDS = 9.0  # how long a stop waits for requests on the wire: the whole stop stays under ten
+DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
 
 @dataclass(slots=True)

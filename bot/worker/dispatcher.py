@@ -25,7 +25,7 @@ from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)
 
-BATCH = 200  # entries a transaction: nine tenths of the efficiency of a thousand, and nobody waits long for the commit
+BATCH = 100  # entries a transaction: most of the efficiency of more, and nobody waits longer than a tenth of a second for the commit
 TIMERS = 200  # due timers that become entries at once: after down-time they come in turn, not in a burst
 MAX_ATTEMPTS = 3
 RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))

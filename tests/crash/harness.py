@@ -17,6 +17,7 @@ from time import monotonic
 import aiohttp
 
 from bot.sandbox.fault import Faults, SendFault
+
 from .house import BotProcess, Surroundings, surroundings, wall_clock
 from .ledger import Report, judge
 from .load import Load, Postman
@@ -24,7 +25,6 @@ from .load import Load, Postman
 LIFE_SECONDS = (0.05, 1.4)  # from listening to the kill
 EARLY_SHARE = 0.2  # of the kills hit while it starts
 EARLY_SECONDS = (0.2, 1.5)  # from its start to such a kill
-SETTLE_SECONDS = 60.0
 LOOK_AGAIN = 0.1
 
 SHARES = {
@@ -41,7 +41,8 @@ SHARES = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. `patience`: how many seconds to wait for messages that WhatsApp told to come later; 0 leaves them queued.
+    """One run. `settle`: how many seconds it may take after the last kill until all is worked off. `patience`: how many seconds more
+    to wait for messages that WhatsApp told to come later; 0 leaves them queued.
 
     `module` is what is started instead of the bot: a launcher that spoils something.
     """
@@ -52,6 +53,7 @@ class Plan:
     talkers: int = 12
     shoppers: int = 24
     pause: float = 1.2
+    settle: float = 60.0
     patience: float = 0.0
     module: str = "bot"
     shares: dict[SendFault, float] = field(default_factory=lambda: dict(SHARES))
@@ -67,7 +69,7 @@ async def play(folder: Path, plan: Plan) -> Report:
         around.cloud.faults = Faults(batch=20)
         load.over.set()
         await bot.start()
-        if not await settled(around, load, people, plan.patience):
+        if not await settled(around, load, people, plan.settle, plan.patience):
             report.violations.append(f"it did not settle: {_unsettled(around)}")
         if (code := await bot.terminate()) != 0:
             report.violations.append(f"it ended with exit code {code}")
@@ -118,10 +120,12 @@ select (select count(*) from inbox where state = 'waiting')
 """
 
 
-async def settled(around: Surroundings, load: Load, people: list[asyncio.Task[None]], patience: float = 0.0) -> bool:
+async def settled(
+    around: Surroundings, load: Load, people: list[asyncio.Task[None]], seconds: float = 60.0, patience: float = 0.0
+) -> bool:
     """Wait until everybody was heard and answered; whether that came to be."""
     try:
-        async with asyncio.timeout(SETTLE_SECONDS + patience):
+        async with asyncio.timeout(seconds + patience):
             await asyncio.gather(*people)
             await load.postman.finish()
             await _waited(around, patience)

@@ -12,12 +12,14 @@ from typing import Any
 
 from bot.sandbox.cloud_api import Attempt
 from bot.sandbox.fault import SendFault
+
 from .house import Surroundings
 from .load import Load, Person
 
-# A POST that was written to its socket before the STOP's 200 may be read here a little later: both are on the wire at the same time, and
-# two busy cores take turns. Nothing that was merely queued or claimed by then gets here this soon: see the report's `latest`.
-STOP_EPSILON = 0.05  # seconds
+# A request that has begun (its connection is being opened, its bytes are on the way) when the STOP's 200 goes out may be read here a
+# little later. Measured up to 0.11 s with two busy cores and 64 requests at once; a message that was merely queued by then, or claimed
+# and kept waiting, would start seconds later, because the load makes the number pause and the bot die while reminders are queued.
+STOP_EPSILON = 0.25  # seconds
 CLEARLY_NOT_TAKEN = frozenset({SendFault.RATE_LIMITED, SendFault.PAIR_LIMITED})  # told so by WhatsApp's own code: these are sent again
 
 Json = dict[str, Any]

@@ -20,6 +20,7 @@ import aiohttp
 from bot.sandbox import envelope
 from bot.sandbox.customer import Customer
 from bot.shop import signature
+
 from .house import APP_SECRET, SHOP, SHOP_SECRET, STEPS, Surroundings, wall_clock
 
 AGAIN_SHARE = 0.1  # of the deliveries come once more although they were acknowledged

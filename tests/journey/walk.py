@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.command.stage import Stage, StageStaff, TurnedClock, open_stage
+from bot.command.stage import Stage, StageStaff, open_stage
 from bot.policy.decision import Consent
 from bot.sandbox.bubble import Bubble
 from bot.sandbox.catalog import Shopper
@@ -24,7 +24,6 @@ LONDON = ZoneInfo("Europe/London")
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=MADRID)
 ANA, BEN, CARLA, DORA = "+34600000001", "+447400123456", "+5511999990003", "+4915550000004"
 STATUS_SECONDS = 0.002  # between a message's statuses: the sandbox's own pace is for people who watch
-UNWRITTEN = {"outbox": ("lease_until", "owner")}  # columns that tell when a process worked, not what it did
 
 
 @dataclass(slots=True)
@@ -156,6 +155,10 @@ class Walk:
         contact = await self.contact(who)
         return "\n".join(noted.text for noted in await self.stage.app.store.read(contacts.audit_of(contact.id)))
 
+    def whys(self) -> list[str]:
+        """Why nothing came of events."""
+        return [row["why"] for row in self.rows("select why from inbox where why is not null order by id")]
+
     async def waiting(self) -> list[str]:
         """The phones of who waits for staff or is with them."""
         return [phone for phone, _ in await self.staff.waiting()]
@@ -183,18 +186,13 @@ class Walk:
         return told.hexdigest()
 
 
-async def open_walk(
-    folder: Path, start: datetime = MONDAY, *, flows: Path = Path("flows"), limit: SendLimit | None = None, sandbox: Callable[[CloudApi], None] = lambda _: None
-) -> Walk:
-    """A stage of its own in `folder`. `sandbox` may set the Cloud API up before anything is sent."""
+async def open_walk(folder: Path, start: datetime = MONDAY, *, flows: Path = Path("flows"), limit: SendLimit | None = None) -> Walk:
+    """A stage of its own in `folder`."""
     secrets: list[str] = []
 
     def make_cloud(clock: Callable[[], datetime], secret: str) -> CloudApi:
         secrets.append(secret)
-        cloud = CloudApi(clock, app_secret=secret, status_delay=STATUS_SECONDS, limit=limit)
-        sandbox(cloud)
-        return cloud
+        return CloudApi(clock, app_secret=secret, status_delay=STATUS_SECONDS, limit=limit)
 
     stage = await open_stage(folder, start, flows=flows, make_cloud=make_cloud)
-    assert isinstance(stage.clock, TurnedClock)
     return Walk(stage, secrets[0], StageStaff(stage), folder / "comeback.db")

@@ -54,8 +54,11 @@ insert into consent_record (contact, channel, state, at, method, source, text, r
 values (:contact, :channel, :state, :at, :method, :source, :text, :recorded_at, :effective)
 
 -- name: latest_consent
-select at, state, method from consent_record where contact = :contact and channel = :channel and effective = 1
-order by id desc limit 1
+select max(at) as at from consent_record where contact = :contact and channel = :channel and effective = 1
+
+-- name: said_in_chat
+select channel, state, at, method, source, text from consent_record where id in (
+  select max(id) from consent_record where contact = :contact and effective = 1 and method <> :shop group by channel)
 
 -- name: add_tag
 insert into tag (contact, tag, since) values (:contact, :tag, :now) on conflict (contact, tag) do update set since = excluded.since

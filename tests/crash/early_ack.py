@@ -1,0 +1,32 @@
+"""A spoiled bot: a delivery is acknowledged before it is on disk. The harness must see updates lost."""
+
+import asyncio
+import sys
+from datetime import datetime
+
+from aiohttp import web
+
+from bot.__main__ import main
+from bot.store.model import Update
+from bot.web.door import Door
+
+LATER = 0.05  # seconds: what a commit takes on a slow disk
+_background: set[asyncio.Task[web.Response]] = set()
+_keep = Door._keep
+
+
+async def _answer_first(self: Door, updates: list[Update], now: datetime) -> web.Response:
+    async def keep_later() -> web.Response:
+        await asyncio.sleep(LATER)
+        return await _keep(self, updates, now)
+
+    task = asyncio.create_task(keep_later())
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+    return web.Response(text="ok")
+
+
+Door._keep = _answer_first  # type: ignore[method-assign]  # spoiling it is what this file is for
+
+if __name__ == "__main__":
+    sys.exit(main())

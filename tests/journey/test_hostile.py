@@ -1,0 +1,84 @@
+"""Everything a customer controls is hostile: it is sent literally or harmlessly, and is never an error."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.sandbox.catalog import PRODUCTS, SHOPPERS
+from bot.store import conversations
+
+from .walk import Walk
+
+TEXTS = {
+    "placeholder": "{store.name} {contact.email} {discount.code}",
+    "jinja": "{{7*7}} ${7*7} #{7*7} %(x)s %s",
+    "template variable": "{{name}} {{1}}",
+    "right to left": "\u202egnp.exe\u202c \u200f\u2067abc\u2069",
+    "long": "ñ" * 4000,
+    "combining": "a" + "\u0301" * 3000,
+    "null": "a\x00b\x00",
+    "controls": "\x1b[31mred\x1b[0m\x07\x08\r\n\t\x7f",
+    "emoji": "👩‍👩‍👧‍👦🏴󠁧󠁢󠁥󠁮󠁧󠁿❤️‍🔥",
+    "lone surrogate": "\ud83d and \udc00",
+    "markup": "<script>alert(1)</script>&lt;b&gt; *bold* _it_ ```code```",
+    "sql": "'; drop table contact; --",
+    "blank": " \u200b\u2060 ",
+    "yaml": "- ask: |\n  x: {y: z}\n... --- !!python/object",
+}
+
+
+@pytest.mark.parametrize("title", TEXTS)
+async def test_any_text_from_a_customer_is_kept_and_answered(walk: Walk, title: str, capfd: pytest.CaptureFixture[str]) -> None:
+    text = TEXTS[title]
+    walk.stage.cloud.introduce(walk.phone("ben"), text[:600])
+    await walk.write("ben", text)
+    assert walk.last("ben") == "How can we help you?"
+    await walk.write("ben", text)
+    assert await walk.waiting() == [walk.phone("ben")]
+    contact = await walk.contact("ben")
+    thread = await walk.stage.app.store.read(conversations.thread(contact.id))
+    written = [said.text for said in thread if said.author == "customer"]
+    assert len(written) == 2
+    assert "49" not in "".join(walk.got("ben"))
+    assert "Casa Bonita Casa" not in "".join(walk.got("ben"))
+    assert walk.got("ben")[0] in ("Hi there, welcome to Casa Bonita!",) or text.isalpha()
+    out, err = capfd.readouterr()
+    assert text not in out + err
+
+
+@pytest.mark.parametrize("title", TEXTS)
+async def test_any_name_and_product_the_shop_tells_goes_into_a_template_harmlessly(walk: Walk, title: str) -> None:
+    text = TEXTS[title]
+    walk.settle_in(replace(SHOPPERS[1], key="mal", customer_key="c-mal", first_name=text, phone="+447400999999", email="mal@example.com"))
+    walk.stage.shop.products["p-evil"] = replace(PRODUCTS[0], id="p-evil", title=text)
+    await walk.leave_cart("mal", ("p-evil", 2))
+    await walk.turn(hours=1, minutes=1)
+    (reminder,) = walk.got("mal")
+    assert "Your cart is waiting. Shall we help you finish your order?" in reminder
+    assert "€" not in reminder
+    assert "49" not in reminder
+    await walk.press("mal", "I have a question")
+    assert await walk.waiting() == ["+447400999999"]
+    await walk.write("mal", "stop")
+    assert walk.last("mal").startswith("Done:")
+
+
+async def test_a_placeholder_in_a_name_is_only_text(walk: Walk) -> None:
+    walk.settle_in(replace(SHOPPERS[1], key="mal", customer_key="c-mal", first_name="{store.name}", phone="+447400999999", email="mal@example.com"))
+    await walk.leave_cart("mal")
+    await walk.turn(hours=1, minutes=1)
+    assert walk.last("mal").startswith("Hi {store.name}, you left something behind")
+    await walk.write("mal", "too expensive")
+    assert walk.last("mal").startswith("Hi {store.name}, your cart is still here")
+    await walk.press("mal", "I have a question")
+
+
+async def test_payloads_that_are_not_ours_are_only_words(walk: Walk) -> None:
+    from bot.sandbox.bubble import Drawing
+
+    await walk.write("ben", "hi")
+    for payload in ("", "x" * 300, "cb:1:99999:stop", "🙂", "{run}", "1:1:1:1", "\x00", "999999999999999999999999"):
+        part = {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": payload, "title": "Where is my order?"}}}
+        walk.stage.cloud.receive_raw(walk.phone("ben"), part, Drawing(body="Where is my order?"))
+    await walk.rest()
+    assert walk.count("select count(*) from inbox where state <> 'done'") == 0
