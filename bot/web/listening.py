@@ -6,7 +6,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-
 CLOSE_SECONDS = 3.0  # how long a stop waits for requests that are being answered
 
 

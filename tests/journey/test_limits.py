@@ -123,7 +123,7 @@ async def test_an_answer_goes_out_at_night_and_counts(walk: Walk) -> None:
     await walk.turn(hours=3)  # the reminder came at half past eight; it is half past ten
     assert len(walk.new("ana")) == 1
     await walk.write("ana", "es muy caro")
-    assert "un 5 % menos" in walk.new("ana")[0]
+    assert "un 5\u00a0% menos" in walk.new("ana")[0]
     answered = walk.now()
     await walk.press("ana", "No, gracias")
     walk.new("ana")

@@ -1,6 +1,7 @@
 """Somebody writes to us: they are greeted, their usual questions are answered, and they may agree to offers."""
 
 from bot.policy.decision import Consent
+from bot.sandbox.bubble import Drawing
 
 from .walk import DORA, Walk
 
@@ -85,8 +86,6 @@ async def test_something_not_understood_goes_to_a_person_with_the_reason(walk: W
 
 
 async def test_a_picture_without_words_is_no_error(walk: Walk) -> None:
-    from bot.sandbox.bubble import Drawing
-
     picture = {"type": "image", "image": {"id": "1003383421387256", "mime_type": "image/jpeg", "sha256": "aaaa"}}
     walk.stage.cloud.receive_raw(walk.phone("ben"), picture, Drawing(body="", header="[image]"))
     await walk.rest()
