@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.policy.decision import Consent
+from bot.store import mirror
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
@@ -97,6 +98,7 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     rows = yield sql("contact.load", id=keep)
     gone_rows = yield sql("contact.load", id=gone)
     yield sql("contact.sum_orders", id=keep, currency=rows[0]["orders_currency"] or gone_rows[0]["orders_currency"])
+    yield from mirror.settle(keep)
     yield from audit(keep, now, "contact", f"contact {gone} is the same person: merged into this one")
 
 

@@ -97,6 +97,12 @@ def is_first(contact: int, number: str) -> Step[bool]:
     return int(rows[0]["written"]) <= 1
 
 
+def said_again(contact: int, number: str, text: str, since: datetime) -> Step[bool]:
+    """Whether the customer said the very same at least twice since then."""
+    rows = yield sql("conversation.said", contact=contact, number=number, text=text, since=to_micros(since))
+    return len(rows) > 1
+
+
 def unanswered() -> Step[list[Open]]:
     """Conversations that staff hold or that wait for them, the longest wait first."""
     rows = yield sql("conversation.unanswered")

@@ -1,7 +1,8 @@
 """The shop's mirror: carts and orders as the shop last told them, in whatever order its events arrive.
 
-Nobody is reminded of a cart they already bought: an order closes every open cart of that person in that shop, an order that comes
-first leaves itself as a tombstone for the cart event that comes late, and an older cart event never overwrites a newer one.
+Nobody is reminded of a cart they already bought: an order closes every open cart of that person in that shop that was not touched
+long after it, an order that comes first leaves itself as a tombstone for the cart event that comes late, and an older cart event
+never overwrites a newer one. What holds at the end does not depend on the order of arrival: `settle` says it in one place.
 """
 
 import json
@@ -54,9 +55,13 @@ def record_cart(
 ) -> Step[Cart | None]:
     """Keep a cart as told; None when the event is older than what is known and changes nothing."""
     known = yield sql("mirror.checkout", shop=shop, key=key)
-    if known and (known[0]["updated_at"] > to_micros(at) or known[0]["state"] == CartState.ORDERED):
+    if known and known[0]["state"] == CartState.ORDERED:
         return None
-    state = yield from _state(shop, key, contact, at, lines, completed=completed)
+    if known and known[0]["updated_at"] > to_micros(at):
+        if completed:  # its end is its end, whenever it is told
+            yield sql("mirror.close_checkout", shop=shop, key=key)
+        return None
+    state = yield from _state(shop, key, lines, completed=completed)
     values: dict[str, Any] = {
         "contact": contact,
         "state": state,
@@ -70,20 +75,21 @@ def record_cart(
         yield sql("mirror.update_checkout", id=known[0]["id"], **values)
     else:
         yield sql("mirror.insert_checkout", shop=shop, key=key, **values)
+    yield from settle(contact)
     rows = yield sql("mirror.checkout", shop=shop, key=key)
-    if state is CartState.OPEN:
-        yield sql("mirror.supersede_checkouts", contact=contact, shop=shop, id=rows[0]["id"])
     return _cart(rows[0])
 
 
-def _state(shop: str, key: str, contact: int, at: datetime, lines: Sequence[Line], *, completed: bool) -> Step[CartState]:
-    if completed:
-        return CartState.ORDERED
-    if (yield sql("mirror.order_of_checkout", shop=shop, key=key)):
-        return CartState.ORDERED
-    if (yield sql("mirror.order_since", contact=contact, shop=shop, since=to_micros(at - LATE_CART))):
+def _state(shop: str, key: str, lines: Sequence[Line], *, completed: bool) -> Step[CartState]:
+    if completed or (yield sql("mirror.order_of_checkout", shop=shop, key=key)):
         return CartState.ORDERED
     return CartState.OPEN if lines else CartState.EMPTIED
+
+
+def settle(contact: int) -> Step[None]:
+    """Close the person's open carts that an order came after, in each shop; of those left the newest stays open."""
+    yield sql("mirror.close_ordered", contact=contact, late=LATE_CART // timedelta(microseconds=1))
+    yield sql("mirror.supersede_older", contact=contact)
 
 
 def cart(checkout: int) -> Step[Cart | None]:
@@ -146,7 +152,7 @@ def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded
         "updated_at": max(to_micros(told.at), known[0]["updated_at"]) if known else to_micros(told.at),
         "lines": known[0]["lines"] if stale else _encode_lines(told.lines),
         "total_minor": known[0]["total_minor"] if stale else told.total.minor,
-        "currency": told.total.currency,
+        "currency": known[0]["currency"] if stale else told.total.currency,
         "tracking_link": told.tracking_link,
         "reorder_link": told.reorder_link,
         "codes": json.dumps(told.codes),
@@ -156,10 +162,11 @@ def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded
         yield sql("mirror.update_order", id=known[0]["id"], **values)
     else:
         yield sql("mirror.insert_order", shop=shop, key=told.key, placed_at=to_micros(told.placed_at), **values)
-        yield sql("mirror.close_open_checkouts", contact=contact, shop=shop)
     if told.checkout:
         yield sql("mirror.close_checkout", shop=shop, key=told.checkout)
-    yield sql("contact.sum_orders", id=contact, currency=told.total.currency)
+    yield from settle(contact)
+    for buyer in {contact, known[0]["contact"] if known else contact}:  # it may turn out to be somebody else's
+        yield sql("contact.sum_orders", id=buyer, currency=values["currency"])
     rows = yield sql("mirror.order", shop=shop, key=told.key)
     return OrderRecorded(_order(rows[0]), before)
 

@@ -19,14 +19,16 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, outbox, runs
+from bot.store import contacts, conversations, outbox
 from bot.store.contacts import Agreement
 from bot.store.inbox import Entry
+from bot.store.runs import Live
 from bot.store.step import Step
 from bot.worker import flows, remedies
 from bot.worker.playbook import House
 
 STALE_MESSAGE = timedelta(days=1)  # WhatsApp may deliver again for a week: answering yesterday's question today only confuses
+PRESSED_TWICE = timedelta(minutes=1)  # an impatient thumb; later than that it is meant
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’-]{0,29}")  # one word of letters: what a greeting can carry
 
 
@@ -82,21 +84,26 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
 
 def _answer(house: House, contact: int, number: str, event: MessageReceived, press: ButtonPress | None) -> Step[None]:
     """The open question gets what was said; without one, the flows that begin with a message do; without those, staff."""
-    open_question = yield from flows.asking(contact)
-    if press is not None and (open_question is None or press.run != open_question.run.id):
-        pressed = yield from runs.load(press.run)
-        if pressed is not None and pressed.contact == contact and not flows.run_ended(pressed.run):
-            open_question = pressed  # a run that waits for something else: it ignores the press as stale
-            press = None
-    if open_question is not None:
-        before = open_question.run
-        said = Pressed(press.generation, press.answer, event.text) if press and press.run == before.id else Replied(event.text)
-        yield from flows.advance(house, open_question, said)
+    asking = yield from flows.asking(contact)
+    if (yield from _pressed_twice(contact, number, event, press, asking)):
+        yield from contacts.audit(contact, house.now, "channel", "pressed the same button twice: answered once")
+        return
+    if asking is not None:
+        in_place = press is not None and press.run == asking.run.id
+        said = Pressed(press.generation, press.answer, event.text) if press and in_place else Replied(event.text)
+        yield from flows.advance(house, asking, said)
         return
     for revision in sorted(house.playbook.starting_on(Trigger.MESSAGE_RECEIVED), key=_most_particular):
         if (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)):
             return
     yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+
+
+def _pressed_twice(contact: int, number: str, event: MessageReceived, press: ButtonPress | None, asking: Live | None) -> Step[bool]:
+    """Whether a button was pressed again whose question is answered already."""
+    if press is None or (asking is not None and (press.run, press.generation) == (asking.run.id, asking.run.generation)):
+        return False
+    return (yield from conversations.said_again(contact, number, event.text, event.at - PRESSED_TWICE))
 
 
 def _most_particular(revision: Revision) -> tuple[bool, str]:

@@ -24,7 +24,6 @@ from bot.flow.run import (
     OptOut,
     Purpose,
     RemoveTag,
-    Run,
     Send,
     SetTimer,
     Subject,
@@ -250,8 +249,3 @@ def stop_marketing(house: House, contact: int, why: str) -> Step[None]:
         yield from end(house, live, "opted out", "the person stopped marketing messages")
     yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
     yield from contacts.audit(contact, house.now, "consent", why)
-
-
-def run_ended(run: Run) -> bool:
-    """Whether a run is over."""
-    return run.outcome is not None

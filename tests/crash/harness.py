@@ -82,9 +82,12 @@ async def play(folder: Path, plan: Plan) -> Report:
 
 
 @asynccontextmanager
-async def under_load(folder: Path, plan: Plan) -> AsyncIterator[tuple[Surroundings, Load, list[asyncio.Task[None]]]]:
+async def under_load(
+    folder: Path, plan: Plan, database: Path | None = None
+) -> AsyncIterator[tuple[Surroundings, Load, list[asyncio.Task[None]]]]:
     """Everything but the bot: customers and the shop already try to reach it."""
-    async with surroundings(folder, plan.seed) as around, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
+    patient = aiohttp.ClientTimeout(total=15)
+    async with surroundings(folder, plan.seed, database) as around, aiohttp.ClientSession(timeout=patient) as session:
         around.cloud.faults = Faults(shares=dict(plan.shares), duplicate=0.1, reorder=0.05, batch=20)
         load = Load(around, Postman(around.url, session, Random(f"post-{plan.seed}")), plan.pause)
         kinds = [load.climber] * plan.climbers + [load.talker] * plan.talkers + [load.shopper] * plan.shoppers

@@ -31,6 +31,7 @@ async def test_kill_9_under_load_breaks_no_promise(tmp_path: Path, full: bool) -
         pytest.param("late_claim", "duplicates", id="sending is not committed before the request"),
         pytest.param("blind_retry", "duplicates", id="what nobody knows the end of is sent again"),
         pytest.param("early_ack", "lost", id="a delivery is acknowledged before it is on disk"),
+        pytest.param("deaf_sender", "after_stop", id="policy is asked when a message is queued, not when it is sent"),
     ],
 )
 async def test_the_harness_sees_a_spoiled_bot(tmp_path: Path, launcher: str, what: str) -> None:

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.flow.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES, Document, DocumentError, Place, read
@@ -89,6 +89,7 @@ def test_a_word_in_a_text_is_found_however_the_text_is_written(text: str, place:
     assert line_and_column(document.inside("send", value.index("{"))) == place
 
 
+@settings(deadline=None)  # the machine may be busy with others
 @given(st.text(alphabet="ab {}é🛒", min_size=1).filter(lambda text: text.strip() == text), st.data())
 def test_a_word_in_a_quoted_text_is_found_wherever_it_stands(text: str, data: st.DataObject) -> None:
     visible = [offset for offset, character in enumerate(text) if character != " "]
@@ -173,6 +174,7 @@ def test_the_limits_are_where_they_say() -> None:
     assert refusal("a" * (MAX_BYTES + 2048)) == "flow.yaml:1:1: this file has 258 KiB, more than the 256 KiB a file may have"
 
 
+@settings(deadline=None)  # the machine may be busy with others
 @given(st.text(alphabet="ab:-#&*!|>'\"%@`{}[],? \n\t~0", max_size=60))
 def test_any_text_is_read_or_refused_and_never_anything_else(text: str) -> None:
     try:

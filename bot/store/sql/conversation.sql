@@ -19,6 +19,10 @@ insert into message (contact, number, author, kind, text, provider_id, at) value
 -- name: count_written
 select count(*) as written from (select 1 from message where contact = :contact and number = :number and author = 'customer' limit 2)
 
+-- name: said
+select id from message
+where contact = :contact and number = :number and author = 'customer' and text = :text and at >= :since limit 2
+
 -- name: unanswered
 select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, v.last_inbound_at, c.first_name,
   (select value from identity d where d.contact = v.contact and d.kind = 'phone' order by d.since desc limit 1) as phone,

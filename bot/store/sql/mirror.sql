@@ -15,21 +15,22 @@ update checkout set contact = :contact, state = :state, updated_at = :at, genera
   total_minor = :total_minor, currency = :currency, link = coalesce(:link, link)
 where id = :id returning id, generation
 
--- name: close_open_checkouts
-update checkout set state = 'ordered', generation = generation + 1 where contact = :contact and shop = :shop and state = 'open'
+-- name: close_ordered
+update checkout set state = 'ordered', generation = generation + 1
+where contact = :contact and state = 'open' and exists (
+  select 1 from shop_order o where o.contact = checkout.contact and o.shop = checkout.shop and o.placed_at >= checkout.updated_at - :late)
 
--- name: supersede_checkouts
+-- name: supersede_older
 update checkout set state = 'superseded', generation = generation + 1
-where contact = :contact and shop = :shop and state = 'open' and id <> :id
+where contact = :contact and state = 'open' and exists (
+  select 1 from checkout n where n.contact = checkout.contact and n.shop = checkout.shop and n.state = 'open'
+  and (n.updated_at, n.id) > (checkout.updated_at, checkout.id))
 
 -- name: close_checkout
 update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and key = :key and state <> 'ordered'
 
 -- name: order_of_checkout
 select 1 from shop_order where shop = :shop and checkout_key = :key limit 1
-
--- name: order_since
-select 1 from shop_order where contact = :contact and shop = :shop and placed_at >= :since limit 1
 
 -- name: order
 select * from shop_order where shop = :shop and key = :key
