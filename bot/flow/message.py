@@ -57,7 +57,8 @@ class Writer:
         return TemplateMessage(
             name=template.name,
             language=language,
-            values=values,
+            values={name: values[name] for name in _names(body)},
+            header_values={name: values[name] for name in _names(header)},
             body=fill(body, values),
             buttons=self._quick_replies(template, answers, language),
             link_suffix=self._link_suffix(template, use, language),
@@ -71,9 +72,8 @@ class Writer:
         return expression(written, self.facts, self.run.discount, language, self.now, self.revision.translate)
 
     def _quick_replies(self, template: Template, answers: tuple[Answer, ...], language: str) -> tuple[Button, ...]:
-        """The template's quick replies, each with the payload of the answer of that title; none when nothing is asked."""
-        if not answers:
-            return ()
+        """The template's quick replies, each with the payload of the answer of that title. All of them, also when nothing is asked:
+        Meta tells buttons by their place."""
         numbers = {answer.button: number for number, answer in enumerate(answers) if answer.button}
         titles = (button.text for button in template.buttons if button.kind is ButtonKind.QUICK_REPLY)
         return tuple(self._quick_reply(title, numbers.get(title), answers, language) for title in titles)

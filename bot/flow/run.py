@@ -151,7 +151,7 @@ class Text:
 class TemplateMessage:
     """A template Meta approved. `body` is what the customer will read, for the desk; it is not sent.
 
-    `values` are the named placeholders of the body (and header), already formatted in the customer's language.
+    `values` are the named placeholders of the body and `header_values` those of the header, formatted in the customer's language.
     `buttons` are the template's quick replies in their order; `link_suffix` and `code` fill a link or copy-code button.
     """
 
@@ -162,6 +162,7 @@ class TemplateMessage:
     buttons: tuple[Button, ...] = ()
     link_suffix: str | None = None
     code: str | None = None
+    header_values: Mapping[str, str] = field(default_factory=dict)
 
 
 Content = Text | TemplateMessage

@@ -128,6 +128,8 @@ def _all_mistakes(name: str, written: TemplateFile) -> Iterator[tuple[str, str]]
         yield "footer", "a footer cannot hold a placeholder"
     if len(_found(written.header or "")) > 1:
         yield "header", "a header holds at most one placeholder"
+    if sum(LINK_SUFFIX in (entry.link.url if entry.link else "") for entry in written.buttons) > 1:
+        yield "buttons", f"at most one link of a template can end with {LINK_SUFFIX}"
     yield from _button_mistakes(written.buttons)
 
 

@@ -76,6 +76,8 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
         yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
     elif cart.state is CartState.OPEN:
         yield from _watch(house, contact, cart.id, cart.generation, event.at)
+    elif cart.state is CartState.SUPERSEDED:
+        return "the person has a newer cart"
     else:
         return "its order is known already"
     return None

@@ -100,9 +100,17 @@ def test_doubled_braces_are_braces_and_blanks_do_not_belong_to_a_name() -> None:
     assert written["text"] == "Say {hi}, {{name}}!"
 
 
-def test_a_header_with_a_placeholder_is_refused() -> None:
-    with pytest.raises(ValueError, match="header"):
-        creation_payload(Template("x", Category.UTILITY, "Bye!", header="Hi {first_name}"), "en", str)
+def test_a_header_shows_meta_its_placeholder_with_an_example() -> None:
+    payload = creation_payload(Template("x", Category.UTILITY, "Bye!", header="Hi {first_name}"), "en", str)
+    assert payload["components"] == [
+        {
+            "type": "HEADER",
+            "format": "TEXT",
+            "text": "Hi {{first_name}}",
+            "example": {"header_text_named_params": [{"param_name": "first_name", "example": "first name"}]},
+        },
+        {"type": "BODY", "text": "Bye!"},
+    ]
 
 
 async def test_a_sent_message_fills_the_buttons_where_the_created_template_has_them(meta: Graph, session: aiohttp.ClientSession) -> None:

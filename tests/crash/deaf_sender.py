@@ -14,13 +14,13 @@ def _always(message: Message, person: Person, rules: Rules, now: datetime) -> De
     return Send()
 
 
-def _cancel_nothing(contact: int, why: str) -> Step[None]:
+def _cancel_nothing(_: int, why: str) -> Step[None]:
     yield from ()
 
 
-sender.decide = _always  # type: ignore[attr-defined]  # spoiling it is what this file is for
-outbox.cancel_contact = _cancel_nothing
-outbox.cancel_run = _cancel_nothing
+sender.decide = _always
+for _name in ("cancel_contact", "cancel_run"):
+    setattr(outbox, _name, _cancel_nothing)
 
 if __name__ == "__main__":
     sys.exit(main())

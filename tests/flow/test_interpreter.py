@@ -610,10 +610,11 @@ def test_a_template_with_long_values_still_fits() -> None:
     assert len(f"Para {content.values['name']}") <= 60
 
 
-def test_a_template_that_only_tells_has_no_buttons_of_ours() -> None:
+def test_a_template_that_only_tells_names_its_quick_replies_too_for_meta_tells_buttons_by_their_place() -> None:
     content = Talk(revision("[{send: {template: cart, with: {name: contact.first_name}}}]", templates=TEMPLATES)).sent[0].content
     assert isinstance(content, TemplateMessage)
-    assert content.buttons == ()
+    assert len(content.buttons) == 2
+    assert all(press is not None and not press.opts_out for press in (read_button_payload(one.payload) for one in content.buttons))
     assert content.code is None
     assert content.values == {"name": "Ana", "items": "-", "ends": "-"}
 

@@ -16,7 +16,7 @@ from bot.store.mirror import Cart, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind, Source, Update, update_key
 from bot.store.outbox import Draft
 from bot.store.sqlite import Database, open_database
-from bot.store.step import Row, Statement, Step, T
+from bot.store.step import Row, Statement, Step
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -67,7 +67,8 @@ def statement(text: str, **parameters: Any) -> Step[Sequence[Row]]:
 async def value(store: Database, text: str, **parameters: Any) -> Any:
     """The first column of the first row, read on another connection: only what is committed."""
     rows = await store.read(statement(text, **parameters))
-    return tuple(rows[0])[0] if rows else None
+    first: Any = rows[0] if rows else (None,)  # an sqlite3.Row, which is also a tuple
+    return first[0]
 
 
 def rows_of(path: Path, text: str) -> list[tuple[Any, ...]]:
@@ -149,9 +150,7 @@ def yes(_message: Message, _person: Person) -> Decision:
     return Send()
 
 
-async def claim(
-    store: Database, judge: Callable[[Message, Person], Decision] = yes, *, now: datetime = NOW, limit: int = 50
-) -> list[str]:
+async def claim(store: Database, judge: Callable[[Message, Person], Decision] = yes, *, now: datetime = NOW, limit: int = 50) -> list[str]:
     """The keys of what may be sent now, committed as on the wire."""
     found = await store.run(outbox.claim(judge, owner="test", epoch=store.epoch, now=now, limit=limit))
     return [claimed.key for claimed in found.claimed]
@@ -168,11 +167,3 @@ async def message(store: Database, key: str) -> outbox.Sent:
     found = await store.run(outbox.find(key, ""))
     assert found is not None
     return found
-
-
-def steps(*parts: Step[T]) -> Step[list[T]]:
-    """Several steps as one."""
-    done = []
-    for part in parts:
-        done.append((yield from part))
-    return done

@@ -1,18 +1,15 @@
 """People: the names they go by, how two turn out to be one, what they agreed to."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.flow.run import Run, Subject, SubjectKind, Waiting
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, inbox, mirror, outbox, runs
+from bot.store import contacts, conversations, inbox, outbox, runs
 from bot.store.contacts import Contact
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.sqlite import Database
-from bot.store.step import Step
 
 from .ground import (
     DAY,
@@ -23,7 +20,6 @@ from .ground import (
     agreed,
     cart_told,
     checkout,
-    claim,
     customer,
     draft,
     drive,
@@ -33,7 +29,6 @@ from .ground import (
     person,
     phone,
     queue,
-    update,
     value,
 )
 
@@ -134,7 +129,7 @@ async def test_all_that_belonged_to_the_other_belongs_to_the_one(store: Database
     assert await person(store, phone(), email()) == lola
 
     merged = await load(store, lola)
-    assert (merged.first_name, merged.country, merged.tags) == ("Lola", "ES", {"reorders", "hesitant"})
+    assert (merged.first_name, merged.country, merged.tags) == ("Lola", "ES", frozenset({"reorders", "hesitant"}))
     assert (merged.orders_count, merged.orders_minor, merged.orders_currency) == (2, 3500, "EUR")
     assert (merged.last_order_at, merged.not_before) == (NOW - 3 * DAY, NOW + DAY)
     assert [live.run.id for live in await store.run(runs.live(lola))] == [run]

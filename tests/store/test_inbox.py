@@ -12,7 +12,6 @@ from bot.store.inbox import Entry
 from bot.store.model import Source
 from bot.store.sqlite import Database, open_database
 
-
 from .ground import DAY, HOUR, NOW, checkout, claim, draft, email, person, phone, queue, update, value
 
 
@@ -170,5 +169,3 @@ def test_arrivals_say_exactly_who_came_after_a_moment(told: list[tuple[int, bool
         after.add(who)
     for who in range(4):
         assert arrivals.since(seen, [("phone", "", f"+{34600000000 + who}")]) is (who in after)
-
-

@@ -181,7 +181,7 @@ async def test_a_cart_is_closed_when_the_buyer_turns_out_to_be_the_same_person(s
     names = (phone(), email()) if cart_first else (email(), phone())
     for name in names:
         contact = await person(store, name)
-        await store.run(cart_told(contact, "k1", NOW) if name == phone() else order_told(contact, "o1", NOW + HOUR))  # type: ignore[arg-type]  # either
+        await store.run(cart_told(contact, "k1", NOW) if name == phone() else order_told(contact, "o1", NOW + HOUR))
     one = await person(store, phone(), email())
     assert await store.run(open_carts(one)) == []
 
@@ -270,7 +270,8 @@ async def test_what_was_bought_since_is_known_by_category(store: Database, lola:
 LOLA = [phone("34600000001"), email("lola@x.es"), customer("1")]
 PEPE = [phone("34600000002"), customer("2")]
 WHO = st.one_of(
-    st.lists(st.sampled_from(LOLA), min_size=1, max_size=2, unique=True), st.lists(st.sampled_from(PEPE), min_size=1, max_size=2, unique=True)
+    st.lists(st.sampled_from(LOLA), min_size=1, max_size=2, unique=True),
+    st.lists(st.sampled_from(PEPE), min_size=1, max_size=2, unique=True),
 )
 WHEN = st.integers(0, 20).map(lambda half_hours: NOW + half_hours * HOUR / 2)
 CARTS = st.tuples(st.just("cart"), st.sampled_from(["k1", "k2", "k3"]), WHO, WHEN, st.booleans())
@@ -308,5 +309,3 @@ def test_no_cart_is_live_after_an_order_of_the_same_person(tmp_path_factory: pyt
             assert await run(several_open()) == []
 
     drive(tmp_path_factory.mktemp("mirror") / "a.db", use)
-
-

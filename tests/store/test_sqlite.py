@@ -13,8 +13,7 @@ import pytest
 
 from bot.store import contacts, health, outbox
 from bot.store.outbox import Superseded
-from bot.store.sqlite import StoreTaken, StoreUnavailable, _in_thread, open_database, read_only
-from bot.store.sqlite import Database
+from bot.store.sqlite import Database, StoreTaken, StoreUnavailable, _in_thread, open_database, read_only
 from bot.store.step import Statement, Step, attempt, sql
 
 from .ground import NOW, claim, draft, person, phone, queue, rows_of, statement, update, value, yes
@@ -178,7 +177,7 @@ async def test_only_this_user_can_read_the_files(store: Database) -> None:
 async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("just words, no database at all. " * 100)
-    with pytest.raises(StoreUnavailable, match="notes.txt"):
+    with pytest.raises(StoreUnavailable, match=r"notes\.txt"):
         await open_database(path)
 
 
@@ -279,9 +278,7 @@ def _set_pages(connection: sqlite3.Connection, pages: int) -> None:
 async def test_a_full_disk_is_told_to_every_caller_as_unavailable_and_keeps_nothing(store: Database) -> None:
     await _fill(store)
     before = await value(store, "select count(*) from inbox")
-    results = await asyncio.gather(
-        *(store.receive([update(f"w{n}", body=b"x" * 50_000)], NOW) for n in range(5)), return_exceptions=True
-    )
+    results = await asyncio.gather(*(store.receive([update(f"w{n}", body=b"x" * 50_000)], NOW) for n in range(5)), return_exceptions=True)
     assert all(isinstance(result, StoreUnavailable) for result in results), results
     assert await value(store, "select count(*) from inbox") == before
     await _in_thread(store._writer, _set_pages, 1_000_000)
@@ -293,8 +290,10 @@ async def test_a_full_disk_is_no_fault_of_the_piece_of_work_it_hits(store: Datab
     await _fill(store)
 
     def large() -> Step[None]:
-        yield Statement("insert into inbox (source, kind, place, body, occurred_at, received_at) values ('', '', '', :body, 0, 0)",
-                        {"body": b"x" * 100_000})
+        yield Statement(
+            "insert into inbox (source, kind, place, body, occurred_at, received_at) values ('', '', '', :body, 0, 0)",
+            {"body": b"x" * 100_000},
+        )
 
     def whole() -> Step[bool]:
         return isinstance((yield from attempt(large())), Exception)

@@ -16,7 +16,7 @@ import httpx
 from pywa.types.callback import Button as ReplyButton
 from pywa.types.callback import Section, SectionList, SectionRow
 from pywa.types.sent_update import SentTemplateStatus
-from pywa.types.templates import BaseParams, BodyText, CopyCodeButton, QuickReplyButton, TemplateLanguage, URLButton
+from pywa.types.templates import BaseParams, BodyText, CopyCodeButton, HeaderText, QuickReplyButton, TemplateLanguage, URLButton
 from pywa_async.client import WhatsApp as Pywa
 
 from bot.channel import Delivered, Failure, Outgoing, Recipient, Remedy, SendError
@@ -101,6 +101,7 @@ class _Language:
 
 def _parameters(content: TemplateMessage) -> list[BaseParams] | None:
     """What is filled into a template. A button is told by its index: `templates.creation_payload` puts them in this order."""
+    header = [HeaderText.params(**content.header_values)] if content.header_values else []
     body = [BodyText.params(**content.values)] if content.values else []
     buttons: list[BaseParams] = [
         QuickReplyButton.params(callback_data=button.payload, index=index) for index, button in enumerate(content.buttons)
@@ -109,7 +110,7 @@ def _parameters(content: TemplateMessage) -> list[BaseParams] | None:
         buttons.append(CopyCodeButton.params(coupon_code=content.code, index=len(buttons)))
     if content.link_suffix is not None:
         buttons.append(URLButton.params(url_variable=content.link_suffix, index=len(buttons)))
-    return [*body, *buttons] or None
+    return [*header, *body, *buttons] or None
 
 
 def _address(to: Recipient) -> str:

@@ -39,8 +39,7 @@ class TemplateState(NamedTuple):
 def creation_payload(template: Template, language: str, translate: Callable[[str], str]) -> dict[str, object]:
     """The body of `POST /{account}/message_templates` for one language. `translate` gives each text in that language.
 
-    Raises ValueError for a header with a placeholder (a message could not say what to fill in there) and for a text that cannot be
-    read; the check of the flows tells the owner of such texts long before.
+    Raises ValueError for a text that cannot be read; the check of the flows tells the owner of such texts long before.
     """
     components: list[dict[str, object]] = []
     if template.header:
@@ -61,18 +60,20 @@ def creation_payload(template: Template, language: str, translate: Callable[[str
 
 
 def _header(written: str) -> dict[str, object]:
-    if placeholders(written):
-        raise ValueError("a template's header cannot have a placeholder: write it into the body")
-    return {"type": "HEADER", "format": "TEXT", "text": fill(written, {})}
+    return {"type": "HEADER", "format": "TEXT", **_text(written, "header_text_named_params")}
 
 
 def _body(written: str) -> dict[str, object]:
+    return {"type": "BODY", **_text(written, "body_text_named_params")}
+
+
+def _text(written: str, examples: str) -> dict[str, object]:
+    """A text with its placeholders as Meta writes them, and the example that Meta wants for each."""
     names = list(dict.fromkeys(placeholder.name for placeholder in placeholders(written)))
-    body: dict[str, object] = {"type": "BODY", "text": fill(written, {name: f"{{{{{name}}}}}" for name in names})}
+    text: dict[str, object] = {"text": fill(written, {name: f"{{{{{name}}}}}" for name in names})}
     if names:
-        examples = [{"param_name": name, "example": name.replace("_", " ")} for name in names]
-        body["example"] = {"body_text_named_params": examples}
-    return body
+        text["example"] = {examples: [{"param_name": name, "example": name.replace("_", " ")} for name in names]}
+    return text
 
 
 def _place(button: TemplateButton) -> int:

@@ -77,10 +77,11 @@ select id, contact, number, run, flow, author, state, delivery, marketing from o
 select id, contact, number, run, flow, author, state, delivery, marketing from outbox where provider_id = :provider_id
 
 -- name: deliver
+-- one that is queued to be tried again went after all, so it must not go a second time
 update outbox set delivery = :delivery, provider_id = coalesce(provider_id, :provider_id),
-  state = case when state in ('sending', 'unknown', 'held') then 'sent' else state end,
-  why = case when :delivery = 'failed' then :why when state in ('sending', 'unknown') then null else why end,
-  lease_until = null
+  state = case when state in ('sending', 'unknown', 'held', 'queued') then 'sent' else state end,
+  why = case when :delivery = 'failed' then :why when state in ('refused', 'cancelled') then why else null end,
+  sent_at = coalesce(sent_at, created_at), lease_until = null
 where id = :id
 
 -- name: next_due
