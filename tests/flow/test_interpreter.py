@@ -33,6 +33,7 @@ from bot.flow.run import (
     Text,
     TimeIsUp,
     Waiting,
+    read_button_payload,
 )
 
 from .known import ANA, CART, DISCOUNT, NOBODY, NOW, STORE
