@@ -246,6 +246,8 @@ async def open_database(path: Path) -> Database:
 
 async def read_only(path: Path, step: Step[T]) -> T:
     """Run a reading step on a database that another process may be serving. Raises StoreUnavailable when it cannot be read."""
+    if not os.access(path, os.R_OK):  # asked first: aiosqlite leaves a thread behind when it cannot open a file
+        raise StoreUnavailable(f"cannot read {path}: it is not there, or this user may not read it")
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"  # noqa: ASYNC240 - it asks the working directory, not the disk
         async with aiosqlite.connect(uri, uri=True, isolation_level=None) as reader:

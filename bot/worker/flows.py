@@ -108,6 +108,8 @@ def _why_not(house: House, revision: Revision, contact: int, number: str, subjec
         return "staff have the conversation"
     if flow.purpose is Purpose.MARKETING and person.consent is not Consent.GRANTED:
         return "the person stopped marketing messages" if person.consent is Consent.WITHDRAWN else "no consent to marketing messages"
+    if person.phone is None and person.bsuid is None:
+        return "neither a phone number nor a WhatsApp id is known"
     if any(one.run.flow == flow.id for one in live):
         return "it is under way already"
     if len(live) >= MAX_LIVE_RUNS:

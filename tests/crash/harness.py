@@ -42,7 +42,8 @@ SHARES = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. `settle`: how many seconds it may take after the last kill until all is worked off. `patience`: how many seconds more
-    to wait for messages that WhatsApp told to come later; 0 leaves them queued.
+    to wait for messages that WhatsApp told to come later; 0 leaves them queued. `pauses`: how often WhatsApp says that the whole number
+    is too fast (five seconds), half-way. `status_delay`: how many seconds late its statuses come.
 
     `module` is what is started instead of the bot: a launcher that spoils something.
     """
@@ -55,6 +56,8 @@ class Plan:
     pause: float = 1.2
     settle: float = 60.0
     patience: float = 0.0
+    pauses: int = 1
+    status_delay: float = 0.0
     module: str = "bot"
     shares: dict[SendFault, float] = field(default_factory=lambda: dict(SHARES))
 
@@ -88,7 +91,7 @@ async def under_load(
     """Everything but the bot: customers and the shop already try to reach it."""
     patient = aiohttp.ClientTimeout(total=15)
     async with surroundings(folder, plan.seed, database) as around, aiohttp.ClientSession(timeout=patient) as session:
-        around.cloud.faults = Faults(shares=dict(plan.shares), duplicate=0.1, reorder=0.05, batch=20)
+        around.cloud.faults = Faults(shares=dict(plan.shares), duplicate=0.1, reorder=0.05, batch=20, delay=plan.status_delay)
         load = Load(around, Postman(around.url, session, Random(f"post-{plan.seed}")), plan.pause)
         kinds = [load.climber] * plan.climbers + [load.talker] * plan.talkers + [load.shopper] * plan.shoppers
         people = [asyncio.create_task(kind(str(plan.seed))) for kind in kinds]
@@ -104,7 +107,7 @@ async def _kill_again_and_again(bot: BotProcess, plan: Plan, around: Surrounding
     random = Random(f"kills-{plan.seed}")
     for number in range(plan.kills):
         if number == plan.kills // 2:
-            around.cloud.faults.next[SendFault.RATE_LIMITED] = 1  # a pause of the number, so that a STOP meets a queue
+            around.cloud.faults.next[SendFault.RATE_LIMITED] = plan.pauses  # so that a STOP meets a queue
         await bot.spawn()
         if number and random.random() < EARLY_SHARE:
             await asyncio.sleep(random.uniform(*EARLY_SECONDS))

@@ -12,7 +12,7 @@ from bot.channel import Delivered, Outgoing, SendError
 from bot.channel.whatsapp import webhook
 from bot.desk import actions
 from bot.flow import library
-from bot.flow.run import Run, Text
+from bot.flow.run import Run
 from bot.shop import plain
 from bot.store import contacts, discounts, runs
 from bot.store.model import Identity, IdentityKind
@@ -39,16 +39,20 @@ def owner_files() -> dict[str, str]:
     return read_files(ROOT / "flows", ROOT / "locales")
 
 
-def playbook(**replaced: str) -> Playbook:
-    """The shipped flows, with some files replaced: `store="..."` is `flows/store.yaml`."""
-    files = {**owner_files(), **{f"flows/{name}.yaml": text for name, text in replaced.items()}}
+def playbook(**replaced: str | None) -> Playbook:
+    """The shipped flows, with some files replaced (`store="..."` is `flows/store.yaml`) or, with None, taken away."""
+    files = dict(owner_files())
+    for name, text in replaced.items():
+        files.pop(f"flows/{name}.yaml", None)
+        if text is not None:
+            files[f"flows/{name}.yaml"] = text
     loaded = library.load(files)
-    assert loaded.problems == ()
+    assert loaded.problems == (), loaded.problems
     return Playbook(loaded)
 
 
 class RecordingChannel:
-    """A channel that keeps what it was given, and fails as it is told. `before` runs while a request is on the wire."""
+    """A channel that keeps what it was given, and fails as it is told."""
 
     def __init__(self) -> None:
         self.sent: list[Outgoing] = []
@@ -214,7 +218,3 @@ def failing(error: Callable[[], SendError], times: int = 1) -> list[Exception | 
     """That many failures of one kind."""
     return [error() for _ in range(times)]
 
-
-def words_of(sent: Outgoing) -> str:
-    """What a message says."""
-    return sent.content.body if isinstance(sent.content, Text) else f"{sent.content.name}: {sent.content.body}"
