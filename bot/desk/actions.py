@@ -35,8 +35,9 @@ def find(who: str) -> Step[int]:
     """The contact behind what staff type: a contact id, a phone number or an e-mail address. Raises NotFound."""
     who = who.strip()
     if re.fullmatch(r"#?\d{1,9}", who):
-        return (yield from contacts.live_id(int(who.lstrip("#"))))
-    contact = yield from contacts.find(_name(who))
+        contact = yield from contacts.by_id(int(who.lstrip("#")))
+    else:
+        contact = yield from contacts.find(_name(who))
     if contact is None:
         raise NotFound(f"nobody here goes by {who}: give the number 'comeback desk list' shows, a phone number or an e-mail address")
     return contact

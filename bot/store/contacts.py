@@ -114,6 +114,12 @@ def live_id(contact: int) -> Step[int]:
     return int(rows[0]["id"]) if rows else contact
 
 
+def by_id(contact: int) -> Step[int | None]:
+    """The contact that a number somebody typed stands for, after merges; None when there is none."""
+    rows = yield sql("contact.live_id", id=contact)
+    return int(rows[0]["id"]) if rows else None
+
+
 def load(contact: int) -> Step[Contact]:
     """Everything the store keeps on the person's own row, their names and tags."""
     rows = yield sql("contact.load", id=contact)

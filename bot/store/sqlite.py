@@ -116,7 +116,9 @@ class Database:
         return await read_only(self.path, step)
 
     async def close(self) -> None:
-        """Finish what waits, empty the write-ahead log into the file, let go of the lock."""
+        """Finish what waits, empty the write-ahead log into the file, let go of the lock. A second time it does nothing."""
+        if self._closing:
+            return
         self._closing = True
         self._wake.set()
         await self._task

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.desk import actions
-from bot.store.sqlite import Database
+from bot.store.sqlite import Database, StoreUnavailable
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
 
@@ -57,6 +57,8 @@ class DeskSocket:
             result = await self._act(action, words["who"], words["staff"], words["text"])
         except (actions.NotFound, actions.Refused) as fault:
             return {"error": str(fault)}
+        except StoreUnavailable:
+            return {"error": "the database cannot be used now: nothing was done, try again"}
         self._wake()
         answer: dict[str, Any] = json.loads(json.dumps({"result": result}, default=lambda moment: moment.isoformat()))
         return answer

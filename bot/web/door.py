@@ -118,6 +118,8 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="the body took too long") from None
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest(text="the body is not encoded as it says, or it broke off") from None
 
 
 def _only(request: web.Request, name: str) -> str | None:

@@ -18,7 +18,7 @@ def _cancel_nothing(_: int, why: str) -> Step[None]:
     yield from ()
 
 
-setattr(sender, "decide", _always)  # noqa: B010 - it is not the module's to give away, so mypy wants it said this way
+setattr(sender, "decide", _always)  # noqa: B010 - the module imports it and exports it not: mypy takes it only so
 for _name in ("cancel_contact", "cancel_run"):
     setattr(outbox, _name, _cancel_nothing)
 

@@ -126,9 +126,7 @@ select (select count(*) from inbox where state = 'waiting')
 """
 
 
-async def settled(
-    around: Surroundings, load: Load, people: list[asyncio.Task[None]], seconds: float = 60.0, patience: float = 0.0
-) -> bool:
+async def settled(around: Surroundings, load: Load, people: list[asyncio.Task[None]], seconds: float = 60.0, patience: float = 0.0) -> bool:
     """Wait until everybody was heard and answered; whether that came to be."""
     try:
         async with asyncio.timeout(seconds + patience):

@@ -8,7 +8,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,13 +49,13 @@ class BotProcess:
         self._process: asyncio.subprocess.Process | None = None
         self.started_at = 0.0
 
-    async def spawn(self, before: Callable[[], None] | None = None) -> None:
+    async def spawn(self) -> None:
         """Start it, and do not wait until it listens."""
         self.started_at = monotonic()
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self._module, "serve",
-                env=self._environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log, preexec_fn=before,
+                env=self._environ, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log,
             )  # fmt: skip
 
     async def listening(self) -> float:
@@ -63,10 +63,10 @@ class BotProcess:
         assert self._process is not None
         assert self._process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
-            line = await self._process.stdout.readline()
-        if b"listens" not in line:
-            raise RuntimeError(f"the bot did not start: {self.log()[-2000:]}")
-        return monotonic() - self.started_at
+            async for line in self._process.stdout:
+                if b"listens" in line:
+                    return monotonic() - self.started_at
+        raise RuntimeError(f"the bot did not start: {self.log()[-2000:]}")
 
     async def start(self) -> float:
         """Start it and wait until it listens; returns how many seconds that took."""

@@ -151,7 +151,7 @@ async def test_while_the_database_is_locked_webhooks_are_refused_and_nothing_is_
 async def test_a_stop_under_load_is_quick_and_leaves_nothing_on_the_wire(tmp_path: Path, full: bool) -> None:
     async with _calm(tmp_path, tmp_path / "comeback.db") as (around, load, people, bot):
         slowest = 0.0
-        for _ in range(10 if full else 3):
+        for _ in range(20 if full else 2):
             await asyncio.sleep(around.random.uniform(0.3, 1.5))
             began = monotonic()
             assert await bot.terminate() == 0

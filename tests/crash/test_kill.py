@@ -1,6 +1,6 @@
 """kill -9 at random instants, and spoiled bots that must not get away with it.
 
-`python -m pytest tests/crash --full -s` prints the figures.
+`python -m pytest tests/crash --full -s` prints the figures; `python -m tests.crash --kills 50 --seed 7` does without pytest.
 """
 
 from dataclasses import dataclass

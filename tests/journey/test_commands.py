@@ -68,22 +68,14 @@ async def test_what_the_desk_cannot_do_is_a_sentence_and_exit_1(house: Served) -
     await house.told(NORA, 2)
     wrong = {
         ("take", "+34999999999"): "nobody here goes by +34999999999",
-        ("read", "nobody@example.com"): "nobody here goes by nobody@example.com",
-        ("say", NORA, "   "): "write something to send",
         ("say", NORA, "x" * 5000): "at most 4096 characters",
+        ("read", "4711"): "4711",
     }
     for words, ran in zip(wrong, await asyncio.gather(*(house.run("desk", *words) for words in wrong)), strict=True):
         assert (ran.code, ran.out) == (1, ""), (words, ran)
         assert wrong[words] in ran.err
         assert len(ran.err.splitlines()) == 1
     assert len(house.said(NORA)) == 2
-
-
-@together
-@pytest.mark.xfail(strict=True, reason="bot/desk/actions.py, find: a contact number that nobody has is taken as it stands")
-async def test_a_contact_number_that_nobody_has_is_refused(house: Served) -> None:
-    ran = await house.run("desk", "read", "4711")
-    assert (ran.code, ran.out) == (1, "")
 
 
 @together
@@ -129,8 +121,7 @@ async def test_what_the_desk_says_while_nobody_serves_leaves_when_the_bot_starts
     assert (said.code, said.err) == (0, "")
     assert none.code == 1
     assert "there is no database" in none.err
-    second = await open_walk(tmp_path, datetime.now(UTC))
-    second.stage.cloud.customer(BEN).last_wrote = second.now()
+    second = await open_walk(tmp_path, datetime.now(UTC), wrote=[BEN])
     try:
         await second.rest()
         assert second.got(BEN) == ["We are back soon."]

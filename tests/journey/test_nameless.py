@@ -13,7 +13,7 @@ SECRET_PHONE = "+34600555001"
 def _no_phone_anywhere(walk: Walk) -> bool:
     digits = SECRET_PHONE.removeprefix("+")
     sent = "".join(str(accepted.payload) for accepted in walk.stage.cloud.accepted)
-    kept = "".join(str(row) for row in walk.rows("select * from identity")) + "".join(str(row["body"]) for row in walk.rows("select body from inbox"))
+    kept = "".join(str(row) for query in ("select * from identity", "select body from inbox") for row in walk.rows(query))
     return f"'{digits}'" not in sent and SECRET_PHONE not in kept and f"'{digits}'" not in kept
 
 

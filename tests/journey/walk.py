@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -186,13 +186,23 @@ class Walk:
         return told.hexdigest()
 
 
-async def open_walk(folder: Path, start: datetime = MONDAY, *, flows: Path = Path("flows"), limit: SendLimit | None = None) -> Walk:
-    """A stage of its own in `folder`."""
+async def open_walk(
+    folder: Path,
+    start: datetime = MONDAY,
+    *,
+    flows: Path = Path("flows"),
+    limit: SendLimit | None = None,
+    wrote: Collection[str] = (),
+) -> Walk:
+    """A stage of its own in `folder`. `wrote`: phones whose owners wrote just before, so that WhatsApp lets them be answered."""
     secrets: list[str] = []
 
     def make_cloud(clock: Callable[[], datetime], secret: str) -> CloudApi:
         secrets.append(secret)
-        return CloudApi(clock, app_secret=secret, status_delay=STATUS_SECONDS, limit=limit)
+        cloud = CloudApi(clock, app_secret=secret, status_delay=STATUS_SECONDS, limit=limit)
+        for phone in wrote:
+            cloud.customer(phone).last_wrote = clock()
+        return cloud
 
     stage = await open_stage(folder, start, flows=flows, make_cloud=make_cloud)
     return Walk(stage, secrets[0], StageStaff(stage), folder / "comeback.db")

@@ -234,6 +234,7 @@ def sql_step(name: str, **parameters: Any) -> Step[None]:
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     database = await open_database(tmp_path / "a.db")
     await database.close()
+    await database.close()
     with pytest.raises(StoreUnavailable):
         await database.receive([update()], NOW)
 

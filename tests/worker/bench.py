@@ -217,4 +217,3 @@ class Bench:
 def failing(error: Callable[[], SendError], times: int = 1) -> list[Exception | None]:
     """That many failures of one kind."""
     return [error() for _ in range(times)]
-

@@ -35,8 +35,13 @@ async def test_a_message_goes_once_to_the_phone_with_our_key(bench: Bench) -> No
 
 
 async def test_a_person_without_a_phone_is_written_to_by_their_user_id(bench: Bench) -> None:
-    message = {"from_user_id": "ES.13491208655302741918", "id": "wamid.u", "timestamp": str(int(bench.now.timestamp())), "type": "text",
-               "text": {"body": "Hello"}}
+    message = {
+        "from_user_id": "ES.13491208655302741918",
+        "id": "wamid.u",
+        "timestamp": str(int(bench.now.timestamp())),
+        "type": "text",
+        "text": {"body": "Hello"},
+    }
     await bench.whatsapp(messages=[message])
     await bench.go()
     assert {sent.to for sent in bench.channel.sent} == {Recipient(bsuid="ES.13491208655302741918")}
@@ -145,9 +150,7 @@ async def test_what_a_failure_says_of_the_person_is_heeded(bench: Bench, remedy:
 
 async def test_a_number_that_must_rest_rests_for_everybody_and_loses_nothing(bench: Bench) -> None:
     await due(bench)
-    bench.channel.faults = failing(
-        lambda: SendError(RETRY, "throughput", remedy=Remedy.PAUSE_NUMBER, retry_after=timedelta(minutes=1))
-    )
+    bench.channel.faults = failing(lambda: SendError(RETRY, "throughput", remedy=Remedy.PAUSE_NUMBER, retry_after=timedelta(minutes=1)))
     await bench.send()
     await bench.writes("Hello", PEPE)
     await bench.work()

@@ -1,0 +1,1 @@
+"""The room `desk`: what staff can do."""

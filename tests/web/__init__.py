@@ -1,0 +1,1 @@
+"""The room `web`: the door and the desk's socket, over real HTTP."""
