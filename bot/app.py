@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
-from bot.settings import Settings, WhatsAppSettings
+from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store.sqlite import Database, open_database
 from bot.web.desk_socket import DeskSocket, socket_path
 from bot.web.door import Door, ShopDoor
@@ -29,8 +29,6 @@ from bot.worker.sender import Sender
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
-EX_TEMPFAIL = 75  # sysexits.h: another process has the database
-EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
 Clock = Callable[[], datetime]
 
@@ -85,8 +83,13 @@ class App:
 
 
 async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock = wall_clock) -> App:
-    """Start everything. Raises StoreTaken or StoreUnavailable when the database is not to be had, OSError when the port is not."""
+    """Start everything.
+
+    Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
+    OSError when the port is not.
+    """
     playbook = read_playbook(settings.flows, settings.locales)
+    _refuse_broken_rules(playbook)
     for problem in playbook.library.problems:
         log.error("not loaded: %s", problem)
     store = await open_database(settings.database)
@@ -115,8 +118,18 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     return App(store, playbook, crew, session, listening, url)
 
 
-async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None]) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. `started` is called once everything runs."""
+def _refuse_broken_rules(playbook: Playbook) -> None:
+    """A flow with a mistake is left out, but without the store's rules people would be written to at night, and too often."""
+    broken = [str(problem) for problem in playbook.library.problems if problem.file == library.STORE_FILE]
+    if broken:
+        raise SettingsError(tuple(broken))
+
+
+async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None]) -> bool:
+    """Run until SIGTERM or SIGINT, or until another process has taken the database over, which is returned.
+
+    `started` is called once everything runs.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -131,4 +144,4 @@ async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callabl
     await app.stop()
     if superseded:
         log.error("another process has taken this database over: this one has stopped")
-    return EX_TEMPFAIL if superseded else 0
+    return superseded

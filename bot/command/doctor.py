@@ -14,10 +14,12 @@ from bot import settings as settings_module
 from bot.app import read_playbook
 from bot.channel import SendError
 from bot.channel.whatsapp import number, templates
+from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
-from bot.store.sqlite import SQLITE_VERSION, StoreUnavailable, read_only
+from bot.store.lock import StoreUnavailable
+from bot.store.sqlite import SQLITE_VERSION, read_only
 from bot.web.desk_socket import socket_path
 from bot.worker.playbook import Playbook
 
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         for fault in error.faults:
             complain(fault)
-        return 78
+        return EX_CONFIG
     found = [*faults, *asyncio.run(_examine(settings))]
     print(as_json([_plain(one) for one in found]) if args.json else "\n".join(_line(one) for one in found))
     return 1 if any(one.verdict is Verdict.ILL for one in found) else 0

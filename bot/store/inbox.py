@@ -71,9 +71,9 @@ def put(source: Source, kind: str, contact: int, body: dict[str, object], now: d
     return inbox
 
 
-def waiting(limit: int) -> Step[list[Entry]]:
-    """The oldest entries that wait, in the order they came."""
-    rows = yield sql("inbox.waiting", limit=limit)
+def waiting(now: datetime, limit: int) -> Step[list[Entry]]:
+    """The oldest entries that can be worked off now, in the order they came; whoever waits for a retry holds nobody else up."""
+    rows = yield sql("inbox.waiting", now=to_micros(now), limit=limit)
     return [
         Entry(
             id=row["id"],
@@ -89,6 +89,17 @@ def waiting(limit: int) -> Step[list[Entry]]:
         )
         for row in rows
     ]
+
+
+def held_back(now: datetime) -> Step[set[int]]:
+    """The contacts one of whose entries is to be tried again later: their later entries wait for it."""
+    rows = yield sql("inbox.held_back", now=to_micros(now))
+    return {row["contact"] for row in rows}
+
+
+def assign(entry: int, contact: int) -> Step[None]:
+    """Whose entry it is."""
+    yield sql("inbox.assign", id=entry, contact=contact)
 
 
 def names(entry: int) -> Step[list[Identity]]:

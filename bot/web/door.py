@@ -19,8 +19,9 @@ from aiohttp import web
 from bot.channel.whatsapp import webhook
 from bot.shop import plain, signature
 from bot.store import health
+from bot.store.lock import StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
-from bot.store.sqlite import Database, StoreUnavailable
+from bot.store.sqlite import Database
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,9 @@ class Door:
         return await self._keep(plain.split(name, delivery, body, now, shop.region), now)
 
     async def health(self, _: web.Request) -> web.Response:
-        """Whether this process does its work: 200, or 503 when the database cannot be read."""
+        """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
+        if self.store.failing is not None:
+            return web.json_response({"status": "the database cannot be written"}, status=503)
         try:
             state = await self.store.read(health.state())
         except StoreUnavailable:

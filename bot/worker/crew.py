@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.store import outbox
+from bot.store.lock import StoreUnavailable
 from bot.store.outbox import Superseded
-from bot.store.sqlite import Database, StoreUnavailable
+from bot.store.sqlite import Database
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.playbook import House
@@ -23,6 +24,7 @@ from bot.worker.sender import Sender
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
+ORPHANS_SECONDS = 30  # between two looks for messages whose lease ran out
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -55,14 +57,23 @@ class Crew:
 
     async def start(self) -> None:
         """Settle what an earlier process left on the wire, then start the loops."""
-        left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
-        if left:
-            log.warning("%d messages were on the wire when the last process ended: unknown until a status settles them", left)
+        await self._find_orphans()
+        await self._store.run(outbox.try_numbers_again())
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         self._scheduler.add_job(
             self.wake, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
         )
+        self._scheduler.add_job(
+            self._find_orphans, "interval", seconds=ORPHANS_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
+        )
         self._scheduler.start()
+
+    async def _find_orphans(self) -> None:
+        """Messages whose sender is gone, or whose lease ran out, are unknown until a status settles them."""
+        with contextlib.suppress(StoreUnavailable):  # the next look finds them
+            left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
+            if left:
+                log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
 
     def wake(self) -> None:
         """Something happened: whoever sleeps looks again."""

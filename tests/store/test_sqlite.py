@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from bot.store import contacts, health, outbox
+from bot.store.lock import StoreTaken, StoreUnavailable
 from bot.store.outbox import Superseded
-from bot.store.sqlite import Database, StoreTaken, StoreUnavailable, _in_thread, open_database, read_only
+from bot.store.sqlite import Database, _in_thread, open_database, read_only
 from bot.store.step import Statement, Step, attempt, sql
 
 from .ground import NOW, claim, draft, person, phone, queue, rows_of, statement, update, value, yes

@@ -108,7 +108,6 @@ class LockingChannel(RecordingChannel):
         return delivered
 
 
-@pytest.mark.xfail(strict=True, reason="orphans are looked for at the start alone: the person is blocked until the next restart")
 async def test_a_message_whose_answer_could_not_be_kept_is_unknown_after_its_lease(bench: Bench) -> None:
     await bench.store.run(impatient())
     channel = LockingChannel(bench)
