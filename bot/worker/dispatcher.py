@@ -60,7 +60,7 @@ def work(house: House) -> Step[Worked]:
             held_back |= {contact} if contact is not None else set()
         else:
             worked += 1
-    return Worked(worked, more=fired == TIMERS or (worked > 0 and len(entries) == BATCH))
+    return Worked(worked, more=fired == TIMERS or len(entries) == BATCH)
 
 
 def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
