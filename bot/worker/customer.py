@@ -61,8 +61,8 @@ def _staff_wrote(house: House, contact: int, number: str, event: StaffWrote) -> 
     """Staff answered from the phone app: a take-over, unless it is told so late that the conversation has changed hands since."""
     conversation = yield from conversations.load(contact, number)
     yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
-    handed_on = conversation.changed_at is not None and conversation.epoch > 0 and event.at + timedelta(seconds=1) <= conversation.changed_at
-    if not handed_on and house.now - event.at < STALE_MESSAGE:
+    told_late = conversation.changed_at is not None and event.at + timedelta(seconds=1) <= conversation.changed_at
+    if not (told_late and conversation.epoch > 0) and house.now - event.at < STALE_MESSAGE:
         yield from take_over(house, contact, number, "the phone app")
 
 
