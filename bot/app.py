@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
 from bot.settings import Settings, WhatsAppSettings
-from bot.store.sqlite import Database, open_database
+from bot.store.database import Database, file_of, is_server, open_database
 from bot.web.desk_socket import DeskSocket, socket_path
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
@@ -104,7 +104,8 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     listening = Listening()
     try:
         await crew.start()
-        await listening.on_socket(DeskSocket(store, clock, crew.wake).application(), socket_path(settings.database))
+        if not is_server(settings.database):  # a server takes the desk's commands beside us
+            await listening.on_socket(DeskSocket(store, clock, crew.wake).application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(door.application(), settings.host, settings.port)
     except BaseException:
         await crew.stop()

@@ -17,6 +17,7 @@ from bot.shop.signature import valid_secret
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
@@ -28,6 +29,7 @@ _NAMES = (
     "COMEBACK_LOCALES",
     "COMEBACK_PUBLIC_URL",
     "COMEBACK_LOG",
+    "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
@@ -77,9 +79,10 @@ class Settings:
     """What the environment says. `whatsapp` is None where a command runs without it. `shops` by name.
 
     `host` is this machine alone unless told: COMEBACK_HOST=0.0.0.0 opens the port to the network, best behind a proxy that speaks
-    TLS. `public_url` is the address under which WhatsApp and the shops reach it."""
+    TLS. `public_url` is the address under which WhatsApp and the shops reach it. Without a `desk_password` the desk's pages are
+    not served."""
 
-    database: Path
+    database: str = field(repr=False)  # a path, sqlite:///path or postgresql://..., which may have a password in it
     host: str
     port: int
     flows: Path
@@ -88,6 +91,7 @@ class Settings:
     whatsapp: WhatsAppSettings | None
     shops: Mapping[str, ShopSettings]
     log_level: str
+    desk_password: str | None = field(default=None, repr=False)
 
 
 def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
@@ -106,6 +110,7 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         whatsapp=reading.whatsapp(needed=serving),
         shops=MappingProxyType({name: reading.shop(name, needed=serving) for name in shops}),
         log_level=reading.log_level(),
+        desk_password=reading.desk_password(),
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -202,16 +207,25 @@ class _Reading:
             self.fault("COMEBACK_LOG", f"is not a level: choose one of {', '.join(LOG_LEVELS).lower()}")
         return value
 
-    def database(self) -> Path:
+    def database(self) -> str:
         value = self.text("COMEBACK_DATABASE") or "comeback.db"
         scheme, separator, rest = value.partition("://")
-        if scheme in ("postgresql", "postgres") and separator:
-            self.fault("COMEBACK_DATABASE", "PostgreSQL comes with a later version: give the path of a file, such as comeback.db")
+        if separator and scheme in ("postgresql", "postgres"):
+            self._check_server(value)
         elif separator and (scheme != "sqlite" or not rest.removeprefix("/")):
-            self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, or sqlite:///path")
+            self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, sqlite:///path or postgresql://...")
         elif ":memory:" in value:
             self.fault("COMEBACK_DATABASE", "would forget everything at the end: give the path of a file, such as comeback.db")
-        return Path(rest.removeprefix("/") if separator else value)
+        return value
+
+    def _check_server(self, value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            sound = bool(parts.path.strip("/")) and (parts.port or 0) >= 0
+        except ValueError:
+            sound = False
+        if not sound:
+            self.fault("COMEBACK_DATABASE", "is not an address such as postgresql://user:password@host:5432/comeback; letters like @ or / in a password are written as %40, %2F")
 
     def whatsapp(self, *, needed: bool) -> WhatsAppSettings | None:
         token, verify_token = self.secret("COMEBACK_WHATSAPP_TOKEN"), self.secret("COMEBACK_WHATSAPP_VERIFY_TOKEN")

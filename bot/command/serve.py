@@ -9,7 +9,7 @@ from bot.app import EX_CONFIG, EX_TEMPFAIL, App, serve
 from bot.command.logbook import open_logbook
 from bot.command.terminal import complain
 from bot.settings import SettingsError
-from bot.store.sqlite import StoreTaken, StoreUnavailable
+from bot.store.database import StoreTaken, StoreUnavailable
 
 NAME = "serve"
 HELP = "receive webhooks, run the flows, send messages"

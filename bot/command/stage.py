@@ -142,9 +142,10 @@ async def open_stage(
     locales: Path = Path("locales"),
     port: int = 0,
     bot_port: int = 0,
+    database: str | None = None,
     make_cloud: Callable[[Clock, str], CloudApi] = lambda clock, secret: CloudApi(clock, app_secret=secret),
 ) -> Stage:
-    """Start the bot on a database in `folder` and everything around it. Raises OSError when a port is taken."""
+    """Start the bot and everything around it, on a database in `folder` unless told another. Raises OSError when a port is taken."""
     clock = TurnedClock(start.astimezone(UTC))
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     shop = Shop(clock, secret=secret)
@@ -170,7 +171,7 @@ async def open_stage(
         account=cloud.waba_id,
     )
     settings = Settings(
-        database=folder / "comeback.db",
+        database=database or str(folder / "comeback.db"),
         host="127.0.0.1",
         port=bot_port,
         flows=flows,

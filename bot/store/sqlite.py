@@ -28,6 +28,7 @@ import aiosqlite
 
 from bot.store import inbox
 from bot.store.arrivals import Arrivals
+from bot.store.database import StoreTaken, StoreUnavailable
 from bot.store.model import Update
 from bot.store.step import Row, Statement, Step, T
 
@@ -52,14 +53,6 @@ _DATABASE_FAILS = frozenset(
 )
 
 
-class StoreUnavailable(Exception):
-    """The database cannot be written now (disk full, locked, failing). Nothing of the step was kept; it may be tried again."""
-
-
-class StoreTaken(Exception):
-    """Another process has this database. The message is a sentence for the owner."""
-
-
 @dataclass(slots=True)
 class _Waiting(Generic[T]):
     step: Step[T]
@@ -74,8 +67,8 @@ class _Failed:
     error: Exception
 
 
-class Database:
-    """An open SQLite database with its writer task. Use `open_database`."""
+class SqliteDatabase:
+    """An open SQLite database with its writer task. Use `open_file`."""
 
     def __init__(self, path: Path, writer: aiosqlite.Connection, lock: int, epoch: int, instance: str) -> None:
         self.path = path
@@ -222,12 +215,12 @@ def _read_once(connection: sqlite3.Connection, step: Step[T]) -> T:
         connection.execute("rollback")
 
 
-async def open_database(path: Path) -> Database:
+async def open_file(path: Path) -> SqliteDatabase:
     """Open (or create) the database at `path`, alone, with its schema brought up to date.
 
     Raises StoreTaken when another process has it, StoreUnavailable when it cannot be opened or is not a database of ours.
     """
-    lock = _take_lock(path)
+    lock = take_lock(path)
     try:
         writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=512)
     except (sqlite3.Error, OSError) as error:
@@ -243,7 +236,7 @@ async def open_database(path: Path) -> Database:
             raise StoreUnavailable(f"cannot use {path}: {error}") from error
         raise
     log.info("SQLite %s, %s, epoch %d", SQLITE_VERSION, path, epoch)
-    return Database(path, writer, lock, epoch, instance)
+    return SqliteDatabase(path, writer, lock, epoch, instance)
 
 
 async def read_only(path: Path, step: Step[T]) -> T:
@@ -260,7 +253,8 @@ async def read_only(path: Path, step: Step[T]) -> T:
         raise StoreUnavailable(f"cannot read {path}: {error}") from error
 
 
-def _take_lock(path: Path) -> int:
+def take_lock(path: Path) -> int:
+    """Keep every other process out of a database until the returned file is closed. Raises StoreTaken or StoreUnavailable."""
     lock_path = path.with_name(path.name + ".lock")
     try:
         lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -15,7 +15,8 @@ from typing import Any
 from aiohttp import web
 
 from bot.desk import actions
-from bot.store.sqlite import Database, StoreUnavailable
+from bot.store import held
+from bot.store.database import Database, StoreUnavailable
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
 
@@ -76,5 +77,7 @@ class DeskSocket:
                 return await self._store.run(actions.say(who, staff, text, now))
             case "return":
                 return await self._store.run(actions.hand_back(who, staff, now))
+            case "release":
+                return asdict(await self._store.run(held.release()))
             case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")

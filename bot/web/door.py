@@ -19,8 +19,8 @@ from aiohttp import web
 from bot.channel.whatsapp import webhook
 from bot.shop import plain, signature
 from bot.store import health
+from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
-from bot.store.sqlite import Database, StoreUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.store import outbox
+from bot.store.database import Database, StoreUnavailable
 from bot.store.outbox import Superseded
-from bot.store.sqlite import Database, StoreUnavailable
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.playbook import House

@@ -13,8 +13,8 @@ from datetime import timedelta
 from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
 from bot.policy.decision import Decision, Message, Person, decide
 from bot.store import contacts, outbox
+from bot.store.database import Database as Store
 from bot.store.outbox import Claim, Claimed
-from bot.store.sqlite import Database as Store
 from bot.store.step import Step
 from bot.worker import flows, remedies
 from bot.worker.playbook import House

@@ -9,7 +9,7 @@ from bot.desk import actions
 from bot.desk.actions import MAX_TEXT, NotFound, Refused
 from bot.policy.decision import Control
 from bot.store import conversations
-from bot.store.sqlite import open_database
+from bot.store.database import open_database
 
 
 @pytest.fixture

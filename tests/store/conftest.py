@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from bot.store.sqlite import Database, open_database
+from bot.store.database import Database, open_database
 
 
 @pytest_asyncio.fixture

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bot.store import contacts, inbox
 from bot.store.arrivals import REMEMBERED, Arrivals
+from bot.store.database import Database, open_database
 from bot.store.inbox import Entry
 from bot.store.model import Source
-from bot.store.sqlite import Database, open_database
 
 from .ground import DAY, HOUR, NOW, checkout, claim, draft, email, person, phone, queue, update, value
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from bot.flow.run import Button, Text
 from bot.policy.decision import Author, Consent, Control, Decision, Drop, Message, Person, Reason, Send, Wait
 from bot.store import contacts, conversations, inbox, outbox, runs
+from bot.store.database import Database, open_database
 from bot.store.model import Identity, Source
 from bot.store.outbox import LEASE, Claim
-from bot.store.sqlite import Database, open_database
 
 from .ground import (
     DAY,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from bot.store.sqlite import open_database
+from bot.store.database import open_database
 
 from .bench import Bench, playbook
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.channel import Delivered, Outgoing
 from bot.store import outbox
+from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
 from bot.worker.crew import Crew
 from bot.worker.discounter import Discounter
@@ -100,6 +101,7 @@ class LockingChannel(RecordingChannel):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
+        assert isinstance(bench.store, SqliteDatabase)
         self.other = sqlite3.connect(bench.store.path, isolation_level=None, check_same_thread=False)
 
     async def deliver(self, message: Outgoing) -> Delivered:
