@@ -18,7 +18,10 @@ from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
 from bot.settings import Settings, WhatsAppSettings
 from bot.store.database import Database, file_of, is_server, open_database
+from bot.web import desk_pages
+from bot.web.desk_pages import DeskPages
 from bot.web.desk_socket import DeskSocket, socket_path
+from bot.web.desk_view import Looks
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
 from bot.worker.crew import Crew
@@ -101,12 +104,17 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     crew = Crew(store, house, sender, Discounter(store, session, makers, house))
     shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
     door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake)
+    application = door.application()
+    if settings.desk_password:
+        looks = Looks(playbook.rules.name, playbook.rules.timezone)
+        pages = DeskPages(store, clock, crew.wake, settings.desk_password, looks)
+        application.add_subapp(desk_pages.PATH, pages.application())
     listening = Listening()
     try:
         await crew.start()
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, crew.wake).application(), socket_path(file_of(settings.database)))
-        url = await listening.on_port(door.application(), settings.host, settings.port)
+        url = await listening.on_port(application, settings.host, settings.port)
     except BaseException:
         await crew.stop()
         await listening.close()

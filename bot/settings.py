@@ -207,6 +207,12 @@ class _Reading:
             self.fault("COMEBACK_LOG", f"is not a level: choose one of {', '.join(LOG_LEVELS).lower()}")
         return value
 
+    def desk_password(self) -> str | None:
+        value = self.text("COMEBACK_DESK_PASSWORD")
+        if value is not None and len(value) < SHORTEST_PASSWORD:
+            self.fault("COMEBACK_DESK_PASSWORD", f"is too short: give at least {SHORTEST_PASSWORD} characters, such as four words")
+        return value
+
     def database(self) -> str:
         value = self.text("COMEBACK_DATABASE") or "comeback.db"
         scheme, separator, rest = value.partition("://")

@@ -173,3 +173,10 @@ def test_shops_are_known_without_secrets_where_nothing_is_served() -> None:
 
 def test_the_switch_of_the_tests_is_no_fault() -> None:
     assert read({"COMEBACK_REQUIRE": "browser"}, serving=False)
+
+
+def test_the_desk_wants_a_password_that_is_not_guessed_in_an_afternoon() -> None:
+    assert read({}, serving=False).desk_password is None
+    assert read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False).desk_password == "four words and more"
+    assert "four words" not in repr(read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False))
+    assert faults({"COMEBACK_DESK_PASSWORD": "too short"})[0].startswith("COMEBACK_DESK_PASSWORD: is too short")

@@ -17,10 +17,12 @@ from bot.app import App, Clock, start_app
 from bot.channel.whatsapp import templates
 from bot.desk import actions
 from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.page import DeskDoor
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop import Shop
 from bot.settings import Settings, ShopSettings, WhatsAppSettings
 from bot.store import health
+from bot.web import desk_pages
 
 SHOP = "casa-bonita"
 STAFF = "Sam"
@@ -180,18 +182,27 @@ async def open_stage(
         whatsapp=whatsapp,
         shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
         log_level="WARNING",
+        desk_password=_password(),
     )
     try:
         app = await start_app(settings, whatsapp, clock)
     except BaseException:
         await sandbox.close()
         raise
+    assert settings.desk_password is not None
+    sandbox.show_desk(DeskDoor(f"{app.url}{desk_pages.PATH}", settings.desk_password))
     stage = Stage(clock, app, sandbox, cloud, shop, url)
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
     await _push_templates(app, whatsapp)
     return stage
+
+
+def _password() -> str:
+    """For the desk of this stage alone; in groups, so that a visitor can type it."""
+    digits = secrets.token_hex(8)
+    return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,14 @@ SAFE_HEADERS = {
 }
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskDoor:
+    """Where the bot's own desk is, and what opens it: shown to whoever plays."""
+
+    url: str
+    password: str
 
 
 class StaffActions(Protocol):
@@ -72,6 +80,7 @@ class Page:
         self._clock, self._cloud, self._shop = clock, cloud, shop
         self._jump, self._next_due, self._settled, self._staff = jump, next_due, settled, staff
         self._held: set[str] = set()
+        self.desk: DeskDoor | None = None
         self._actions: Mapping[str, Callable[[Json], Awaitable[None]]] = {
             "cart": self._cart,
             "empty": self._empty,
@@ -127,6 +136,7 @@ class Page:
             "orders": [self._order_state(order) for order in reversed(self._shop.orders) if order.shopper.key == shopper],
             "phone": self._phone_state(shopper),
             "staff": await self._staff_state(),
+            "desk": asdict(self.desk) if self.desk else None,
         }
         return web.json_response(state, headers=SAFE_HEADERS)
 

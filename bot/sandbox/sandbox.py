@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.fault import Faults
-from bot.sandbox.page import Page, StaffActions
+from bot.sandbox.page import DeskDoor, Page, StaffActions
 from bot.sandbox.shop import Shop
 from bot.sandbox.storefront import Storefront
 
@@ -74,6 +74,10 @@ class Sandbox:
         await self.cloud.start()
         await self.shop.start()
         return self.base_url
+
+    def show_desk(self, desk: DeskDoor) -> None:
+        """The page leads to the bot's own desk from now on."""
+        self._page.desk = desk
 
     async def close(self) -> None:
         """Stops listening and delivering."""
