@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 
 from bot.shop.field import country_code
 from bot.shop.signature import valid_secret
+from bot.store.database import is_server
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be guessed
 SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("text", "json")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
 _NAMES = (
@@ -29,6 +32,8 @@ _NAMES = (
     "COMEBACK_LOCALES",
     "COMEBACK_PUBLIC_URL",
     "COMEBACK_LOG",
+    "COMEBACK_LOG_FORMAT",
+    "COMEBACK_METRICS_TOKEN",
     "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
@@ -92,6 +97,17 @@ class Settings:
     shops: Mapping[str, ShopSettings]
     log_level: str
     desk_password: str | None = field(default=None, repr=False)
+    log_format: str = "text"
+    metrics_token: str | None = field(default=None, repr=False)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must not stand in a log."""
+        found = [self.desk_password, self.metrics_token, *(secret for shop in self.shops.values() for secret in shop.secrets)]
+        if self.whatsapp is not None:
+            found += [self.whatsapp.token, self.whatsapp.verify_token, *self.whatsapp.app_secrets]
+        if is_server(self.database):
+            found += [self.database, urlsplit(self.database).password]
+        return tuple(secret for secret in found if secret)
 
 
 def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
@@ -111,6 +127,8 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         shops=MappingProxyType({name: reading.shop(name, needed=serving) for name in shops}),
         log_level=reading.log_level(),
         desk_password=reading.desk_password(),
+        log_format=reading.log_format(),
+        metrics_token=reading.metrics_token(),
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -205,6 +223,18 @@ class _Reading:
         value = (self.text("COMEBACK_LOG") or "INFO").upper()
         if value not in LOG_LEVELS:
             self.fault("COMEBACK_LOG", f"is not a level: choose one of {', '.join(LOG_LEVELS).lower()}")
+        return value
+
+    def log_format(self) -> str:
+        value = (self.text("COMEBACK_LOG_FORMAT") or "text").lower()
+        if value not in LOG_FORMATS:
+            self.fault("COMEBACK_LOG_FORMAT", f"is not a format: choose one of {', '.join(LOG_FORMATS)}")
+        return value
+
+    def metrics_token(self) -> str | None:
+        value = self.secret("COMEBACK_METRICS_TOKEN")
+        if value is not None and len(value) < SHORTEST_TOKEN:
+            self.fault("COMEBACK_METRICS_TOKEN", f"is too short: make up at least {SHORTEST_TOKEN} letters and digits")
         return value
 
     def desk_password(self) -> str | None:

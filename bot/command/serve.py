@@ -34,7 +34,7 @@ def run(_: argparse.Namespace) -> int:
             complain(f"  - {fault}")
         return EX_CONFIG
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
-    open_logbook(settings.log_level)
+    open_logbook(settings.log_level, settings.log_format, settings.secrets())
     try:
         return asyncio.run(serve(settings, settings.whatsapp, _started))
     except StoreTaken as fault:

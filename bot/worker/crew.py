@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.store import outbox
 from bot.store.database import Database, StoreUnavailable
+from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
@@ -38,11 +39,14 @@ class _Loop:
 class Crew:
     """Runs dispatcher, sender and discounter until it is stopped."""
 
-    def __init__(self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter) -> None:
+    def __init__(
+        self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter, optouts: OptOutLog | None = None
+    ) -> None:
         self._store = store
         self._house = house
         self._sender = sender
         self._discounter = discounter
+        self._optouts = optouts
         self._loops = [
             _Loop("dispatcher", self._dispatch),
             _Loop("sender", self._send),
@@ -110,7 +114,8 @@ class Crew:
                 await loop.wake.wait()
 
     async def _dispatch(self) -> bool:
-        worked = await self._store.run(dispatcher.work(self._house()))
+        work = dispatcher.work(self._house())
+        worked = await self._store.run(self._optouts.around(work) if self._optouts else work)
         if worked.entries:
             self.wake()
         return worked.more

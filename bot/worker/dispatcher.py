@@ -76,9 +76,11 @@ def _work_off(house: House, entry: Entry, contact: int | None) -> Step[None]:
         event = _read(entry)
     except (reading.Unreadable, ShopUnreadable) as fault:
         yield from inbox.bury(entry.id, str(fault))
+        house.tally.buried(entry.source)
         return
     why = yield from _told(house, entry, contact, event)
     yield from inbox.done(entry.id, contact, why)
+    house.tally.worked_off(entry.source)
 
 
 def _read(entry: Entry) -> Any:
@@ -121,10 +123,12 @@ def _code(house: House, body: dict[str, Any]) -> Step[str | None]:
 
 def _failed(house: House, entry: Entry, contact: int | None, error: Exception) -> Step[None]:
     """Our own fault: logged with the entry's id, tried again, and after the last try kept as dead."""
-    log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error)
+    about = {"event": entry.id, "contact": contact}
+    log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error, extra=about)
     why = f"{type(error).__name__}: {error}"
     if entry.attempts + 1 >= MAX_ATTEMPTS:
         yield from inbox.bury(entry.id, why)
+        house.tally.buried(entry.source)
         yield from contacts.audit(contact, house.now, "house", f"an event could not be worked off: {why}")
     else:
         yield from inbox.retry(entry.id, contact, house.now + RETRY_AFTER[entry.attempts], why)

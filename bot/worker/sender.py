@@ -9,11 +9,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic
 
 from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
 from bot.policy.decision import Decision, Message, Person, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
+from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Claim, Claimed
 from bot.store.step import Step
 from bot.worker import flows, remedies
@@ -30,11 +32,14 @@ LONGEST_RETRY = timedelta(hours=1)
 class Sender:
     """Sends what is due, many people at a time, each person's messages in order."""
 
-    def __init__(self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str) -> None:
+    def __init__(
+        self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str, optouts: OptOutLog | None = None
+    ) -> None:
         self._store = store
         self._channel = channel
         self._house = house
         self._owner = owner
+        self._optouts = optouts
         self._on_wire: set[asyncio.Task[None]] = set()
 
     async def send_due(self, wake: Callable[[], None]) -> int:
@@ -45,6 +50,9 @@ class Sender:
         house = self._house()
         seen = self._store.arrivals.count
         claim = await self._store.run(self._claim(house, free), last=True)
+        for held in claim.held:
+            if held.news or held.until is None:
+                house.tally.not_sent(held.why, for_good=held.until is None)
         for claimed in claim.claimed:
             task = asyncio.create_task(self._send(claimed, seen), name=f"send-{claimed.id}")
             self._on_wire.add(task)
@@ -83,15 +91,21 @@ class Sender:
             # an event of this person was acknowledged after the claim: it may be an opt-out, so look again
             await self._store.run(outbox.release(claimed.id))
             return
+        tally, began = self._house().tally, monotonic()
         to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
         try:
             delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
         except SendError as error:
-            await self._store.run(self._failed(claimed, error))
+            tally.failed(error.failure, error.code, monotonic() - began)
+            failed = self._failed(claimed, error)
+            await self._store.run(self._optouts.around(failed) if self._optouts else failed)
         except Exception:
-            log.exception("message %d: the channel failed in a way of its own", claimed.id)
+            tally.failed(Failure.UNKNOWN, None, monotonic() - began)
+            about = {"message_id": claimed.id, "contact": claimed.contact}
+            log.exception("message %d: the channel failed in a way of its own", claimed.id, extra=about)
             await self._store.run(outbox.unknown(claimed.id, "an unexpected error while it was sent"))
         else:
+            tally.sent(monotonic() - began)
             await self._store.run(outbox.sent(claimed.id, delivered.id, held=delivered.held))
 
     def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
