@@ -64,10 +64,18 @@ def _start(house: House, contact: int, flow: str, subject: int, generation: int)
         return f"there is no flow '{flow}' any more"
     if revision.flow.start.when is Trigger.CART_ABANDONED:
         return (yield from _cart(house, revision, contact, subject, generation))
-    order = (yield from mirror.order(subject)) if subject != flows.NO_SUBJECT else None
-    about = Subject(SubjectKind.ORDER, order.id) if order else None
-    yield from flows.begin(house, revision, contact, house.number, order.shop if order else "", about)
+    about, shop = yield from _about(revision.flow.start.when, subject)
+    yield from flows.begin(house, revision, contact, house.number, shop, about)
     return None
+
+
+def _about(when: Trigger, subject: int) -> Step[tuple[Subject | None, str]]:
+    """What a flow that waited its turn is about, and in which shop: carts and orders are numbered apart."""
+    if subject == flows.NO_SUBJECT:
+        return None, ""
+    of_cart = when is Trigger.CART_EMPTIED
+    found = (yield from mirror.cart(subject)) if of_cart else (yield from mirror.order(subject))
+    return (Subject(SubjectKind.CART if of_cart else SubjectKind.ORDER, found.id), found.shop) if found else (None, "")
 
 
 def _cart(house: House, revision: Revision, contact: int, checkout: int, generation: int) -> Step[str | None]:

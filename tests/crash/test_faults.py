@@ -189,6 +189,7 @@ async def _all_is_well(around: Surroundings, load: Load, people: list[asyncio.Ta
     judge(around, load, report)
     print(report)
     assert not report.violations, "\n".join(report.violations)
+    assert "never retrieved" not in bot.log(), "what became of a message was forgotten: " + bot.log()[-2000:]
 
 
 async def _health(around: Surroundings) -> int:

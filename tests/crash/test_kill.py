@@ -62,4 +62,5 @@ async def test_the_harness_sees_a_spoiled_bot(tmp_path: Path, spoiled: Spoiled) 
 def _plan(seed: int, spoiled: Spoiled) -> Plan:
     shares = SHARES | {SendFault.ACCEPT_THEN_CUT: 0.05, SendFault.RATE_LIMITED: 0.0}
     module = f"tests.crash.{spoiled.launcher}"
-    return Plan(seed, kills=2, settle=6, shares=shares, module=module, pauses=spoiled.pauses, status_delay=spoiled.status_delay)
+    settle = 7 if spoiled.pauses else 4  # what is looked for is there by then
+    return Plan(seed, kills=2, settle=settle, shares=shares, module=module, pauses=spoiled.pauses, status_delay=spoiled.status_delay)

@@ -21,6 +21,7 @@ async def test_a_take_over_in_the_middle_of_a_flow_silences_the_bot_until_it_is_
     await walk.turn(days=3)
     assert walk.new("ana") == []
     await walk.write("ana", "¿Hay alguien?")
+    assert walk.rows("select control, staff from conversation") == [{"control": "human", "staff": "Sam"}]
     await walk.staff.say(phone, "Sí, Ana, dime.")
     await walk.rest()
     assert walk.new("ana") == ["Sí, Ana, dime."]

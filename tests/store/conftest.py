@@ -1,5 +1,7 @@
 """Fixtures of the store's tests."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,3 +16,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Database]:
     database = await open_database(tmp_path / "comeback.db")
     yield database
     await database.close()
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def threads_end() -> AsyncIterator[None]:
+    """A connection that could not be opened ends its thread by itself: it must not outlive the test's loop."""
+    yield
+    for _ in range(100):
+        if threading.active_count() == 1:
+            break
+        await asyncio.sleep(0.01)

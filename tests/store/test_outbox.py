@@ -122,6 +122,15 @@ async def test_answers_go_in_order_and_before_every_nudge(store: Database, lola:
         await sent(store, key)
 
 
+async def test_nobody_is_nudged_while_an_answer_to_them_waits_to_be_tried_again(store: Database, lola: int) -> None:
+    await queue(store, draft(lola, "answer", reply=True))
+    (claimed,) = (await look(store, yes)).claimed
+    await store.run(outbox.again(claimed.id, NOW + HOUR, "throttled"))
+    await queue(store, draft(lola, "nudge"))
+    assert await claim(store) == []
+    assert await claim(store, now=NOW + HOUR) == ["answer"]
+
+
 async def test_people_do_not_wait_for_each_other(store: Database, lola: int) -> None:
     pepe = await person(store, phone("34600999888"))
     await queue(store, draft(lola, "a"), draft(lola, "a2"), draft(pepe, "b"))

@@ -1,5 +1,7 @@
 """Fixtures of the door's tests."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,3 +15,13 @@ async def door(tmp_path: Path) -> AsyncIterator[Front]:
     """A door that is open."""
     async with front(tmp_path / "comeback.db") as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def threads_end() -> AsyncIterator[None]:
+    """A connection that could not be opened ends its thread by itself: it must not outlive the test's loop."""
+    yield
+    for _ in range(100):
+        if threading.active_count() == 1:
+            break
+        await asyncio.sleep(0.01)

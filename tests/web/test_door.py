@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import os
 import random
 import sqlite3
 import zlib
@@ -326,11 +325,11 @@ async def test_health_tells_what_waits_and_what_is_dead(door: Front) -> None:
 
 async def test_health_is_red_when_the_database_cannot_be_read(door: Front) -> None:
     hidden = door.store.path.with_suffix(".away")
-    os.rename(door.store.path, hidden)
+    door.store.path.rename(hidden)
     async with door.session.get(door.url + "/health") as answer:
         assert answer.status == 503
         assert str(door.store.path) not in await answer.text()
-    os.rename(hidden, door.store.path)
+    hidden.rename(door.store.path)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +352,24 @@ async def test_a_fault_of_ours_tells_nobody_outside_what_it_was(door: Front, mon
 
 # ---- anything at all
 
-ODD = [None, True, 0, -1, 1e308, 2**70, "", "\u0000", "\ud800", "x" * 300, [], {}, [[]], {"a": {"b": []}}, "1795305600", "<script>"]
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    2**70,
+    "",
+    "\u0000",
+    "\ud800",
+    "x" * 300,
+    [],
+    {},
+    [[]],
+    {"a": {"b": []}},
+    "1795305600",
+    "<script>",
+]
 
 
 def _mutated(value: Any, dice: random.Random, chance: float) -> Any:

@@ -464,7 +464,6 @@ steps:
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a flow that waited its turn starts about an order with the cart's id, or about nothing")
 async def test_a_flow_about_a_cart_that_waited_its_turn_is_still_about_the_cart(bench: Bench) -> None:
     bench.playbook = playbook(emptied=EMPTIED, cart_reminder=None)
     await bench.order("o1", PEPE)
