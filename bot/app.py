@@ -17,13 +17,16 @@ from babel.messages.pofile import read_po
 from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
 from bot.settings import Settings, WhatsAppSettings
+from bot.store import optout_log
 from bot.store.database import Database, file_of, is_server, open_database
+from bot.store.optout_log import OptOutLog
 from bot.web import desk_pages
 from bot.web.desk_pages import DeskPages
 from bot.web.desk_socket import DeskSocket, socket_path
 from bot.web.desk_view import Looks
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
+from bot.web.metrics import Metrics
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.playbook import House, Playbook
@@ -96,14 +99,15 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
 
     def house() -> House:
-        return House(playbook, store.instance, whatsapp.number, clock())
+        return House(playbook, store.instance, whatsapp.number, clock(), metrics)
 
+    metrics, optouts = Metrics(), OptOutLog(optout_log.beside(settings.database))
     channel = WhatsApp(session, token=whatsapp.token, api_url=whatsapp.api)
-    sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}")
+    sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
     makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
-    crew = Crew(store, house, sender, Discounter(store, session, makers, house))
+    crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts)
     shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
-    door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake)
+    door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake, metrics, settings.metrics_token)
     application = door.application()
     if settings.desk_password:
         looks = Looks(playbook.rules.name, playbook.rules.timezone)

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_module.read(os.environ, serving=False)
         if args.release:
             return _release(settings, for_machines=args.json)
-        placed, restored = _restore(settings, args.file, wall_clock())
+        placed, restored = restore(settings, args.file, wall_clock())
     except SettingsError as error:
         complain(str(error))
         return EX_CONFIG
@@ -79,8 +79,11 @@ def run(args: argparse.Namespace) -> int:
 # ---- restore
 
 
-def _restore(settings: Settings, file: Path | None, now: datetime) -> tuple[Placed | None, Restored]:
-    """Raises Refused, NotACopy, StoreTaken, StoreUnavailable; then the database is as it was."""
+def restore(settings: Settings, file: Path | None, now: datetime) -> tuple[Placed | None, Restored]:
+    """Put a backup in place (None: it is already), safe to start at `now`.
+
+    Raises Refused, NotACopy, StoreTaken, StoreUnavailable; then the database is as it was.
+    """
     if file is None:
         if not is_there(settings.database):
             raise Refused(f"there is no database at {shown(settings.database)}")

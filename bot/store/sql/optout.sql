@@ -4,16 +4,18 @@
 select coalesce(max(id), 0) as id from consent_record
 
 -- name: since
--- each opt-out, and each word that takes one back; not what only repeats the word before it
+-- Each opt-out, and each word that takes one back; not what only says the same later. One of the same moment says it of more names:
+-- two people turned out to be one.
 select r.id, r.contact, r.channel, r.state, r.at, r.method from consent_record r
 where r.id > :after and r.effective = 1
   and (r.state = 'withdrawn' or exists (
     select 1 from consent_record e
     where e.contact = r.contact and e.channel = r.channel and e.effective = 1 and e.id < r.id and e.state = 'withdrawn'))
-  and coalesce((
-    select e.state || e.method from consent_record e
-    where e.contact = r.contact and e.channel = r.channel and e.effective = 1 and e.id < r.id
-    order by e.id desc limit 1), '') <> r.state || r.method
+  and not exists (
+    select 1 from consent_record e
+    where e.id = (select max(l.id) from consent_record l
+                  where l.contact = r.contact and l.channel = r.channel and l.effective = 1 and l.id < r.id)
+      and e.state = r.state and e.method = r.method and e.at <> r.at)
 order by r.id
 
 -- name: known
