@@ -15,6 +15,7 @@ from time import monotonic
 
 from bot.app import App, Clock, start_app
 from bot.channel.whatsapp import templates
+from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.page import DeskDoor
@@ -157,7 +158,7 @@ async def open_stage(
     sandbox = Sandbox(
         clock,
         jump=lambda length: stage.jump(length),
-        next_due=lambda: stage.next_due(),
+        next_due=lambda: mind.next_due(),
         settled=lambda: stage.settled(),
         staff=staff,
         cloud=cloud,
@@ -190,7 +191,8 @@ async def open_stage(
         await sandbox.close()
         raise
     assert settings.desk_password is not None
-    sandbox.show_desk(DeskDoor(f"{app.url}{desk_pages.PATH}", settings.desk_password))
+    mind = Reader(app)
+    sandbox.know_the_bot(mind, DeskDoor(f"{app.url}{desk_pages.PATH}", settings.desk_password))
     stage = Stage(clock, app, sandbox, cloud, shop, url)
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
