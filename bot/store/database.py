@@ -3,7 +3,7 @@
 Two databases, one store: a file (SQLite, `bot/store/sqlite.py`) for one process, a server (PostgreSQL, `bot/store/postgres.py`) for many.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +45,10 @@ class Database(Protocol):
 
     async def read(self, step: Step[T]) -> T:
         """Run a step that only reads, seeing one moment of the database."""
+        ...
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when another process received something; never where there is no other."""
         ...
 
     async def close(self) -> None:

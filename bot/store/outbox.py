@@ -139,7 +139,7 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
 
     Raises Superseded when another process has taken the database over.
     """
-    if (yield sql("outbox.epoch"))[0]["epoch"] != epoch:
+    if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
     claimed: list[Claimed] = []
     held: list[Held] = []

@@ -17,7 +17,7 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -107,6 +107,9 @@ class SqliteDatabase:
     async def read(self, step: Step[T]) -> T:
         """Run a step that only reads, on a read-only connection of its own, seeing one moment of the database."""
         return await read_only(self.path, step)
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """There is no other process."""
 
     async def close(self) -> None:
         """Finish what waits, empty the write-ahead log into the file, let go of the lock. A second time it does nothing."""

@@ -5,7 +5,7 @@ sees a connection, so the same step runs in one hop on SQLite's thread, and with
 it makes it ONE transaction: all of it is kept, or none.
 
 Statements live in `sql/<subject>.sql` under `-- name: <statement>`; `sql("inbox.waiting", limit=200)` names one and fills its
-parameters.
+parameters. One text serves both databases wherever it can; where it cannot, `sql/postgres/<subject>.sql` has PostgreSQL's.
 """
 
 import re
@@ -39,9 +39,10 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 @cache
-def _statements() -> dict[str, str]:
+def statements(*folder: str) -> dict[str, str]:
+    """The texts in `sql/`, or in a folder of it, by their names."""
     found: dict[str, str] = {}
-    for file in (resources.files("bot.store") / "sql").iterdir():
+    for file in resources.files("bot.store").joinpath("sql", *folder).iterdir():
         if file.name.endswith(".sql"):
             _, *parts = _NAME.split(file.read_text("utf-8"))
             room = file.name.removesuffix(".sql")
@@ -51,12 +52,12 @@ def _statements() -> dict[str, str]:
 
 def sql(name: str, /, **parameters: Any) -> Statement:
     """The named statement with its parameters."""
-    return Statement(_statements()[name], parameters)
+    return Statement(statements()[name], parameters)
 
 
 def sql_many(name: str, many: Sequence[Mapping[str, Any]], /) -> Statement:
     """The named statement, run once for each set of parameters."""
-    return Statement(_statements()[name], {}, many)
+    return Statement(statements()[name], {}, many)
 
 
 def attempt(step: Step[T]) -> Step[T | Exception]:

@@ -1,6 +1,5 @@
 """What staff do, from the action to what becomes of it, with the house's own dispatcher."""
 
-from pathlib import Path
 
 import pytest
 from worker.bench import DAY, LOLA, NUMBER, Bench, playbook
@@ -13,8 +12,8 @@ from bot.store.database import open_database
 
 
 @pytest.fixture
-async def bench(tmp_path: Path):  # type: ignore[no-untyped-def]  # an asynchronous generator of a bench
-    store = await open_database(tmp_path / "comeback.db")
+async def bench(where: str):  # type: ignore[no-untyped-def]  # an asynchronous generator of a bench
+    store = await open_database(where)
     yield Bench(store, playbook())
     await store.close()
 

@@ -12,8 +12,9 @@ update outbox set state = 'cancelled', why = :why where run = :run and state in 
 update outbox set state = 'cancelled', why = :why
 where contact = :contact and author = 'flow' and state in ('queued', 'verifying', 'held')
 
--- name: epoch
-select cast(value as integer) as epoch from meta where name = 'epoch'
+-- name: in_charge
+-- whether no later process has taken the database over
+select 1 from meta where name = 'epoch' and cast(value as integer) = :epoch
 
 -- name: due
 select o.* from outbox o
@@ -95,7 +96,7 @@ select id, key, contact, flow, sent_at, why from outbox where state = 'unknown' 
 
 -- name: pause_number
 insert into number_state (number, paused_until) values (:number, :until)
-on conflict (number) do update set paused_until = max(coalesce(paused_until, 0), excluded.paused_until)
+on conflict (number) do update set paused_until = max(coalesce(number_state.paused_until, 0), excluded.paused_until)
 
 -- name: stop_marketing
 insert into number_state (number, marketing_stopped) values (:number, :why) on conflict (number) do update set marketing_stopped = excluded.marketing_stopped
