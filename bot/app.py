@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import aiohttp
 from babel.messages.pofile import read_po
@@ -18,11 +19,11 @@ from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
 from bot.settings import Settings, WhatsAppSettings
 from bot.store import optout_log
-from bot.store.database import Database, file_of, is_server, open_database
+from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
 from bot.web import desk_pages
 from bot.web.desk_pages import DeskPages
-from bot.web.desk_socket import DeskSocket, socket_path
+from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
 from bot.web.desk_view import Looks
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
@@ -35,6 +36,8 @@ from bot.worker.sender import Sender
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
+TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
+TAKE_OVER_LOOK = 0.02
 EX_TEMPFAIL = 75  # sysexits.h: another process has the database
 EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
@@ -90,12 +93,38 @@ class App:
         await self.store.close()
 
 
-async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock = wall_clock) -> App:
-    """Start everything. Raises StoreTaken or StoreUnavailable when the database is not to be had, OSError when the port is not."""
+async def take_over(database: str) -> Database:
+    """Open a database in place of the process that serves it, which is asked to stop. Raises StoreTaken when it does not.
+
+    It finishes what is on the wire while its door is open; between its door and ours there is only the opening of the file.
+    """
+    asked, give_up = False, monotonic() + TAKE_OVER_SECONDS
+    while True:
+        try:
+            return await open_database(database)
+        except StoreTaken:
+            if monotonic() > give_up:
+                raise
+            asked = asked or await ask_to_leave(socket_path(file_of(database)))
+        await asyncio.sleep(TAKE_OVER_LOOK)
+
+
+async def start_app(
+    settings: Settings,
+    whatsapp: WhatsAppSettings,
+    clock: Clock = wall_clock,
+    *,
+    opened: Callable[[str], Awaitable[Database]] = open_database,
+    leave: Callable[[], None] | None = None,
+) -> App:
+    """Start everything; `opened` opens the database, `leave` stops this process when another one takes over.
+
+    Raises StoreTaken or StoreUnavailable when the database is not to be had, OSError when the port is not.
+    """
     playbook = read_playbook(settings.flows, settings.locales)
     for problem in playbook.library.problems:
         log.error("not loaded: %s", problem)
-    store = await open_database(settings.database)
+    store = await opened(settings.database)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
 
     def house() -> House:
@@ -117,7 +146,7 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     try:
         await crew.start()
         if not is_server(settings.database):  # a server takes the desk's commands beside us
-            await listening.on_socket(DeskSocket(store, clock, crew.wake).application(), socket_path(file_of(settings.database)))
+            await listening.on_socket(DeskSocket(store, clock, crew.wake, leave).application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, settings.host, settings.port)
     except BaseException:
         await crew.stop()
@@ -128,13 +157,13 @@ async def start_app(settings: Settings, whatsapp: WhatsAppSettings, clock: Clock
     return App(store, playbook, crew, session, listening, url)
 
 
-async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None]) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. `started` is called once everything runs."""
+async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, successor: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. `started` is called once everything runs. A `successor` takes over."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = await start_app(settings, whatsapp)
+    app = await start_app(settings, whatsapp, opened=take_over if successor else open_database, leave=stop.set)
     started(app)
     waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -17,14 +17,16 @@ ABOUT = """\
 Runs the bot until SIGTERM or Ctrl-C. Everything it needs comes from the environment; 'comeback doctor' says what is missing.
 
 Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <your address>/webhooks/shop/<name>.
+To update it without more than a blink: start the new one with --take-over while the old one runs.
 Exit codes: 0 stopped as asked, 75 another process has the database, 78 the configuration is wrong."""
 
 
-def arguments(_: argparse.ArgumentParser) -> None:
-    """It has none: everything comes from the environment."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line; everything else comes from the environment."""
+    parser.add_argument("--take-over", action="store_true", help="stop the process that serves this database, and go on in its place")
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
     try:
         settings = settings_module.read(os.environ, serving=True)
@@ -36,7 +38,7 @@ def run(_: argparse.Namespace) -> int:
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
     open_logbook(settings.log_level, settings.log_format, settings.secrets())
     try:
-        return asyncio.run(serve(settings, settings.whatsapp, _started))
+        return asyncio.run(serve(settings, settings.whatsapp, _started, successor=args.take_over))
     except StoreTaken as fault:
         complain(str(fault))
         return EX_TEMPFAIL

@@ -4,7 +4,8 @@
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -12,78 +13,97 @@ from time import monotonic
 import aiohttp
 
 from tests.crash.harness import Plan, settled, under_load
-from tests.crash.house import Surroundings
+from tests.crash.house import BotProcess, Surroundings
 from tests.crash.ledger import Report, judge
+from tests.crash.load import Load
 
 REFUSAL_SECONDS = 2.0  # what is promised for each restart
 LOOK_EVERY = 0.01
+PATIENCE = aiohttp.ClientTimeout(total=5)
 BUSY = Plan(climbers=10, talkers=10, shoppers=20, pause=0.5, shares={})  # WhatsApp is well: whatever goes wrong, we did
 
 
-@dataclass(slots=True)
-class Watch:
-    """Knocks at the door all the time; `refusals` are the seconds from each last answer to the next."""
-
-    around: Surroundings
-    refusals: list[float] = field(default_factory=list)
-    _answered: float | None = None
-
-    async def run(self) -> None:
-        """Until it is cancelled."""
-        timeout = aiohttp.ClientTimeout(total=5)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=timeout) as session:
-            while True:
-                began = monotonic()
-                refused = not await self._knock(session)
-                if not refused:
-                    if self._answered is not None and self._was_refused:
-                        self.refusals.append(monotonic() - self._answered)
-                    self._answered = began
-                self._was_refused = refused
-                await asyncio.sleep(LOOK_EVERY)
-
-    _was_refused: bool = False
-
-    async def _knock(self, session: aiohttp.ClientSession) -> bool:
-        try:
-            async with session.get(f"{self.around.url}/webhooks/whatsapp") as answer:  # refused for its token: it is there
-                return answer.status == 403
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+@asynccontextmanager
+async def watching(around: Surroundings) -> AsyncIterator[list[float]]:
+    """Knock at the door all the time; each time nobody answered, the seconds from the last answer to the next are added."""
+    refusals: list[float] = []
+    task = asyncio.create_task(_knock_on(around, refusals))
+    try:
+        yield refusals
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_rolling_restarts_under_load_lose_nothing_double_nothing_and_leave_nothing_unknown(tmp_path: Path, full: bool) -> None:
+async def _knock_on(around: Surroundings, refusals: list[float]) -> None:
+    answered, refused = monotonic(), False
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=PATIENCE) as session:
+        while True:
+            began = monotonic()
+            if not await _knock(session, around):
+                refused = True
+            else:
+                if refused:
+                    refusals.append(monotonic() - answered)
+                answered, refused = began, False
+            await asyncio.sleep(LOOK_EVERY)
+
+
+async def _knock(session: aiohttp.ClientSession, around: Surroundings) -> bool:
+    try:
+        async with session.get(f"{around.url}/webhooks/whatsapp") as answer:  # refused for want of a token: somebody is there
+            return answer.status == 403
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+async def test_restarts_by_take_over_lose_nothing_double_nothing_leave_nothing_unknown_and_shut_the_door_for_a_blink(
+    tmp_path: Path, full: bool
+) -> None:
     restarts = 50 if full else 5
     async with under_load(tmp_path, BUSY) as (around, load, people):
         bot = around.bot()
         await bot.start()
-        watch = Watch(around)
-        watching = asyncio.create_task(watch.run())
-        stops = []
-        try:
+        async with watching(around) as refusals:
             for _ in range(restarts):
                 await asyncio.sleep(around.random.uniform(0.5, 2.0))
-                began = monotonic()
+                successor = around.bot("tests.ops.successor")
+                await successor.start()
+                assert await bot.ended() == 0
+                bot = successor
+            await asyncio.sleep(0.5)
+        report = await _settled_and_judged(around, load, people, bot)
+        print(
+            f"\n{restarts} restarts: refused for {median(refusals):.2f} s (median), {max(refusals):.2f} s (longest); "
+            f"slowest delivery {load.postman.longest:.2f} s\n{report}"
+        )
+        assert len(refusals) <= restarts
+        assert max(refusals) < REFUSAL_SECONDS
+        assert report.acknowledged > 50 * restarts, "there was hardly any load"
+
+
+async def test_restarts_by_stop_and_start_lose_nothing_double_nothing_and_leave_nothing_unknown(tmp_path: Path, full: bool) -> None:
+    async with under_load(tmp_path, BUSY) as (around, load, people):
+        bot = around.bot()
+        await bot.start()
+        async with watching(around) as refusals:
+            for _ in range(20 if full else 2):
+                await asyncio.sleep(around.random.uniform(0.5, 2.0))
                 assert await bot.terminate() == 0
-                stops.append(monotonic() - began)
                 assert not around.count("select count(*) from outbox where state in ('sending', 'unknown')")
                 await bot.start()
             await asyncio.sleep(0.5)
-            watching.cancel()
-            load.over.set()
-            assert await settled(around, load, people, 60), bot.log()[-2000:]
-        finally:
-            watching.cancel()
-            code = await bot.terminate()
-        assert code == 0
-        report = Report(BUSY.seed, 0)
-        judge(around, load, report)
-        print(
-            f"\n{restarts} restarts: refused for {median(watch.refusals):.2f} s (median), {max(watch.refusals):.2f} s (longest); "
-            f"the slowest stop took {max(stops):.2f} s; slowest delivery {load.postman.longest:.2f} s\n{report}"
-        )
-        assert not report.violations, "\n".join(report.violations)
-        assert report.unknown == 0
-        assert len(watch.refusals) == restarts
-        assert max(watch.refusals) < REFUSAL_SECONDS
-        assert report.acknowledged > 100 * restarts, "there was hardly any load"
+        report = await _settled_and_judged(around, load, people, bot)
+        print(f"\nstopped and started: refused for {median(refusals):.2f} s (median), {max(refusals):.2f} s (longest)\n{report}")
+
+
+async def _settled_and_judged(around: Surroundings, load: Load, people: list[asyncio.Task[None]], bot: BotProcess) -> Report:
+    load.over.set()
+    is_settled = await settled(around, load, people, 60)
+    assert await bot.terminate() == 0
+    assert is_settled, bot.log()[-2000:]
+    report = Report(BUSY.seed, 0)
+    judge(around, load, report)
+    assert not report.violations, "\n".join(report.violations)
+    assert report.unknown == 0
+    return report
