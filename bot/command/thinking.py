@@ -213,8 +213,9 @@ def _reason(why: str | None) -> str:
 
 
 def _quoted(text: str) -> str:
+    """The beginning of a message, isolated: words that run from right to left must not turn ours around."""
     first = " ".join(text.split())
-    return f"“{first}”" if len(first) <= WORDS else f"“{first[:WORDS]}…”"
+    return f"“\u2068{first if len(first) <= WORDS else first[:WORDS] + '…'}\u2069”"
 
 
 def _capital(text: str) -> str:
