@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.store.model import Identity, IdentityKind, Source, Update
-from bot.store.step import Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,39 @@ def put(source: Source, kind: str, contact: int, body: dict[str, object], now: d
     return inbox
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Entries to work off, held until the end of the transaction. `held_elsewhere`: there are more, of people others work on now."""
+
+    entries: list[Entry]
+    held_elsewhere: bool
+
+
+def claim(limit: int) -> Step[Claim]:
+    """The oldest entries of people nobody else works on, in the order they came."""
+    rows = yield sql("inbox.waiting", limit=limit)
+    entries = [_entry(row) for row in rows if row["id"] is not None]
+    return Claim(entries, held_elsewhere=len(entries) < len(rows))
+
+
 def waiting(limit: int) -> Step[list[Entry]]:
     """The oldest entries that wait, in the order they came."""
-    rows = yield sql("inbox.waiting", limit=limit)
-    return [
-        Entry(
-            id=row["id"],
-            source=Source(row["source"]),
-            kind=row["kind"],
-            place=row["place"],
-            contact=row["contact"],
-            body=row["body"],
-            occurred_at=from_micros(row["occurred_at"]),
-            received_at=from_micros(row["received_at"]),
-            attempts=row["attempts"],
-            retry_at=from_micros_or_none(row["retry_at"]),
-        )
-        for row in rows
-    ]
+    return (yield from claim(limit)).entries
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        source=Source(row["source"]),
+        kind=row["kind"],
+        place=row["place"],
+        contact=row["contact"],
+        body=row["body"],
+        occurred_at=from_micros(row["occurred_at"]),
+        received_at=from_micros(row["received_at"]),
+        attempts=row["attempts"],
+        retry_at=from_micros_or_none(row["retry_at"]),
+    )
 
 
 def names(entry: int) -> Step[list[Identity]]:

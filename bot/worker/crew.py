@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
 LOOK_FOR_ORPHANS = timedelta(seconds=3)  # how often: what a process that died had on the wire, or what nobody here heard the end of
+HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -129,7 +130,9 @@ class Crew:
         worked = await self._store.run(self._optouts.around(work) if self._optouts else work)
         if worked.entries:
             self.wake()
-        return worked.more
+        elif worked.held_elsewhere:
+            await asyncio.sleep(HELD_SECONDS)
+        return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
         await self._settle_orphans()

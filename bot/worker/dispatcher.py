@@ -32,19 +32,21 @@ RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a batch did: entries worked off (dead ones included), and whether more wait that can be worked off now."""
+    """What a batch did: entries worked off (dead ones included), whether more wait that can be worked off now, and whether more wait
+    of people whom others work on at this moment."""
 
     entries: int
     more: bool
+    held_elsewhere: bool
 
 
 def work(house: House) -> Step[Worked]:
     """One batch, one transaction."""
     fired = yield from inbox.fire_timers(house.now, TIMERS)
-    entries = yield from inbox.waiting(BATCH)
+    claim = yield from inbox.claim(BATCH)
     held_back: set[int] = set()
     worked = 0
-    for entry in entries:
+    for entry in claim.entries:
         if entry.contact in held_back or (entry.retry_at is not None and entry.retry_at > house.now):
             held_back.add(entry.contact or 0)
             continue
@@ -60,7 +62,8 @@ def work(house: House) -> Step[Worked]:
             held_back.add(outcome or 0)
         else:
             worked += 1
-    return Worked(worked, more=fired == TIMERS or (worked > 0 and len(entries) == BATCH))
+    more = fired == TIMERS or (worked > 0 and len(claim.entries) == BATCH)
+    return Worked(worked, more, claim.held_elsewhere)
 
 
 def _whose(house: House, entry: Entry) -> Step[int | None]:

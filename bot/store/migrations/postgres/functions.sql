@@ -1,7 +1,8 @@
 -- Work is claimed in several looks at the database, each seeing what was committed before it, which takes functions.
 -- They are laid anew whenever this text has changed. Whoever holds the row of a contact, in a transaction, works on that person alone.
 
--- The oldest entries of people nobody else works on, each person's in the order they came, all held until the end of the transaction.
+-- The oldest entries of people nobody else works on, each person's in the order they came, all held until the end of the transaction;
+-- and a row without an id where others hold people who have entries.
 -- "Last id seen" would not do: ids commit out of order. An entry that becomes visible late was acknowledged late, so nothing was
 -- promised of its place.
 create or replace function claim_entries(most bigint) returns setof inbox language plpgsql as $$
@@ -49,6 +50,7 @@ begin
     looked := looked * 4;
   end loop;
   return query select * from inbox where id = any(mine) and state = 'waiting' order by id for no key update skip locked;
+  if cardinality(foreigners) > 0 then return query select (null::inbox).*; end if;
 end $$;
 
 create or replace function claim_people(ids bigint[]) returns table (entry bigint, contact bigint) language sql stable as $$
