@@ -19,7 +19,7 @@ from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
 from bot.settings import Settings, WhatsAppSettings
 from bot.store import optout_log
-from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
+from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
 from bot.web import desk_pages
 from bot.web.desk_pages import DeskPages
@@ -124,13 +124,19 @@ async def start_app(
     playbook = read_playbook(settings.flows, settings.locales)
     for problem in playbook.library.problems:
         log.error("not loaded: %s", problem)
+    optouts = OptOutLog(settings.optouts or optout_log.beside(settings.database))
     store = await opened(settings.database)
+    try:
+        optouts.check()
+    except StoreUnavailable:
+        await store.close()
+        raise
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
 
     def house() -> House:
         return House(playbook, store.instance, whatsapp.number, clock(), metrics)
 
-    metrics, optouts = Metrics(), OptOutLog(optout_log.beside(settings.database))
+    metrics = Metrics()
     channel = WhatsApp(session, token=whatsapp.token, api_url=whatsapp.api)
     sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
     makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}

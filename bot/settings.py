@@ -34,6 +34,7 @@ _NAMES = (
     "COMEBACK_LOG",
     "COMEBACK_LOG_FORMAT",
     "COMEBACK_METRICS_TOKEN",
+    "COMEBACK_OPTOUTS",
     "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
@@ -99,6 +100,7 @@ class Settings:
     desk_password: str | None = field(default=None, repr=False)
     log_format: str = "text"
     metrics_token: str | None = field(default=None, repr=False)
+    optouts: Path | None = None  # the opt-out log, where it is not beside the database
 
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not stand in a log."""
@@ -129,6 +131,7 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         desk_password=reading.desk_password(),
         log_format=reading.log_format(),
         metrics_token=reading.metrics_token(),
+        optouts=Path(optouts) if (optouts := reading.text("COMEBACK_OPTOUTS")) else None,
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))

@@ -114,9 +114,13 @@ async def _make_safe(settings: Settings, database: str, now: datetime) -> Restor
     number = settings.whatsapp.number if settings.whatsapp else ""
     store = await open_database(database)
     try:
-        return await make_safe(store, playbook, number, now, OptOutLog(optout_log.beside(settings.database)))
+        return await make_safe(store, playbook, number, now, OptOutLog(_log_of(settings)))
     finally:
         await store.close()
+
+
+def _log_of(settings: Settings) -> Path:
+    return settings.optouts or optout_log.beside(settings.database)
 
 
 def _plain(placed: Placed | None, restored: Restored) -> dict[str, Any]:
@@ -138,7 +142,7 @@ def _lines(settings: Settings, placed: Placed | None, restored: Restored) -> Ite
         if placed.aside:
             yield f"The database that was there is kept as {placed.aside}."
     replayed = restored.replayed
-    log = optout_log.beside(settings.database)
+    log = _log_of(settings)
     if replayed.lines:
         yield f"Opt-outs: {_people(replayed.stopped)} stopped who had opted out since ({replayed.lines} lines in {log})."
     else:

@@ -51,6 +51,10 @@ class OptOutLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def check(self) -> None:
+        """Raises StoreUnavailable when it cannot be written: better known at the start than at the first opt-out."""
+        self._append("")
+
     def around(self, step: Step[T]) -> Step[T]:
         """The step, and at its end, in its own transaction, whatever it recorded of opt-outs: on disk before the commit.
 

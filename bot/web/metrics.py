@@ -98,7 +98,8 @@ class Metrics(Tally):
         """A delivery was answered 200: how many updates it had, and how many of them were new."""
         acknowledged, repeated, histogram = self._doors[source]
         acknowledged.inc(new)
-        repeated.inc(updates - new)
+        if updates > new:
+            repeated.inc(updates - new)
         histogram.observe(seconds)
 
     def refused(self, source: Source, status: int) -> None:

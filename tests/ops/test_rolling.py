@@ -19,6 +19,7 @@ from tests.crash.load import Load
 
 REFUSAL_SECONDS = 2.0  # what is promised for each restart
 LOOK_EVERY = 0.01
+SETTLE_SECONDS = 60.0
 PATIENCE = aiohttp.ClientTimeout(total=5)
 BUSY = Plan(climbers=10, talkers=10, shoppers=20, pause=0.5, shares={})  # WhatsApp is well: whatever goes wrong, we did
 
@@ -99,11 +100,17 @@ async def test_restarts_by_stop_and_start_lose_nothing_double_nothing_and_leave_
 
 async def _settled_and_judged(around: Surroundings, load: Load, people: list[asyncio.Task[None]], bot: BotProcess) -> Report:
     load.over.set()
-    is_settled = await settled(around, load, people, 60)
+    is_settled = await settled(around, load, people, SETTLE_SECONDS)
     assert await bot.terminate() == 0
-    assert is_settled, bot.log()[-2000:]
+    assert is_settled, f"{_open(around, people)}\n{bot.log()[-2000:]}"
     report = Report(BUSY.seed, 0)
     judge(around, load, report)
     assert not report.violations, "\n".join(report.violations)
     assert report.unknown == 0
     return report
+
+
+def _open(around: Surroundings, people: list[asyncio.Task[None]]) -> str:
+    inbox = around.count("select count(*) from inbox where state = 'waiting'")
+    outbox = [tuple(row) for row in around.rows("select state, count(*) from outbox where state <> 'sent' group by state")]
+    return f"{sum(not task.done() for task in people)} people still talk, {inbox} events wait, messages: {outbox}"
