@@ -269,7 +269,7 @@ class DeskPages:
         if entry is not None:
             self._wake()
             await self._done(entry)
-        raise web.HTTPSeeOther(f"{PATH}/{contact}#end")
+        raise web.HTTPSeeOther(f"{PATH}/{contact}#text")
 
     def _step(self, session: Session, contact: int, action: str, form: Form) -> Step[int | None]:
         """The action as one step; None when this very form was sent before."""

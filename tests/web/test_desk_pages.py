@@ -309,7 +309,7 @@ async def test_take_over_answer_and_hand_back_are_plain_forms(front: Front, lola
     async with front.visitor("Sam") as visitor:
         assert "Asked for a person" in (await visitor.get()).text
         done = await visitor.act(lola, "take")
-        assert (done.status, done.headers["Location"]) == (303, f"/desk/{lola}#end")
+        assert (done.status, done.headers["Location"]) == (303, f"/desk/{lola}#text")
         assert await front.control() == (Control.HUMAN, "Sam")
         page = await visitor.get(f"/{lola}")
         assert "You have it; the bot is silent." in page.text

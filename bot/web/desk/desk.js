@@ -2,25 +2,18 @@
 "use strict";
 
 const main = document.querySelector("[data-live]");
-const log = document.querySelector(".log");
 const composer = document.querySelector(".composer");
 const title = document.title;
-const NEAR_END_PX = 120; // nearer to the end than this, the thread follows new messages
 let since = main?.dataset.version;
 let stream = null;
 
-const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
-const toEnd = () => { if (log) log.scrollTop = log.scrollHeight; };
-
 function show(parts) {
-  const follow = log && atEnd();
   for (const [id, html] of Object.entries(parts)) {
     // the server rendered and escaped it, as it did the page itself
     const fresh = new DOMParser().parseFromString(html, "text/html").body;
     if (id === "lines") merge(document.getElementById(id), new DOMParser().parseFromString(`<ol>${html}</ol>`, "text/html").querySelector("ol"));
     else replace(document.getElementById(id), fresh);
   }
-  if (follow) toEnd();
   settle();
 }
 
@@ -84,7 +77,5 @@ composer?.elements.text.addEventListener("keydown", (event) => {
     composer.requestSubmit();
   }
 });
-if (composer && (location.hash === "#end" || composer.elements.text.value)) composer.elements.text.focus({ preventScroll: true });
 settle();
-toEnd();
 listen();
