@@ -17,6 +17,7 @@ from bot.app import App, Clock, start_app
 from bot.channel.whatsapp import templates
 from bot.command.thinking import Reader
 from bot.desk import actions
+from bot.policy.decision import Control
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.page import DeskDoor
 from bot.sandbox.sandbox import Sandbox
@@ -127,6 +128,11 @@ class StageStaff:
     async def waiting(self) -> list[tuple[str, str]]:
         """Who waits for staff, or is with them: (phone, why)."""
         return [(one.phone or "", one.reason or "with staff") for one in await self._app().store.read(actions.waiting())]
+
+    async def holders(self) -> dict[str, str]:
+        """Who is with staff, at whichever desk: phone -> whose they are."""
+        found = await self._app().store.read(actions.waiting())
+        return {one.phone: one.staff or "staff" for one in found if one.phone and one.control is Control.HUMAN}
 
     def _app(self) -> App:
         assert self.stage is not None  # set before the page can be opened

@@ -81,6 +81,10 @@ class StaffActions(Protocol):
         """Who waits for a person: (phone, reason)."""
         ...
 
+    async def holders(self) -> dict[str, str]:
+        """Whose conversation a person has, here or at the bot's own desk: phone -> the name of that person."""
+        ...
+
 
 class Page:
     """The first demo page. `settled` returns when what an action set off has come to rest, or after a short while."""
@@ -98,7 +102,6 @@ class Page:
     ) -> None:
         self._clock, self._cloud, self._shop = clock, cloud, shop
         self._jump, self._next_due, self._settled, self._staff = jump, next_due, settled, staff
-        self._held: set[str] = set()
         self._numbers, self._closing = count(1), asyncio.Event()
         self.desk: DeskDoor | None = None
         self.thoughts: Thoughts | None = None
@@ -258,11 +261,12 @@ class Page:
         if self._staff is None:
             return None
         reasons = {wa_id_of(phone): reason for phone, reason in await self._staff.waiting()}
+        holders = {wa_id_of(phone): staff for phone, staff in (await self._staff.holders()).items()}
         people = ((one, wa_id_of(one.phone)) for one in self._shop.shoppers.values())
         return [
-            {"shopper": one.key, "name": one.first_name, "reason": reasons.get(wa_id, ""), "held": one.key in self._held}
+            {"shopper": one.key, "name": one.first_name, "reason": reasons.get(wa_id, ""), "holder": holders.get(wa_id)}
             for one, wa_id in people
-            if wa_id in reasons or one.key in self._held
+            if wa_id in reasons or wa_id in holders
         ]
 
     # what its buttons do
@@ -320,14 +324,12 @@ class Page:
 
     async def _take(self, wish: Json) -> None:
         await self._desk().take(self._phone(wish))
-        self._held.add(wish["shopper"])
 
     async def _answer(self, wish: Json) -> None:
         await self._desk().say(self._phone(wish), _words(wish))
 
     async def _hand_back(self, wish: Json) -> None:
         await self._desk().hand_back(self._phone(wish))
-        self._held.discard(wish["shopper"])
 
     async def _fault(self, wish: Json) -> None:
         """The next message meets this fault; asked for again, the one after it too."""

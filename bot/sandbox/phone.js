@@ -363,11 +363,11 @@ function showDesk(waiting) {
 function waitingPerson(one) {
   const row = make("li", "waiting");
   const words = make("p");
-  words.append(make("strong", "", one.name), one.held ? " is with you" : " waits for a person");
-  if (one.reason) words.append(make("span", "reason", one.reason));
+  words.append(make("strong", "", one.name), one.holder ? ` is with ${one.holder}` : " waits for a person");
+  if (one.reason && !one.holder) words.append(make("span", "reason", one.reason));
   row.append(words);
   const person = { shopper: one.shopper };
-  if (!one.held) {
+  if (!one.holder) {
     row.append(button("Take over", "primary", () => act("take", person), "take-" + one.shopper));
     return row;
   }

@@ -78,7 +78,7 @@ async def test_a_question_waits_for_staff_who_answer_and_hand_back(browser: Brow
     await expect(desk).to_contain_text("Ben waits for a person")
     await expect(desk).to_contain_text("Asked for a person")
     await visiting.press(visiting.button("Take over"))
-    await expect(desk).to_contain_text("Ben is with you")
+    await expect(desk).to_contain_text("Ben is with Sam")
     await desk.get_by_label("Answer Ben").fill("Sam here: how can I help?")
     await visiting.press(desk.get_by_role("button", name="Answer", exact=True))
     await expect(visiting.message("Sam here: how can I help?")).to_have_count(1)
