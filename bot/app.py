@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 
 from bot.channel.whatsapp.sending import WhatsApp
 from bot.flow import library
-from bot.settings import Settings, WhatsAppSettings
+from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import optout_log
 from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
-EX_TEMPFAIL = 75  # sysexits.h: another process has the database
-EX_CONFIG = 78  # sysexits.h: the configuration is wrong
 
 Clock = Callable[[], datetime]
 
@@ -119,9 +117,11 @@ async def start_app(
 ) -> App:
     """Start everything; `opened` opens the database, `leave` stops this process when another one takes over.
 
-    Raises StoreTaken or StoreUnavailable when the database is not to be had, OSError when the port is not.
+    Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
+    OSError when the port is not.
     """
     playbook = read_playbook(settings.flows, settings.locales)
+    _refuse_broken_rules(playbook)
     for problem in playbook.library.problems:
         log.error("not loaded: %s", problem)
     optouts = OptOutLog(settings.optouts or optout_log.beside(settings.database))
@@ -163,8 +163,18 @@ async def start_app(
     return App(store, playbook, crew, session, listening, url)
 
 
-async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, successor: bool = False) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. `started` is called once everything runs. A `successor` takes over."""
+def _refuse_broken_rules(playbook: Playbook) -> None:
+    """A flow with a mistake is left out, but without the store's rules people would be written to at night, and too often."""
+    broken = [str(problem) for problem in playbook.library.problems if problem.file == library.STORE_FILE]
+    if broken:
+        raise SettingsError(tuple(broken))
+
+
+async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, successor: bool = False) -> bool:
+    """Run until SIGTERM or SIGINT, or until another process has taken the database over, which is returned.
+
+    `started` is called once everything runs. A `successor` takes over.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -179,4 +189,4 @@ async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callabl
     await app.stop()
     if superseded:
         log.error("another process has taken this database over: this one has stopped")
-    return EX_TEMPFAIL if superseded else 0
+    return superseded

@@ -3,15 +3,17 @@
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
 from bot import settings as settings_module
-from bot.app import EX_CONFIG, wall_clock
+from bot.app import wall_clock
+from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import SettingsError
-from bot.store import backup
-from bot.store.backup import NotACopy, Progress
+from bot.store import backup, dump
+from bot.store.backup import Copied, NotACopy, Progress
 from bot.store.database import StoreUnavailable, file_of, is_server
 
 NAME = "backup"
@@ -23,6 +25,7 @@ ABOUT = """\
 The copy is one moment of the database. It was checked whole and is on disk when the command ends with 0; before that nothing stands
 under its name, and an older backup of that name is kept. It holds personal data: mode 0600, and best encrypted (age, gpg) wherever it goes.
 Keep the opt-out log (comeback.db.optouts) as well: 'comeback restore' reads in it who opted out since.
+A database on PostgreSQL is copied by its own pg_dump (custom format), which must be installed.
 Exit codes: 0 the copy is made, 1 it is not, 78 the configuration cannot be read."""
 
 BAR = 24  # characters
@@ -41,13 +44,9 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         complain(str(error))
         return EX_CONFIG
-    if is_server(settings.database):
-        complain("the database is PostgreSQL: take its backup with  pg_dump --format=custom --file=FILE URL")
-        return 1
     now, began = wall_clock(), monotonic()
-    target = args.file / f"comeback-{now:%Y%m%dT%H%M%SZ}.db" if args.file.is_dir() else args.file
     try:
-        made = backup.copy(file_of(settings.database), target, now, progress_bar("copying"))
+        made = _copy(settings.database, args.file, now)
     except (NotACopy, StoreUnavailable) as fault:
         complain(str(fault))
         return 1
@@ -55,6 +54,13 @@ def run(args: argparse.Namespace) -> int:
     told = {"file": made.path, "bytes": made.size, "seconds": round(seconds, 2), "taken_at": now}
     print(as_json(told) if args.json else paint(f"{made.path}: {size(made.size)} in {seconds:.1f} s, checked whole.", "green"))
     return 0
+
+
+def _copy(database: str, file: Path, now: datetime) -> Copied:
+    target = file / f"comeback-{now:%Y%m%dT%H%M%SZ}.{'dump' if is_server(database) else 'db'}" if file.is_dir() else file
+    if is_server(database):
+        return dump.copy(database, target)
+    return backup.copy(file_of(database), target, now, progress_bar("copying"))
 
 
 def progress_bar(what: str) -> Progress:

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import EX_CONFIG, wall_clock
+from bot.app import wall_clock
+from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import SettingsError
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, shown
@@ -23,6 +24,7 @@ ABOUT = """\
   comeback desk take +34600000001         the bot is silent from now on
   comeback desk say  +34600000001 "Hola"  answer (takes the conversation over, too)
   comeback desk return +34600000001       the bot goes on
+  comeback desk resume                    numbers that were stopped (token, quality) may send again
 
 A customer is named by phone number, e-mail address or the contact number that the list shows. It talks to the running
 'comeback serve'; without one it works on the database itself, and what it says leaves when the bot starts."""
@@ -34,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="who waits for a person")
+    actions.add_parser("resume", help="numbers that were stopped may send again")
     for name, what in (("read", "what was said"), ("take", "take over"), ("say", "answer"), ("return", "hand back to the bot")):
         action = actions.add_parser(name, help=what)
         action.add_argument("who", help="phone number, e-mail address or contact number")
@@ -101,6 +104,8 @@ def _told(action: str, result: Any) -> str:
             return "The conversation is yours; the bot is silent until you hand it back."
         case "say":
             return "On its way."
+        case "resume":
+            return "Every number may send again."
         case _:
             return "Handed back to the bot."
 

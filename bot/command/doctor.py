@@ -14,6 +14,7 @@ from bot import settings as settings_module
 from bot.app import read_playbook
 from bot.channel import SendError
 from bot.channel.whatsapp import number, templates
+from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         for fault in error.faults:
             complain(fault)
-        return 78
+        return EX_CONFIG
     found = [*faults, *asyncio.run(_examine(settings))]
     print(as_json([_plain(one) for one in found]) if args.json else "\n".join(_line(one) for one in found))
     return 1 if any(one.verdict is Verdict.ILL for one in found) else 0

@@ -3,13 +3,18 @@
 import argparse
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from bot import settings as settings_module
-from bot.app import EX_CONFIG, EX_TEMPFAIL, App, serve
+from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.logbook import open_logbook
 from bot.command.terminal import complain
 from bot.settings import SettingsError
-from bot.store.database import StoreTaken, StoreUnavailable
+from bot.store import lock
+from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 NAME = "serve"
 HELP = "receive webhooks, run the flows, send messages"
@@ -38,15 +43,25 @@ def run(args: argparse.Namespace) -> int:
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
     open_logbook(settings.log_level, settings.log_format, settings.secrets())
     try:
-        return asyncio.run(serve(settings, settings.whatsapp, _started, successor=args.take_over))
-    except StoreTaken as fault:
-        complain(str(fault))
+        if not args.take_over and not is_server(settings.database):
+            lock.check(file_of(settings.database))  # before the rest is imported: a second process is told in a moment, not in two seconds
+        from bot.app import serve
+
+        superseded = asyncio.run(serve(settings, settings.whatsapp, _started, successor=args.take_over))
+        return EX_TEMPFAIL if superseded else 0
+    except SettingsError as error:
+        complain("The store's rules have a mistake, and without them nobody is written to:")
+        for fault in error.faults:
+            complain(f"  - {fault}")
+        return EX_CONFIG
+    except StoreTaken as taken:
+        complain(str(taken))
         return EX_TEMPFAIL
-    except (StoreUnavailable, OSError) as fault:
-        complain(f"cannot start: {fault}")
+    except (StoreUnavailable, OSError) as trouble:
+        complain(f"cannot start: {trouble}")
         return 1
 
 
-def _started(app: App) -> None:
+def _started(app: "App") -> None:
     flows = ", ".join(sorted(app.playbook.library.flows)) or "none: put some into the flows folder"
     print(f"Comeback listens on {app.url}. Flows: {flows}.", flush=True)

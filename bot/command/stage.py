@@ -204,6 +204,9 @@ async def open_stage(
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
     await _push_templates(app, whatsapp)
+    for shopper in shop.shoppers.values():
+        shop.change(shopper)  # a shop tells of its customers; so the bot knows their languages before they write
+    await stage.idle()
     return stage
 
 

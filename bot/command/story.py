@@ -18,7 +18,7 @@ from bot.desk import actions
 from bot.policy.decision import Reason
 from bot.sandbox.bubble import Bubble
 from bot.sandbox.catalog import Shopper
-from bot.store import contacts
+from bot.store import contacts, health
 from bot.store.model import Identity, IdentityKind
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -201,11 +201,15 @@ async def _stop(told: Story) -> None:
     await told.turn_to(datetime(2026, 3, 3, 9, 5, tzinfo=LONDON))
     told.came_true("it comes in the morning, by his clock", "Ben" in told.last("ben"))
     await told.turn_to(datetime(2026, 3, 3, 22, 0, tzinfo=LONDON))
-    told.came_true("the next one is queued for the morning", len(told.thread("ben")) == 1)
+    await told.press("ben", "Finish my order")
+    told.came_true("who presses at night is answered at night", "http" in told.last("ben"))
+    await told.turn_to(datetime(2026, 3, 4, 22, 30, tzinfo=LONDON))
+    queued = (await told.stage.app.store.read(health.state())).queued
+    told.came_true("a day later the next reminder is queued for the morning", queued == 1 and len(told.thread("ben")) == 3)
     await told.write("ben", "STOP")
     heard = len(told.thread("ben"))
-    told.came_true("STOP is confirmed at once", heard == 3)
-    await told.turn_to(datetime(2026, 3, 5, 12, 0, tzinfo=LONDON))
+    told.came_true("STOP is confirmed at once", heard == 5)
+    await told.turn_to(datetime(2026, 3, 6, 12, 0, tzinfo=LONDON))
     told.came_true("the queued reminder never comes, nor any other", len(told.thread("ben")) == heard)
 
 

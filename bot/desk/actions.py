@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.policy import window
 from bot.policy.decision import Control, Reason
-from bot.store import contacts, conversations, desk, inbox
+from bot.store import contacts, conversations, desk, inbox, outbox
 from bot.store.conversations import Open, Said
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.step import Step
@@ -95,6 +95,11 @@ def say(who: str, staff: str, text: str, now: datetime) -> Step[int]:
 def hand_back(who: str, staff: str, now: datetime) -> Step[int]:
     """Hand a conversation back to the bot. Raises NotFound."""
     return (yield from _act("return", who, staff, now))
+
+
+def resume() -> Step[None]:
+    """What stopped the sending was mended: every number may send again."""
+    yield from outbox.resume_numbers()
 
 
 def _act(kind: str, who: str, staff: str, now: datetime, **more: str) -> Step[int]:

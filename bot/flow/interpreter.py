@@ -318,3 +318,9 @@ def _has_button(here: Position, answer: int) -> bool:
     """Whether the ask here has that answer, with a button: payloads come from outside."""
     answers = here.step.answers if isinstance(here.step, AskStep) else ()
     return 0 <= answer < len(answers) and answers[answer].button is not None
+
+
+def time_to_answer(revision: Revision, run: Run) -> timedelta | None:
+    """How long the customer has for the open question of a run; None when no question is open."""
+    here = position.find(revision.flow, run.position) if run.waiting is Waiting.ANSWER else None
+    return here.step.no_answer.after if here and isinstance(here.step, AskStep) else None

@@ -37,10 +37,11 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The cart or order a run is about, by the store's own id."""
+    """The cart or order a run is about, by the store's own id; of an order perhaps only the lines of one category."""
 
     kind: SubjectKind
     id: int
+    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

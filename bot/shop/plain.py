@@ -166,8 +166,6 @@ def _status(kind: str, fields: Fields) -> OrderStatus:
 def _shopper_changed(told: _Envelope, default_region: str | None) -> ShopperChanged:
     at = told.fields.moment("updated_at") or told.at
     shopper = _shopper(told.fields, default_region)
-    if shopper.phone is None and shopper.email is None and shopper.customer is None:
-        raise Unreadable("data names nobody: it has no valid phone, email or customer_key")
     return ShopperChanged(at, shopper, _consents(told.fields, at))
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bot.store import lock as lock_file
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import sync_folder
-from bot.store.sqlite import take_lock
 from bot.store.step import from_micros_or_none, to_micros
 
 PROGRESS_EVERY = 20_000  # steps of SQLite's machine between two looks at the growing file: a few milliseconds
@@ -120,7 +120,7 @@ def _reader(path: Path) -> sqlite3.Connection:
 @contextmanager
 def alone(database: Path) -> Iterator[None]:
     """Nobody else opens the database meanwhile. Raises StoreTaken when a process has it."""
-    lock = take_lock(database)
+    lock = lock_file.take(database)
     try:
         yield
     finally:

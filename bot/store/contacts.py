@@ -1,7 +1,10 @@
 """Contacts: a surrogate id, the names that lead to it, what the person agreed to, their tags.
 
-One update that carries two people's names proves that they are one: they are merged, the older id stays, the stricter consent
-wins. A cart or checkout leads to a person but proves nothing (a phone can be mistyped at the till), so it never merges two.
+WhatsApp proves its names: an update of WhatsApp's that carries two contacts' names makes them one; the older id stays, the stricter
+consent wins. What somebody typed into a shop's form proves nothing: a couple shares an e-mail address, a phone is mistyped, a stranger
+types a customer's address to read their orders. So a shop's event belongs to the owner of its strongest name (phone, then customer
+account, then e-mail, then cart), takes in another contact only when there is nothing private in it, and merely notes that the others
+may be meant, too: an order of theirs still stops the reminders of all of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.policy.decision import Consent
-from bot.store import mirror
+from bot.store import mirror, runs
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 _LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
+_NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
+_BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 _MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")
 
 
@@ -43,23 +48,84 @@ class Contact:
     tags: frozenset[str]
 
 
-def resolve(identities: Sequence[Identity], now: datetime) -> Step[int | None]:
-    """The contact these names lead to, made if there is none, merged if there were several. None when there are no names."""
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Whom an update is about. `others` go by one of its names, too, and may be the same person: nothing of theirs is shown or changed
+    but what an order must stop."""
+
+    contact: int
+    others: tuple[int, ...] = ()
+
+
+def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool) -> Step[Resolved | None]:
+    """The contact these names lead to, made if there is none. None when there are no names.
+
+    `proven`: the names were told by WhatsApp itself, so contacts they lead to are one person.
+    """
     people = [identity for identity in identities if identity.kind not in _LEADS]
     leads = [identity for identity in identities if identity.kind in _LEADS]
-    owners = (yield from _owners(people)) or (yield from _owners(leads))[:1]
-    if not owners:
-        if not people:
-            return None
-        rows = yield sql("contact.create", now=to_micros(now))
-        owners = [rows[0]["id"]]
-    contact, *others = owners
-    for other in others:
-        yield from merge(contact, other, now)
+    contact = (yield from _proven(people, now)) if proven else (yield from _strongest(people, leads, now))
+    if contact is None:
+        return None
     stamp = to_micros(now)
     for names, statement in ((people, "contact.add_name"), (leads, "contact.lead_name")):
         if names:
             yield sql_many(statement, [_named(identity, contact, stamp) for identity in names])
+    if proven:
+        return Resolved(contact)
+    yield sql_many("contact.also", [_named(identity, contact, stamp) for identity in people])
+    return Resolved(contact, tuple((yield from _also(people, leads, contact))))
+
+
+def _proven(people: Sequence[Identity], now: datetime) -> Step[int | None]:
+    """The one person behind these names: their contacts are merged."""
+    if not people:
+        return None
+    owners = yield from _owners(people)
+    if not owners:
+        return (yield from _create(now))
+    contact, *others = owners
+    for other in others:
+        yield from merge(contact, other, now)
+    return contact
+
+
+def _strongest(people: Sequence[Identity], leads: Sequence[Identity], now: datetime) -> Step[int | None]:
+    """The owner of the strongest name; contacts of weaker ones with nothing private in them are taken in."""
+    numbers = [identity for identity in people if identity.kind in _NUMBERS]
+    ranked = [numbers, *([one for one in people if one.kind is kind] for kind in _BY_STRENGTH), list(leads)]
+    contact: int | None = None
+    for names in ranked:
+        for owner in (yield from _owners(names)):
+            usable = names is numbers or not numbers or (yield from _is_blank(owner))
+            if contact is None and usable:
+                contact = owner
+            elif contact is not None and owner != contact and (yield from _is_blank(owner)):
+                yield from merge(min(contact, owner), max(contact, owner), now)
+                contact = min(contact, owner)
+    if contact is None and people:
+        contact = yield from _create(now)
+    return contact
+
+
+def _is_blank(contact: int) -> Step[bool]:
+    """Whether a contact has no number of its own, ordered nothing and wrote nothing: taking it in shows nobody anything."""
+    rows = yield sql("contact.is_blank", contact=contact)
+    return bool(rows[0]["blank"])
+
+
+def _also(people: Sequence[Identity], leads: Sequence[Identity], contact: int) -> Step[list[int]]:
+    """Everybody else who goes by one of these names, or was told to."""
+    found = set((yield from _owners([*people, *leads])))
+    for identity in people:
+        rows = yield sql("contact.also_by_name", kind=identity.kind, scope=identity.scope, value=identity.value)
+        found.update(row["id"] for row in rows)
+    return sorted(found - {contact})
+
+
+def _create(now: datetime) -> Step[int]:
+    rows = yield sql("contact.create", now=to_micros(now))
+    contact: int = rows[0]["id"]
     return contact
 
 
@@ -89,10 +155,11 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     yield sql("contact.merge_person", keep=keep, gone=gone)
     for table in _MERGED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
-    for table in ("tag", "conversation"):
+    for table in ("tag", "conversation", "also_known"):
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
         yield sql(f"contact.merge_{table}_rest", gone=gone)
     yield sql("contact.merge_mark", keep=keep, gone=gone)
+    yield from _end_doubles(keep, now)
     for stop in stops:  # repeated, so that it is the last word in the chat, whatever the other one said there
         yield from _record(keep, stop, now, effective=True)
     rows = yield sql("contact.load", id=keep)
@@ -102,10 +169,29 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     yield from audit(keep, now, "contact", f"contact {gone} is the same person: merged into this one")
 
 
+def _end_doubles(contact: int, now: datetime) -> Step[None]:
+    """A person known twice may be in one flow twice: the older run goes on."""
+    flows: set[str] = set()
+    for live in (yield from runs.live(contact)):
+        if live.run.flow in flows:
+            yield from runs.save(replace(live.run, waiting=None, outcome="the person was known twice"), now)
+            yield sql("outbox.cancel_run", run=live.run.id, why="the person was known twice")
+        flows.add(live.run.flow)
+
+
 def renew(identities: Sequence[Identity], now: datetime) -> Step[None]:
     """The person goes by these names from now on: the newest phone is the one written to."""
     for identity in identities:
         yield sql("contact.renew_name", kind=identity.kind, scope=identity.scope, value=identity.value, now=to_micros(now))
+
+
+def forget_numbers(contact: int, names: Sequence[Identity]) -> Step[None]:
+    """The person has a new number: the old one may be a stranger's soon, and leads to them no more."""
+    kept = {(name.kind, name.value) for name in names}
+    for kind in {name.kind for name in names}:
+        for row in (yield sql("contact.names", contact=contact)):
+            if row["kind"] == kind and (kind, row["value"]) not in kept:
+                yield sql("contact.forget_name", kind=row["kind"], scope=row["scope"], value=row["value"])
 
 
 def live_id(contact: int) -> Step[int]:

@@ -9,12 +9,14 @@ from bot.store.step import Step, from_micros, from_micros_or_none, sql, to_micro
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Who speaks now. `epoch` rises with each change of control. `last_wrote_at`: when the customer last wrote (UTC)."""
+    """Who speaks now. `epoch` rises with each change of control, the last at `changed_at`. `last_wrote_at`: when the customer last wrote.
+    Times UTC."""
 
     control: Control
     epoch: int
     last_wrote_at: datetime | None
     staff: str | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,13 @@ def load(contact: int, number: str) -> Step[Conversation]:
     if not rows:
         return Conversation(Control.BOT, 0, None)
     row = rows[0]
-    return Conversation(Control(row["control"]), row["epoch"], from_micros_or_none(row["last_inbound_at"]), row["staff"])
+    return Conversation(
+        control=Control(row["control"]),
+        epoch=row["epoch"],
+        last_wrote_at=from_micros_or_none(row["last_inbound_at"]),
+        staff=row["staff"],
+        changed_at=from_micros(row["changed_at"]),
+    )
 
 
 def heard(contact: int, number: str, at: datetime, *, kind: str, text: str, provider_id: str) -> Step[None]:

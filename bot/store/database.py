@@ -10,18 +10,12 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from bot.store.arrivals import Arrivals
+from bot.store.lock import StoreTaken as StoreTaken
+from bot.store.lock import StoreUnavailable as StoreUnavailable
 from bot.store.model import Update
 from bot.store.step import Step, T
 
 _SERVERS = ("postgresql", "postgres")
-
-
-class StoreUnavailable(Exception):
-    """The database cannot be used now (disk full, locked, gone). Nothing of the step was kept; it may be tried again."""
-
-
-class StoreTaken(Exception):
-    """Another process has this database, and it is one for a single process. The message is a sentence for the owner."""
 
 
 class Database(Protocol):
@@ -30,6 +24,12 @@ class Database(Protocol):
     epoch: int
     instance: str
     arrivals: Arrivals
+    failing: str | None  # why the last transaction could not be kept
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is taken."""
+        ...
 
     async def run(self, step: Step[T], *, last: bool = False) -> T:
         """Run a step as one transaction and return its result once it is on disk.

@@ -22,6 +22,8 @@ class Wanted:
     shop: str
     discount: Discount
     attempts: int
+    refused: bool = False
+    why: str | None = None
 
 
 def want(run: int, generation: int, contact: int, shop: str, discount: Discount, now: datetime) -> Step[None]:
@@ -67,6 +69,8 @@ def _wanted(row: Row) -> Wanted:
             amount=Money(row["amount_minor"], row["currency"]) if row["amount_minor"] is not None else None,
         ),
         attempts=row["attempts"],
+        refused=row["state"] == "refused",
+        why=row["why"],
     )
 
 
@@ -84,4 +88,4 @@ def made(wanted: Wanted, now: datetime) -> Step[None]:
 def refused(wanted: Wanted, why: str, now: datetime) -> Step[None]:
     """There will be no code: the run hears of it through the inbox."""
     if (yield sql("discount.refused", id=wanted.id, why=why)):
-        yield from inbox.put(Source.HOUSE, "discount_refused", wanted.contact, {"discount": wanted.id, "why": why}, now)
+        yield from inbox.put(Source.HOUSE, "discount_refused", wanted.contact, {"discount": wanted.id}, now)

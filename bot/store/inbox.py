@@ -79,16 +79,19 @@ class Claim:
     held_elsewhere: bool
 
 
-def claim(limit: int) -> Step[Claim]:
-    """The oldest entries of people nobody else works on, in the order they came."""
-    rows = yield sql("inbox.waiting", limit=limit)
+def claim(now: datetime, limit: int) -> Step[Claim]:
+    """The oldest entries that can be worked off now, of people nobody else works on, in the order they came.
+
+    Whoever waits for a retry holds nobody else up.
+    """
+    rows = yield sql("inbox.waiting", now=to_micros(now), limit=limit)
     entries = [_entry(row) for row in rows if row["id"] is not None]
     return Claim(entries, held_elsewhere=len(entries) < len(rows))
 
 
-def waiting(limit: int) -> Step[list[Entry]]:
-    """The oldest entries that wait, in the order they came."""
-    return (yield from claim(limit)).entries
+def waiting(now: datetime, limit: int) -> Step[list[Entry]]:
+    """The oldest entries that can be worked off now, in the order they came; whoever waits for a retry holds nobody else up."""
+    return (yield from claim(now, limit)).entries
 
 
 def _entry(row: Row) -> Entry:
@@ -104,6 +107,17 @@ def _entry(row: Row) -> Entry:
         attempts=row["attempts"],
         retry_at=from_micros_or_none(row["retry_at"]),
     )
+
+
+def held_back(now: datetime) -> Step[set[int]]:
+    """The contacts one of whose entries is to be tried again later: their later entries wait for it."""
+    rows = yield sql("inbox.held_back", now=to_micros(now))
+    return {row["contact"] for row in rows}
+
+
+def assign(entry: int, contact: int) -> Step[None]:
+    """Whose entry it is."""
+    yield sql("inbox.assign", id=entry, contact=contact)
 
 
 def names(entry: int) -> Step[list[Identity]]:

@@ -55,13 +55,13 @@ def record_cart(
 ) -> Step[Cart | None]:
     """Keep a cart as told; None when the event is older than what is known and changes nothing."""
     known = yield sql("mirror.checkout", shop=shop, key=key)
-    if known and known[0]["state"] == CartState.ORDERED:
+    if known and known[0]["state"] == CartState.ORDERED and not _is_next_cart(known[0], at, lines):
         return None
     if known and known[0]["updated_at"] > to_micros(at):
         if completed:  # its end is its end, whenever it is told
             yield sql("mirror.close_checkout", shop=shop, key=key)
         return None
-    state = yield from _state(shop, key, lines, completed=completed)
+    state = yield from _state(shop, key, at, lines, completed=completed)
     values: dict[str, Any] = {
         "contact": contact,
         "state": state,
@@ -80,10 +80,23 @@ def record_cart(
     return _cart(rows[0])
 
 
-def _state(shop: str, key: str, lines: Sequence[Line], *, completed: bool) -> Step[CartState]:
-    if completed or (yield sql("mirror.order_of_checkout", shop=shop, key=key)):
+def _is_next_cart(known: Row, at: datetime, lines: Sequence[Line]) -> bool:
+    """Whether a bought cart's key is used again: a shop that keeps one cart a person fills it later, with other products only."""
+    bought = {line.product or line.name for line in _decode_lines(known["lines"])}
+    other_things = bool(lines) and not any((line.product or line.name) in bought for line in lines)
+    return other_things and at > from_micros(known["updated_at"]) + LATE_CART
+
+
+def _state(shop: str, key: str, at: datetime, lines: Sequence[Line], *, completed: bool) -> Step[CartState]:
+    """An order that came first is the cart's end, but for carts that come well after it."""
+    if completed or (yield sql("mirror.order_of_checkout", shop=shop, key=key, since=to_micros(at - LATE_CART))):
         return CartState.ORDERED
     return CartState.OPEN if lines else CartState.EMPTIED
+
+
+def close_carts(contact: int, shop: str, placed_at: datetime) -> Step[None]:
+    """An order of that moment may be this person's: their carts up to then are bought."""
+    yield sql("mirror.close_carts", contact=contact, shop=shop, placed_at=to_micros(placed_at + LATE_CART))
 
 
 def settle(contact: int) -> Step[None]:

@@ -131,9 +131,10 @@ def replay(logged: Logged, now: datetime) -> Step[int | None]:
 
     A person the copy does not know is made: they must be stopped before they are heard of again.
     """
-    contact = yield from contacts.resolve(logged.names, now)
-    if contact is None:
+    whose = yield from contacts.resolve(logged.names, now, proven=True)  # they were one person's names when it was written
+    if whose is None:
         return None
+    contact = whose.contact
     stated = {"channel": logged.channel, "state": logged.state, "at": to_micros(logged.at), "method": logged.method}
     if (yield sql("optout.known", contact=contact, **stated)):
         return None

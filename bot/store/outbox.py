@@ -71,6 +71,7 @@ class Held:
     why: Reason
     until: datetime | None
     news: bool
+    reply: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Sent:
     state: str
     delivery: str | None
     marketing: bool
+    reply: bool
 
 
 def body_of(content: Content) -> str:
@@ -126,9 +128,37 @@ def cancel_run(run: int, why: str) -> Step[None]:
     yield sql("outbox.cancel_run", run=run, why=why)
 
 
-def cancel_contact(contact: int, why: str) -> Step[None]:
+def cancel_contact(contact: int, why: str, *, marketing_only: bool = False) -> Step[None]:
     """What flows have queued for a person is not sent."""
-    yield sql("outbox.cancel_contact", contact=contact, why=why)
+    yield sql("outbox.cancel_contact", contact=contact, why=why, marketing_only=int(marketing_only))
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A run that is over and has something queued."""
+
+    run: int
+    revision: str
+
+
+def queued_by_ended_runs(contact: int) -> Step[list[Queued]]:
+    """The person's ended runs that have nudges queued; answers to what the person wrote are not among them."""
+    rows = yield sql("outbox.queued_by_ended_runs", contact=contact)
+    return [Queued(row["run"], row["revision"]) for row in rows]
+
+
+def is_nudge_unsent(run: int) -> Step[bool]:
+    """Whether the newest message of a run is one we begin, and has not gone yet."""
+    rows = yield sql("outbox.last_of_run", run=run)
+    return bool(rows) and rows[0]["reply"] == 0 and rows[0]["state"] in ("queued", "verifying", "held")
+
+
+def asked_at(run: int) -> Step[tuple[bool, datetime | None]]:
+    """Whether the newest message of a run still waits to be sent, and when it was sent (UTC)."""
+    rows = yield sql("outbox.last_of_run", run=run)
+    if not rows:
+        return False, None
+    return rows[0]["state"] in ("queued", "verifying", "sending", "held"), from_micros_or_none(rows[0]["sent_at"])
 
 
 Judge = Callable[[Message, Person], Decision]
@@ -204,7 +234,16 @@ def _hold(row: Row, decision: Wait | Drop) -> Step[Held]:
         yield sql("outbox.cancel", id=row["id"], why=decision.why)
     else:
         yield sql("outbox.postpone", id=row["id"], until=to_micros(until), why=decision.why)
-    return Held(row["id"], row["contact"], row["run"], row["flow"], decision.why, until, news=row["why"] != decision.why)
+    return Held(
+        id=row["id"],
+        contact=row["contact"],
+        run=row["run"],
+        flow=row["flow"],
+        why=decision.why,
+        until=until,
+        news=row["why"] != decision.why,
+        reply=bool(row["reply"]),
+    )
 
 
 def release(message: int) -> Step[None]:
@@ -237,6 +276,8 @@ def orphans(epoch: int, now: datetime) -> Step[int]:
     """What an earlier process left on the wire, or a lease that ran out, is unknown now; returns how many."""
     why = "the process that sent it ended before it heard the answer"
     rows = yield sql("outbox.orphans", epoch=epoch, now=to_micros(now), why=why)
+    for row in rows:
+        yield from contacts.audit(row["contact"], now, row["flow"] or "message", f"nobody knows whether a message was sent: {why}")
     return len(rows)
 
 
@@ -257,6 +298,7 @@ def find(key: str | None, provider_id: str) -> Step[Sent | None]:
         state=row["state"],
         delivery=row["delivery"],
         marketing=bool(row["marketing"]),
+        reply=bool(row["reply"]),
     )
 
 
@@ -293,6 +335,11 @@ def stop_number(number: str, why: str) -> Step[None]:
     yield sql("outbox.stop_number", number=number, why=why)
 
 
-def resume_number(number: str) -> Step[None]:
-    """The owner has acted: the number may send again."""
-    yield sql("outbox.resume_number", number=number)
+def resume_numbers() -> Step[None]:
+    """A person has looked and acted: every number may send again, marketing too."""
+    yield sql("outbox.resume_numbers")
+
+
+def try_numbers_again() -> Step[None]:
+    """The bot was started anew, perhaps with a new token: what stopped everything is found out again, if it is still so."""
+    yield sql("outbox.try_numbers_again")

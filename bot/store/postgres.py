@@ -69,6 +69,7 @@ class PostgresDatabase:
         self.epoch = presence.epoch
         self.instance = instance
         self.arrivals = Arrivals()
+        self.failing: str | None = None
         self._pool = pool
         self._presence = presence
         self._deliveries: list[_Delivery] = []
@@ -106,6 +107,11 @@ class PostgresDatabase:
     def listen(self, wake: Callable[[], None]) -> None:
         """Call `wake` when a peer received something."""
         self._presence.heard = wake
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._closing
 
     async def close(self) -> None:
         """Finish what waits and let go. A second time it does nothing."""

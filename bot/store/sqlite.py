@@ -12,7 +12,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -28,7 +27,7 @@ import aiosqlite
 
 from bot.store import inbox
 from bot.store.arrivals import Arrivals
-from bot.store.database import StoreTaken, StoreUnavailable
+from bot.store.lock import StoreUnavailable, take
 from bot.store.model import Update
 from bot.store.step import Row, Statement, Step, T
 
@@ -75,6 +74,7 @@ class SqliteDatabase:
         self.epoch = epoch
         self.instance = instance
         self.arrivals = Arrivals()
+        self.failing: str | None = None  # why the last transaction could not be kept
         self._writer = writer
         self._lock = lock
         self._waiting: list[_Waiting[Any]] = []
@@ -111,6 +111,11 @@ class SqliteDatabase:
     def listen(self, wake: Callable[[], None]) -> None:
         """There is no other process."""
 
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._closing
+
     async def close(self) -> None:
         """Finish what waits, empty the write-ahead log into the file, let go of the lock. A second time it does nothing."""
         if self._closing:
@@ -140,7 +145,10 @@ class SqliteDatabase:
             results = await _in_thread(self._writer, _transaction, [waiting.step for waiting in taken])
         except Exception as error:  # noqa: BLE001 - whatever failed, each caller must hear of it and the writer must live on
             log.error("the database refused a transaction of %d steps: %s", len(taken), error)
+            self.failing = str(error)
             results = [_Failed(StoreUnavailable(str(error)))] * len(taken)
+        else:
+            self.failing = None
         for waiting, result in zip(taken, results, strict=True):
             if waiting.future.done():
                 continue  # the caller was cancelled; the step stands
@@ -164,7 +172,7 @@ def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
         while True:
             try:
                 rows = _execute(connection, statement)
-            except sqlite3.Error as error:
+            except Exception as error:  # also what the driver refuses before SQL: half a surrogate, a number too large
                 if _database_fails(error):
                     raise  # past the step: it must not take this for a fault of its own
                 statement = step.throw(error)
@@ -223,7 +231,7 @@ async def open_file(path: Path) -> SqliteDatabase:
 
     Raises StoreTaken when another process has it, StoreUnavailable when it cannot be opened or is not a database of ours.
     """
-    lock = take_lock(path)
+    lock = take(path)
     try:
         writer = await aiosqlite.connect(path, isolation_level=None, cached_statements=512)
     except (sqlite3.Error, OSError) as error:
@@ -254,25 +262,6 @@ async def read_only(path: Path, step: Step[T]) -> T:
             return result
     except sqlite3.Error as error:
         raise StoreUnavailable(f"cannot read {path}: {error}") from error
-
-
-def take_lock(path: Path) -> int:
-    """Keep every other process out of a database until the returned file is closed. Raises StoreTaken or StoreUnavailable."""
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreUnavailable(f"cannot create {lock_path}: {error.strerror}. Is the folder there and writable?") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(lock)
-        why = f"another Comeback process (pid {holder}) is using {path}: stop it first, or give this one its own database"
-        raise StoreTaken(why) from None
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> tuple[int, str]:

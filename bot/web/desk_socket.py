@@ -100,5 +100,7 @@ class DeskSocket:
             case "leave" if self._leave is not None:
                 self._leave()
                 return "stopping"
+            case "resume":
+                return await self._store.run(actions.resume())
             case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")

@@ -113,7 +113,9 @@ class Door:
         return await self._keep(Source.SHOP, plain.split(name, delivery, body, now, shop.region), now, began)
 
     async def health(self, _: web.Request) -> web.Response:
-        """Whether this process does its work: 200, or 503 when the database cannot be read."""
+        """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
+        if self.store.failing is not None:
+            return web.json_response({"status": "the database cannot be written"}, status=503)
         try:
             state = await self.store.read(health.state())
         except StoreUnavailable:

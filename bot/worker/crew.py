@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -25,7 +24,7 @@ from bot.worker.sender import Sender
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
-LOOK_FOR_ORPHANS = timedelta(seconds=3)  # how often: what a process that died had on the wire, or what nobody here heard the end of
+ORPHANS_SECONDS = 3  # between two looks for messages whose sender is gone, or whose lease ran out
 HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
@@ -57,19 +56,29 @@ class Crew:
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
-        self._looked_for_orphans: datetime | None = None
         self._stopping = False
         self.superseded = asyncio.Event()
 
     async def start(self) -> None:
         """Settle what an earlier process left on the wire, then start the loops."""
-        await self._settle_orphans()
+        await self._find_orphans()
+        await self._store.run(outbox.try_numbers_again())
         self._store.listen(self.wake)
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         self._scheduler.add_job(
             self.wake, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
         )
+        self._scheduler.add_job(
+            self._find_orphans, "interval", seconds=ORPHANS_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
+        )
         self._scheduler.start()
+
+    async def _find_orphans(self) -> None:
+        """Messages whose sender is gone, or whose lease ran out, are unknown until a status settles them."""
+        with contextlib.suppress(StoreUnavailable):  # the next look finds them
+            left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
+            if left:
+                log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
 
     def wake(self) -> None:
         """Something happened: whoever sleeps looks again."""
@@ -116,15 +125,6 @@ class Crew:
                 loop.busy = False
                 await loop.wake.wait()
 
-    async def _settle_orphans(self) -> None:
-        now = self._house().now
-        if self._looked_for_orphans is not None and now < self._looked_for_orphans + LOOK_FOR_ORPHANS:
-            return
-        left = await self._store.run(outbox.orphans(self._store.epoch, now))
-        self._looked_for_orphans = now
-        if left:
-            log.warning("%d messages were on the wire when their process ended: unknown until a status settles them", left)
-
     async def _dispatch(self) -> bool:
         work = dispatcher.work(self._house())
         worked = await self._store.run(self._optouts.around(work) if self._optouts else work)
@@ -135,7 +135,6 @@ class Crew:
         return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
-        await self._settle_orphans()
         return await self._sender.send_due(self.wake) > 0
 
     async def _discount(self) -> bool:

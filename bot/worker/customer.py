@@ -19,7 +19,7 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, outbox
+from bot.store import contacts, conversations, inbox, outbox
 from bot.store.contacts import Agreement
 from bot.store.inbox import Entry
 from bot.store.runs import Live
@@ -44,14 +44,18 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
         return "it names nobody"
     match event:
         case MessageReceived():
+            yield from contacts.renew((yield from inbox.names(entry.id)), house.now)  # whoever writes is answered where they wrote
             yield from _message(house, contact, number, event)
         case PreferenceChanged():
             yield from _preference(house, contact, number, event)
         case StaffWrote():
+            conversation = yield from conversations.load(contact, number)
             yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
-            yield from take_over(house, contact, number, "the phone app")
+            if event.at > (conversation.changed_at or event.at - STALE_MESSAGE) and house.now - event.at < STALE_MESSAGE:
+                yield from take_over(house, contact, number, "the phone app")
         case IdentityChanged():
             yield from contacts.renew(event.names, house.now)
+            yield from contacts.forget_numbers(contact, event.names)
             yield from contacts.audit(contact, house.now, "contact", "goes by a new number or id")
     return None
 
@@ -73,7 +77,7 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
     press = read_button_payload(event.payload) if event.payload else None
     if (press is not None and press.opts_out) or (press is None and is_opt_out(event.text, house.playbook.rules.opt_out_words)):
         method = "button" if press else "word"
-        yield from flows.opt_out(house, contact, number, method, event.id)
+        yield from flows.opt_out(house, contact, number, method, event.id, at=event.at)
     elif conversation.control is not Control.BOT:
         yield from contacts.audit(contact, house.now, "desk", "wrote while staff have the conversation")
     elif house.now - event.at > STALE_MESSAGE:
@@ -118,7 +122,7 @@ def _to_staff(house: House, contact: int, number: str, reason: str) -> Step[None
 
 def _preference(house: House, contact: int, number: str, event: PreferenceChanged) -> Step[None]:
     if not event.wants_marketing:
-        yield from flows.opt_out(house, contact, number, "platform", "WhatsApp's own control", confirm=False)
+        yield from flows.opt_out(house, contact, number, "platform", "WhatsApp's own control", at=event.at, confirm=False)
         return
     agreement = Agreement("whatsapp", Consent.GRANTED, event.at, "platform", "WhatsApp's own control")
     if (yield from contacts.agree(contact, agreement, house.now)):
@@ -141,5 +145,5 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
     if verdict is not None:
         yield from remedies.apply(house, message.contact, message.number, verdict.remedy, why, verdict.retry_after)
     if message.run is not None:
-        yield from flows.end_unsent(house, message.run, why)
+        yield from flows.end_unsent(house, message.run, why, owed=message.reply)
     return None

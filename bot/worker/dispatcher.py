@@ -8,19 +8,20 @@ An entry that fails is undone alone and tried again; the person's later entries 
 
 import json
 import logging
+import traceback
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from bot.channel.whatsapp import reading
-from bot.flow.run import DiscountMade, DiscountRefused
 from bot.shop import plain
 from bot.shop.event import Unreadable as ShopUnreadable
-from bot.store import contacts, discounts, inbox, runs
+from bot.store import contacts, inbox
+from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.model import Source
 from bot.store.step import Step, attempt
-from bot.worker import customer, flows, shopping, staff, timers
+from bot.worker import customer, shopping, staff, timers
 from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)
@@ -43,46 +44,45 @@ class Worked:
 def work(house: House) -> Step[Worked]:
     """One batch, one transaction."""
     fired = yield from inbox.fire_timers(house.now, TIMERS)
-    claim = yield from inbox.claim(BATCH)
-    held_back: set[int] = set()
+    claim = yield from inbox.claim(house.now, BATCH)
+    held_back = yield from inbox.held_back(house.now)
     worked = 0
     for entry in claim.entries:
-        if entry.contact in held_back or (entry.retry_at is not None and entry.retry_at > house.now):
-            held_back.add(entry.contact or 0)
+        whose = yield from attempt(_whose(house, entry))
+        if isinstance(whose, Exception):
+            yield from _failed(house, entry, None, whose)
             continue
-        outcome = yield from attempt(_whose(house, entry))
-        if isinstance(outcome, Exception):
-            yield from _failed(house, entry, None, outcome)
+        contact = whose.contact if whose else None
+        if contact is not None and contact in held_back:
+            yield from inbox.assign(entry.id, contact)  # not looked at again before the one it waits for
             continue
-        if outcome is not None and outcome in held_back:
-            continue
-        result = yield from attempt(_work_off(house, entry, outcome))
+        result = yield from attempt(_work_off(house, entry, whose))
         if isinstance(result, Exception):
-            yield from _failed(house, entry, outcome, result)
-            held_back.add(outcome or 0)
+            yield from _failed(house, entry, contact, result)
+            held_back |= {contact} if contact is not None else set()
         else:
             worked += 1
     more = fired == TIMERS or (worked > 0 and len(claim.entries) == BATCH)
     return Worked(worked, more, claim.held_elsewhere)
 
 
-def _whose(house: House, entry: Entry) -> Step[int | None]:
+def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
     """The contact an entry is about; made or merged from the names it carries."""
-    if entry.contact is not None:
-        return (yield from contacts.live_id(entry.contact))
     names = yield from inbox.names(entry.id)
-    return (yield from contacts.resolve(names, house.now))
+    if names:
+        return (yield from contacts.resolve(names, house.now, proven=entry.source is Source.WHATSAPP))
+    return Resolved((yield from contacts.live_id(entry.contact))) if entry.contact is not None else None
 
 
-def _work_off(house: House, entry: Entry, contact: int | None) -> Step[None]:
+def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
     try:
         event = _read(entry)
     except (reading.Unreadable, ShopUnreadable) as fault:
         yield from inbox.bury(entry.id, str(fault))
         house.tally.buried(entry.source)
         return
-    why = yield from _told(house, entry, contact, event)
-    yield from inbox.done(entry.id, contact, why)
+    why = yield from _told(house, entry, whose, event)
+    yield from inbox.done(entry.id, whose.contact if whose else None, why)
     house.tally.worked_off(entry.source)
 
 
@@ -95,11 +95,12 @@ def _read(entry: Entry) -> Any:
     return json.loads(entry.body)
 
 
-def _told(house: House, entry: Entry, contact: int | None, event: Any) -> Step[str | None]:
+def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Step[str | None]:
+    contact = whose.contact if whose else None
     if entry.source is Source.WHATSAPP:
         return (yield from customer.told(house, entry, contact, event))
     if entry.source is Source.SHOP:
-        return (yield from shopping.told(house, entry.place, contact, event))
+        return (yield from shopping.told(house, entry.place, whose, event))
     if contact is None:
         return "it names nobody"
     match entry.source:
@@ -108,27 +109,14 @@ def _told(house: House, entry: Entry, contact: int | None, event: Any) -> Step[s
         case Source.DESK:
             return (yield from staff.did(house, entry.id, contact, entry.kind, entry.place, event))
         case _:
-            return (yield from _code(house, event))
-
-
-def _code(house: House, body: dict[str, Any]) -> Step[str | None]:
-    """A code was made, or will not be: the run that waits for it goes on."""
-    wanted = yield from discounts.load(int(body["discount"]))
-    live = yield from runs.load(wanted.run)
-    if live is None or live.run.outcome is not None:
-        return "the run is over"
-    if "why" in body:
-        yield from flows.advance(house, live, DiscountRefused(wanted.generation, str(body["why"])))
-    else:
-        yield from flows.advance(house, live, DiscountMade(wanted.generation, wanted.discount))
-    return None
+            return (yield from timers.code_decided(house, int(event["discount"])))
 
 
 def _failed(house: House, entry: Entry, contact: int | None, error: Exception) -> Step[None]:
     """Our own fault: logged with the entry's id, tried again, and after the last try kept as dead."""
     about = {"event": entry.id, "contact": contact}
     log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error, extra=about)
-    why = f"{type(error).__name__}: {error}"
+    why = _where(error)
     if entry.attempts + 1 >= MAX_ATTEMPTS:
         yield from inbox.bury(entry.id, why)
         house.tally.buried(entry.source)
@@ -136,3 +124,8 @@ def _failed(house: House, entry: Entry, contact: int | None, error: Exception) -
     else:
         yield from inbox.retry(entry.id, contact, house.now + RETRY_AFTER[entry.attempts], why)
 
+
+def _where(error: Exception) -> str:
+    """What failed and where, without the error's own words: they can hold what a customer wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frames[-1].name}" if frames else type(error).__name__

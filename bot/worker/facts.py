@@ -1,6 +1,8 @@
 """Facts: what a flow can ask about a person now, put together from the store and the owner's rules."""
 
-from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrdersFacts, StaffFacts, StoreFacts
+from dataclasses import replace
+
+from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
 from bot.flow.run import Subject, SubjectKind
 from bot.store import contacts, conversations, mirror
 from bot.store.contacts import Contact
@@ -20,6 +22,7 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         cart = yield from mirror.cart(subject.id)
     elif subject is not None:
         order = yield from mirror.order(subject.id)
+    order_facts = _of_category(order.facts, subject.category) if order and subject else None
     rules = house.playbook.rules
     return Facts(
         contact=_contact(house, contact),
@@ -32,9 +35,16 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links),
         staff=_staff(house),
         cart=cart.facts if cart else None,
-        order=order.facts if order else None,
+        order=order_facts,
         tags=contact.tags,
     )
+
+
+def _of_category(order: OrderFacts, category: str | None) -> OrderFacts:
+    """What the run is about of an order: who is asked whether the coffee runs low is not asked about the mug beside it."""
+    if category is None:
+        return order
+    return replace(order, lines=tuple(line for line in order.lines if line.category == category))
 
 
 def _contact(house: House, contact: Contact) -> ContactFacts:

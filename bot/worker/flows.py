@@ -6,7 +6,7 @@ All of it inside the transaction of the event that caused it. Each thing that di
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.flow import condition, interpreter
 from bot.flow.model import Trigger
@@ -35,7 +35,7 @@ from bot.shop.discounts import new_code
 from bot.store import contacts, conversations, discounts, inbox, outbox, runs
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
-from bot.store.step import Step
+from bot.store.step import Step, attempt
 from bot.worker import consent, facts
 from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
 
@@ -44,25 +44,57 @@ MAX_CHAIN = 5  # an event of a flow starts another flow, whose event starts anot
 RUN_TIMER = "run"
 START_TIMER = "start:"  # and the flow's id
 NO_SUBJECT = 0  # of a timer for a flow that is about neither a cart nor an order
+CODE_LEFT = timedelta(hours=1)  # a code that is read must leave this long to use it
+SAID = frozenset({"word", "button", "flow"})  # the ways to say stop in the conversation itself
 ITS_TURN = timedelta(minutes=30)  # when to look again whether another flow's question is still open
 
 
 def happen(
-    house: House, contact: int, number: str, shop: str, trigger: Trigger, subject: Subject | None = None, *, chain: int = 0
+    house: House,
+    contact: int,
+    number: str,
+    shop: str,
+    trigger: Trigger,
+    subject: Subject | None = None,
+    *,
+    begins: bool = True,
+    chain: int = 0,
 ) -> Step[None]:
-    """Something happened to a person: runs that wanted it are done, runs it makes pointless stop, flows that begin with it begin."""
+    """Something happened to a person: runs that wanted it are done, runs it makes pointless stop, flows that begin with it begin
+    (unless `begins` is false)."""
     if chain > MAX_CHAIN:
         yield from contacts.audit(contact, house.now, trigger, "nothing more was started: flows start each other in a circle")
         return
     for live in (yield from runs.live(contact)):
-        revision = yield from house.playbook.revision(live.run.revision)
-        if trigger in revision.flow.goal:
-            yield from end(house, live, "goal reached", f"{trigger}: the goal of {live.run.flow} is reached")
-        elif trigger in revision.flow.stop_when:
-            yield from end(house, live, f"stopped: {trigger}", f"{trigger}: {live.run.flow} stops")
-    for revision in house.playbook.starting_on(trigger):
+        if trigger is not Trigger.CART_EMPTIED or live.run.subject == subject:  # else it is another cart of theirs
+            yield from _reach(house, live, trigger)
+    yield from _cancel_pointless(house, contact, trigger)
+    for revision in house.playbook.starting_on(trigger) if begins else ():
         if revision.flow.start.for_ is None:
             yield from begin(house, revision, contact, number, shop, subject, chain=chain)
+        else:
+            kind, about = START_TIMER + revision.flow.id, subject.id if subject else NO_SUBJECT
+            yield from inbox.set_timer(house.now + revision.flow.start.for_, contact, kind, about, 0)
+
+
+def _reach(house: House, live: Live, trigger: Trigger) -> Step[None]:
+    """End a run whose goal the event is, or which it makes pointless."""
+    revision = yield from attempt(house.playbook.revision(live.run.revision))
+    if isinstance(revision, Exception):
+        yield from end(house, live, "lost its place", f"ended: its revision cannot be read ({type(revision).__name__})")
+    elif trigger in revision.flow.goal:
+        yield from end(house, live, "goal reached", f"{trigger}: the goal of {live.run.flow} is reached")
+    elif trigger in revision.flow.stop_when:
+        yield from end(house, live, f"stopped: {trigger}", f"{trigger}: {live.run.flow} stops")
+
+
+def _cancel_pointless(house: House, contact: int, trigger: Trigger) -> Step[None]:
+    """What runs that are over have still queued (a last reminder that waits for the morning) is not sent once it is pointless."""
+    for queued in (yield from outbox.queued_by_ended_runs(contact)):
+        flow = (yield from house.playbook.revision(queued.revision)).flow
+        if trigger in flow.goal or trigger in flow.stop_when:
+            yield from outbox.cancel_run(queued.run, str(trigger))
+            yield from contacts.audit(contact, house.now, flow.id, f"a queued message was cancelled: {trigger}")
 
 
 def begin(
@@ -147,17 +179,27 @@ def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
     yield from contacts.audit(live.contact, house.now, run.flow, why)
 
 
-def end_unsent(house: House, run_id: int, why: str) -> Step[None]:
-    """A message of a run will never go: the run ends there, for it would wait for an answer to a question nobody read."""
+def end_unsent(house: House, run_id: int, why: str, *, owed: bool) -> Step[None]:
+    """A message of a run will never go: the run ends there, for it would wait for an answer to a question nobody read.
+
+    `owed`: it would have answered what the customer wrote, so a person must.
+    """
     live = yield from runs.load(run_id)
-    if live is not None and live.run.outcome is None:
+    if live is None:
+        return
+    if live.run.outcome is None:
         yield from end(house, live, "not sent", f"ended: a message could not be sent ({why})")
+    conversation = yield from conversations.load(live.contact, live.number)
+    if owed and conversation.control is Control.BOT:
+        yield from conversations.give(live.contact, live.number, Control.WAITING, house.now, reason=f"an answer could not be sent: {why}")
 
 
 def asking(contact: int) -> Step[Live | None]:
-    """The person's run whose question is open: one at a time."""
-    live = yield from runs.live(contact)
-    return next((one for one in reversed(live) if one.run.waiting is Waiting.ANSWER), None)
+    """The person's run whose question is open: one at a time. A nudge that still waits to be sent has asked nothing yet."""
+    for live in reversed((yield from runs.live(contact))):
+        if live.run.waiting is Waiting.ANSWER and not (yield from outbox.is_nudge_unsent(live.run.id)):
+            return live
+    return None
 
 
 def leave_to_staff(house: House, contact: int, why: str) -> Step[None]:
@@ -228,10 +270,16 @@ def _draft(house: House, live: Live, revision: Revision, effect: Send) -> outbox
         author=Author.FLOW,
         marketing=marketing,
         reply=effect.reply,
-        expires_at=house.now + (REPLY_WORTH if effect.reply else MARKETING_WORTH),
+        expires_at=_worth_until(house, live, effect),
         run=live.run.id,
         flow=live.run.flow,
     )
+
+
+def _worth_until(house: House, live: Live, effect: Send) -> datetime:
+    """Until when a message is worth sending: never past the end of the code it promises."""
+    until = house.now + (REPLY_WORTH if effect.reply else MARKETING_WORTH)
+    return min(until, live.run.discount.ends - CODE_LEFT) if live.run.discount else until
 
 
 def _discount(house: House, effect: MakeDiscount) -> Discount:
@@ -239,19 +287,31 @@ def _discount(house: House, effect: MakeDiscount) -> Discount:
     return Discount(new_code(prefix, secrets.token_bytes), effect.ends, effect.percent, effect.amount)
 
 
-def opt_out(house: House, contact: int, number: str, method: str, source: str, *, confirm: bool = True) -> Step[None]:
-    """The person wants no more marketing: at once and for good. Runs end, what is queued is cancelled, the person is told."""
+def opt_out(
+    house: House, contact: int, number: str, method: str, source: str, *, at: datetime | None = None, confirm: bool = True
+) -> Step[None]:
+    """The person wants no more marketing: at once and for good. Runs end, what is queued is cancelled, the person is told.
+
+    The consent is gone before anything else is touched: whatever is wrong with their runs, a STOP is a STOP.
+    """
     person = yield from contacts.load(contact)
-    agreement = Agreement("whatsapp", Consent.WITHDRAWN, house.now, method, source)
+    agreement = Agreement("whatsapp", Consent.WITHDRAWN, at or house.now, method, source)
     yield from contacts.agree(contact, agreement, house.now)
-    yield from stop_marketing(house, contact, f"stopped marketing messages ({method}: {source})")
+    why = f"stopped marketing messages ({method}: {source})"
+    fault = yield from attempt(stop_marketing(house, contact, why, said_stop=method in SAID))
+    if isinstance(fault, Exception):
+        yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
+        yield from contacts.audit(contact, house.now, "consent", f"{why}; their runs could not be ended ({type(fault).__name__})")
     if confirm and person.consent is not Consent.WITHDRAWN:
         yield from outbox.enqueue(consent.confirmation(house, person, number, source), house.now)
 
 
-def stop_marketing(house: House, contact: int, why: str) -> Step[None]:
-    """Consent is gone: every run ends, and nothing that flows have queued goes out."""
+def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = False) -> Step[None]:
+    """Consent is gone: marketing runs end and what they queued is cancelled. Who said stop to us here is answered by no flow at all;
+    who used another switch may be in the middle of a question of their own, which is still answered."""
     for live in (yield from runs.live(contact)):
-        yield from end(house, live, "opted out", "the person stopped marketing messages")
-    yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
+        flow = (yield from house.playbook.revision(live.run.revision)).flow
+        if said_stop or flow.purpose is Purpose.MARKETING:
+            yield from end(house, live, "opted out", "the person stopped marketing messages")
+    yield from outbox.cancel_contact(contact, "the person stopped marketing messages", marketing_only=not said_stop)
     yield from contacts.audit(contact, house.now, "consent", why)

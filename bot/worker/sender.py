@@ -12,9 +12,10 @@ from datetime import timedelta
 from time import monotonic
 
 from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
-from bot.policy.decision import Decision, Message, Person, decide
+from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
+from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Claim, Claimed
 from bot.store.step import Step
@@ -24,9 +25,11 @@ from bot.worker.playbook import House
 log = logging.getLogger(__name__)
 
 MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
-MAX_TRIES = 5
+MAX_CLAIM = 16  # messages committed as `sending` at once: a crash leaves at most these, and what is on the wire, unknown
+SETTLE_AGAIN_SECONDS = 0.5  # how long a message's end waits for a database that cannot be written
 FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
-LONGEST_RETRY = timedelta(hours=1)
+LONGEST_RETRY = timedelta(minutes=5)  # after an hour without network the first answer is late by at most this
+NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.STAFF_HOLDS})  # answers that are rightly not given
 
 
 class Sender:
@@ -44,7 +47,7 @@ class Sender:
 
     async def send_due(self, wake: Callable[[], None]) -> int:
         """Claim what is due and start its requests; returns how much was claimed or held. `wake` is called as each one ends."""
-        free = MAX_ON_WIRE - len(self._on_wire)
+        free = min(MAX_ON_WIRE - len(self._on_wire), MAX_CLAIM)
         if free <= 0:
             return 0
         house = self._house()
@@ -80,7 +83,8 @@ class Sender:
             if held.until is None:
                 yield from contacts.audit(held.contact, house.now, about, f"a message was not sent: {held.why.sentence}")
                 if held.run is not None:
-                    yield from flows.end_unsent(house, held.run, held.why.sentence)
+                    owed = held.reply and held.why not in NOT_OWED
+                    yield from flows.end_unsent(house, held.run, held.why.sentence, owed=owed)
             elif held.news:
                 text = f"a message waits until {held.until:%Y-%m-%d %H:%M} UTC: {held.why.sentence}"
                 yield from contacts.audit(held.contact, house.now, about, text)
@@ -89,24 +93,38 @@ class Sender:
     async def _send(self, claimed: Claimed, seen: int) -> None:
         if self._store.arrivals.since(seen, claimed.names):
             # an event of this person was acknowledged after the claim: it may be an opt-out, so look again
-            await self._store.run(outbox.release(claimed.id))
+            await self._keep(lambda: outbox.release(claimed.id))
             return
         tally, began = self._house().tally, monotonic()
         to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
         try:
             delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
         except SendError as error:
+            failure = error
             tally.failed(error.failure, error.code, monotonic() - began)
-            failed = self._failed(claimed, error)
-            await self._store.run(self._optouts.around(failed) if self._optouts else failed)
+            await self._keep(lambda: self._logged(self._failed(claimed, failure)))
         except Exception:
             tally.failed(Failure.UNKNOWN, None, monotonic() - began)
             about = {"message_id": claimed.id, "contact": claimed.contact}
             log.exception("message %d: the channel failed in a way of its own", claimed.id, extra=about)
-            await self._store.run(outbox.unknown(claimed.id, "an unexpected error while it was sent"))
+            await self._keep(lambda: outbox.unknown(claimed.id, "an unexpected error while it was sent"))
         else:
             tally.sent(monotonic() - began)
-            await self._store.run(outbox.sent(claimed.id, delivered.id, held=delivered.held))
+            await self._keep(lambda: outbox.sent(claimed.id, delivered.id, held=delivered.held))
+
+    def _logged(self, step: Step[None]) -> Step[None]:
+        return self._optouts.around(step) if self._optouts else step
+
+    async def _keep(self, settlement: Callable[[], Step[None]]) -> None:
+        """Keep a message's end, however long the database cannot be written: lost, it would leave the message unknown."""
+        while True:
+            try:
+                await self._store.run(settlement())
+                return
+            except StoreUnavailable:
+                if self._store.closing:
+                    return  # the next start finds it on the wire: unknown
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
     def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
         house = self._house()
@@ -114,14 +132,14 @@ class Sender:
         if error.failure is Failure.UNKNOWN:
             yield from outbox.unknown(claimed.id, why)
             yield from contacts.audit(claimed.contact, house.now, "message", f"nobody knows whether a message was sent: {why}")
-        elif error.failure is Failure.RETRY and claimed.attempts < MAX_TRIES:
+        elif error.failure is Failure.RETRY:  # surely not sent: until it is not worth sending any more, which policy knows
             yield from outbox.again(claimed.id, house.now + _wait(claimed.attempts, error.retry_after), why)
         else:
             yield from outbox.refused(claimed.id, why)
             yield from contacts.audit(claimed.contact, house.now, "message", f"a message was refused: {why}")
             message = yield from outbox.find(claimed.key, "")
             if message is not None and message.run is not None:
-                yield from flows.end_unsent(house, message.run, why)
+                yield from flows.end_unsent(house, message.run, why, owed=message.reply)
         yield from remedies.apply(house, claimed.contact, claimed.number, error.remedy, why, error.retry_after)
 
 

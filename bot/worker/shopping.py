@@ -1,19 +1,21 @@
 """What the shop told: carts, orders, people and what they agreed to."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.flow.model import Trigger
 from bot.flow.run import Subject, SubjectKind
 from bot.policy.decision import Consent
 from bot.shop.event import CartChanged, ConsentState, OrderChanged, OrderStatus, ShopConsent, ShopEvent, ShopNotice, Shopper, ShopperChanged
-from bot.store import contacts, inbox, mirror
-from bot.store.contacts import SHOP, Agreement
+from bot.store import contacts, inbox, mirror, runs
+from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import CartState, OrderTold
 from bot.store.step import Step
 from bot.worker import flows
 from bot.worker.playbook import House
 
+BACKLOG = timedelta(minutes=2)
+NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 REORDER_TIMER = "reorder:"  # and the category that should be used up
 
 _ORDER_TRIGGERS = {
@@ -24,20 +26,21 @@ _ORDER_TRIGGERS = {
 }
 
 
-def told(house: House, shop: str, contact: int | None, event: ShopEvent) -> Step[str | None]:
+def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
     """Work an event of the shop off; returns why nothing came of it, where that is so."""
     if isinstance(event, ShopNotice):
-        yield from contacts.audit(contact, house.now, shop, event.about)
+        yield from contacts.audit(whose.contact if whose else None, house.now, shop, event.about)
         return None
-    if contact is None:
+    if whose is None:
         return "it names nobody"
+    contact = whose.contact
     yield from _describe(contact, event.shopper)
     yield from _agree(house, shop, contact, event.consents)
     match event:
         case CartChanged():
             return (yield from _cart(house, shop, contact, event))
         case OrderChanged():
-            return (yield from _order(house, shop, contact, event))
+            return (yield from _order(house, shop, whose, event))
         case ShopperChanged():
             return None
 
@@ -66,8 +69,9 @@ def _agree(house: House, shop: str, contact: int, consents: Iterable[ShopConsent
 
 
 def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str | None]:
+    at = min(event.at, house.now)  # a clock that runs ahead must not keep a cart young, or an order ahead of every cart to come
     cart = yield from mirror.record_cart(
-        shop, event.checkout, contact, event.at, event.lines, event.total, event.link, completed=event.completed
+        shop, event.checkout, contact, at, event.lines, event.total, event.link, completed=event.completed
     )
     if cart is None:
         return "an older word of a cart that is known already"
@@ -75,31 +79,42 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
     if cart.state is CartState.EMPTIED:
         yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
     elif cart.state is CartState.OPEN:
-        yield from _watch(house, contact, cart.id, cart.generation, event.at)
+        yield from _watch(house, contact, cart.id, cart.generation, at)
     elif cart.state is CartState.SUPERSEDED:
         return "the person has a newer cart"
+    elif event.completed:
+        yield from _bought(house, contact, subject)
     else:
         return "its order is known already"
     return None
+
+
+def _bought(house: House, contact: int, cart: Subject) -> Step[None]:
+    """A cart became an order: whatever was about it is done, also where the order itself is never told."""
+    for live in (yield from runs.live(contact)):
+        if live.run.subject == cart:
+            yield from flows.end(house, live, "goal reached", f"the cart of {live.run.flow} was bought")
 
 
 def _watch(house: House, contact: int, checkout: int, generation: int, active_at: datetime) -> Step[None]:
     """Look at the cart again when it has been left alone for as long as each flow wants."""
     for revision in house.playbook.starting_on(Trigger.CART_ABANDONED):
         if revision.flow.start.for_ is not None:
-            due = active_at + revision.flow.start.for_
+            # told late (a backlog), its order may be the next thing told: so never at once
+            due = max(active_at + revision.flow.start.for_, house.now + BACKLOG)
             yield from inbox.set_timer(due, contact, flows.START_TIMER + revision.flow.id, checkout, generation)
 
 
-def _order(house: House, shop: str, contact: int, event: OrderChanged) -> Step[str | None]:
+def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Step[str | None]:
+    contact = whose.contact
     if event.test:
         return "a test order counts for nothing"
     told_order = OrderTold(
         key=event.order,
         number=event.number,
         status=event.status,
-        at=event.at,
-        placed_at=event.placed_at,
+        at=min(event.at, house.now),
+        placed_at=min(event.placed_at, house.now),
         lines=event.lines,
         total=event.total,
         checkout=event.checkout,
@@ -110,12 +125,22 @@ def _order(house: House, shop: str, contact: int, event: OrderChanged) -> Step[s
     recorded = yield from mirror.record_order(shop, contact, told_order)
     status = OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, recorded.order.id)
+    for other in whose.others:
+        yield from _may_have_bought(house, other, shop, recorded.order)
+    is_news = house.now - recorded.order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
     if recorded.before is None and status is not OrderStatus.CANCELLED:
-        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
         yield from _expect_reorder(house, contact, recorded.order)
-    if status != recorded.before and status is not OrderStatus.PLACED:
+        if is_news:
+            yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
+    if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
     return None
+
+
+def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order) -> Step[None]:
+    """Somebody who goes by one of the order's names, too: better one reminder too few than one for what was bought."""
+    yield from mirror.close_carts(contact, shop, order.facts.placed_at)
+    yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, begins=False)
 
 
 def _expect_reorder(house: House, contact: int, order: mirror.Order) -> Step[None]:

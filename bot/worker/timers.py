@@ -6,48 +6,75 @@ A timer is judged again when it fires: what it was set for may be gone, changed,
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.flow import interpreter
 from bot.flow.model import Trigger
 from bot.flow.revision import Revision
-from bot.flow.run import Subject, SubjectKind, TimeIsUp, Waiting
+from bot.flow.run import DiscountMade, DiscountRefused, Purpose, Subject, SubjectKind, TimeIsUp, Waiting
 from bot.policy.decision import Control
-from bot.store import contacts, conversations, inbox, mirror, runs
+from bot.store import contacts, conversations, discounts, inbox, mirror, outbox, runs
 from bot.store.mirror import CartState
+from bot.store.runs import Live
 from bot.store.step import Step, from_micros
 from bot.worker import flows
 from bot.worker.playbook import House
 from bot.worker.shopping import REORDER_TIMER
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
+CODE_TIMER = "code"  # a code whose run had to wait its turn
 LATE_START = timedelta(days=2)  # after down-time: a cart left longer ago than this is not reminded of, a nudge not given
 
 
 def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str | None]:
     """Work a due timer off; returns why nothing came of it, where that is so."""
     subject, generation = int(body["subject"]), int(body["generation"])
+    late = house.now - from_micros(int(body["due"]))
     if kind == flows.RUN_TIMER:
-        return (yield from _run(house, contact, subject, generation))
-    if house.now - from_micros(int(body["due"])) > LATE_START:
+        return (yield from _run(house, contact, subject, generation, late))
+    if kind != CODE_TIMER and late > LATE_START:
         return "too late: we were down when it was due"
     if kind.startswith(flows.START_TIMER):
         return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
     if kind.startswith(REORDER_TIMER):
         return (yield from _reorder(house, contact, kind.removeprefix(REORDER_TIMER), subject))
+    if kind == CODE_TIMER:
+        return (yield from code_decided(house, subject))
     return f"nobody knows the timer '{kind}'"
 
 
-def _run(house: House, contact: int, run_id: int, generation: int) -> Step[str | None]:
+def _run(house: House, contact: int, run_id: int, generation: int, late: timedelta) -> Step[str | None]:
     live = yield from runs.load(run_id)
     if live is None or live.run.outcome is not None or live.run.generation != generation:
         return "the run has moved on"
-    wait_until = yield from _not_its_turn(house, contact, live.number, run_id, asks=live.run.waiting is not Waiting.ANSWER)
+    revision = yield from house.playbook.revision(live.run.revision)
+    if late > LATE_START and revision.flow.purpose is Purpose.MARKETING:
+        yield from flows.end(house, live, "too late", "ended: we were down when it should have gone on")
+        return "too late: we were down when it was due"
+    wait_until = yield from not_its_turn(house, contact, live.number, run_id, asks=live.run.waiting is not Waiting.ANSWER)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, flows.RUN_TIMER, run_id, generation)
         return "it is not its turn: looked at again later"
+    answer_until = yield from _may_still_answer(house, live)
+    if answer_until is not None:
+        yield from inbox.set_timer(answer_until, contact, flows.RUN_TIMER, run_id, generation)
+        return "the time to answer begins when the question was sent"
     yield from flows.advance(house, live, TimeIsUp(generation))
     return None
 
 
-def _not_its_turn(house: House, contact: int, number: str, run_id: int | None, *, asks: bool) -> Step[datetime | None]:
+def _may_still_answer(house: House, live: Live) -> Step[datetime | None]:
+    """Until when the customer may answer, if that is later than now: a question can wait for the morning, or for a limit."""
+    revision = yield from house.playbook.revision(live.run.revision)
+    length = interpreter.time_to_answer(revision, live.run)
+    if length is None:
+        return None
+    waits, sent_at = yield from outbox.asked_at(live.run.id)
+    if waits:
+        return house.now + min(length, flows.ITS_TURN)
+    until = sent_at + length if sent_at else house.now
+    return until if until > house.now else None
+
+
+def not_its_turn(house: House, contact: int, number: str, run_id: int | None, *, asks: bool) -> Step[datetime | None]:
     """When to look again, if staff have the conversation or another flow's question is open."""
     conversation = yield from conversations.load(contact, number)
     if conversation.control is not Control.BOT:
@@ -87,7 +114,9 @@ def _cart(house: House, revision: Revision, contact: int, checkout: int, generat
     if left_alone_until > house.now:  # the owner made the wait longer since
         yield from inbox.set_timer(left_alone_until, contact, timer, checkout, generation)
         return "the flow waits longer now"
-    wait_until = yield from _not_its_turn(house, contact, house.number, None, asks=True)
+    if house.now - left_alone_until > LATE_START:
+        return "too late: others had the conversation until now"
+    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, timer, checkout, generation)
         return "it is not its turn: looked at again later"
@@ -101,10 +130,26 @@ def _reorder(house: House, contact: int, category: str, order_id: int) -> Step[s
         return "the order was cancelled"
     if (yield from mirror.bought_since(contact, category, order.facts.placed_at)):
         return f"{category} was bought again since"
-    wait_until = yield from _not_its_turn(house, contact, house.number, None, asks=True)
+    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, REORDER_TIMER + category, order_id, 0)
         return "it is not its turn: looked at again later"
     yield from contacts.audit(contact, house.now, "reorder", f"{category} should be used up")
-    yield from flows.happen(house, contact, house.number, order.shop, Trigger.REORDER_DUE, Subject(SubjectKind.ORDER, order_id))
+    about = Subject(SubjectKind.ORDER, order_id, category)
+    yield from flows.happen(house, contact, house.number, order.shop, Trigger.REORDER_DUE, about)
+    return None
+
+
+def code_decided(house: House, discount: int) -> Step[str | None]:
+    """A code was made, or will not be: the run that waits for it goes on, when it is its turn."""
+    wanted = yield from discounts.load(discount)
+    live = yield from runs.load(wanted.run)
+    if live is None or live.run.outcome is not None:
+        return "the run is over"
+    wait_until = yield from not_its_turn(house, live.contact, live.number, live.run.id, asks=True)
+    if wait_until is not None:
+        yield from inbox.set_timer(wait_until, live.contact, CODE_TIMER, discount, wanted.generation)
+        return "it is not its turn: looked at again later"
+    decided = DiscountRefused(wanted.generation, wanted.why or "") if wanted.refused else DiscountMade(wanted.generation, wanted.discount)
+    yield from flows.advance(house, live, decided)
     return None

@@ -14,7 +14,7 @@ from time import monotonic
 import aiohttp
 import pytest
 
-from bot.app import EX_TEMPFAIL
+from bot.command.exit_code import EX_TEMPFAIL
 
 from .harness import Plan, settled, under_load
 from .house import ROOT, BotProcess, Surroundings, surroundings

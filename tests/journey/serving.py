@@ -55,7 +55,6 @@ class Served:
 
     cloud: CloudApi
     shop: Shop
-    sandbox: Sandbox
     environment: dict[str, str]
     folder: Path
 
@@ -110,7 +109,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
         address = await _address(process)
         cloud.webhooks.url = f"{address}/webhooks/whatsapp"
         sandbox.shop.webhooks.url = f"{address}/webhooks/shop/casa-bonita"
-        yield Served(cloud, sandbox.shop, sandbox, environment, folder)
+        yield Served(cloud, sandbox.shop, environment, folder)
     finally:
         await sandbox.close()
         if process.returncode is None:

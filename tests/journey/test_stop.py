@@ -82,13 +82,16 @@ async def test_a_stop_button_weeks_old_still_works(walk: Walk) -> None:
 
 @pytest.mark.parametrize("way", ["word", "button", "platform", "shop"])
 async def test_a_stop_at_night_takes_back_what_is_queued_for_the_morning(walk: Walk, way: str) -> None:
-    await walk.turn(hours=10, minutes=5)
-    await walk.leave_cart("ana")
-    await walk.turn(hours=1, minutes=1)
-    assert walk.got("ana") == []  # its time came at five past nine in the evening
+    await walk.turn(hours=11, minutes=30)
+    await walk.buy("ana", ("p-huila", 1))  # used up on a night in 25 days
+    await walk.turn(days=20)
+    await walk.leave_cart("ana", ("p-moka", 1))
     await walk.turn(days=1)
-    assert len(walk.new("ana")) == 1  # it came at nine; the second one is queued now
-    assert [row["state"] for row in walk.rows("select state from outbox where state <> 'sent'")] == ["queued"]
+    await walk.press("ana", "Tengo una pregunta")
+    await walk.staff.hand_back(walk.phone("ana"))
+    await walk.turn(days=4, minutes=10)
+    walk.new("ana")
+    assert walk.rows("select state, why from outbox where state <> 'sent'") == [{"state": "queued", "why": "quiet_hours"}]
     match way:
         case "word":
             await walk.write("ana", "baja")

@@ -49,11 +49,13 @@ class Walk:
         await self.stage.idle()
 
     async def turn(self, **length: float) -> None:
-        """Turn the clock by a length of time, as `timedelta` takes it."""
+        """Turn the clock by a length of time, as `timedelta` takes it; what was set off comes to rest before."""
+        await self.rest()
         await self.stage.jump(timedelta(**length))
 
     async def turn_to(self, moment: datetime) -> None:
-        """Turn the clock to a moment."""
+        """Turn the clock to a moment; what was set off comes to rest before."""
+        await self.rest()
         await self.stage.jump(moment - self.now())
 
     # customers

@@ -165,7 +165,7 @@ async def test_waiting_entries_of_the_other_are_the_ones(store: Database) -> Non
     lola, same = await person(store, phone()), await person(store, email())
     await store.run(inbox.put(Source.DESK, "take", same, {}, NOW))
     await person(store, phone(), email())
-    assert [entry.contact for entry in await store.run(inbox.waiting(9))] == [lola]
+    assert [entry.contact for entry in await store.run(inbox.waiting(NOW, 9))] == [lola]
 
 
 STATES = [Consent.UNKNOWN, Consent.GRANTED, Consent.WITHDRAWN]

@@ -15,7 +15,7 @@ from .ground import DAY, HOUR, NOW, checkout, claim, draft, email, person, phone
 
 
 async def entries(store: Database) -> list[Entry]:
-    return await store.run(inbox.waiting(100))
+    return await store.run(inbox.waiting(NOW, 100))
 
 
 async def test_an_update_is_kept_once_however_often_it_comes(store: Database) -> None:

@@ -213,7 +213,7 @@ async def test_nothing_is_claimed_while_an_unread_update_names_the_person_by_any
     await queue(store, draft(lola, "m"), draft(pepe, "theirs"))
     await store.receive([update("stop", named)], NOW)
     assert await claim(store) == ["theirs"]
-    (entry,) = await store.run(inbox.waiting(9))
+    (entry,) = await store.run(inbox.waiting(NOW, 9))
     await store.run(inbox.done(entry.id, lola))
     assert await claim(store) == ["m"]
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -112,8 +111,8 @@ class Front:
 
 
 @pytest_asyncio.fixture
-async def front(tmp_path: Path) -> AsyncIterator[Front]:
-    store = await open_database(tmp_path / "comeback.db")
+async def front(where: str) -> AsyncIterator[Front]:
+    store = await open_database(where)
     bench = Bench(store, playbook())
     ticks = [1000.0]
     listening = Listening()

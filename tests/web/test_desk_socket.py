@@ -42,7 +42,7 @@ class Desk:
             return told
 
     async def entries(self) -> list[tuple[str, int | None, str]]:
-        return [(entry.kind, entry.contact, entry.place) for entry in await self.store.run(inbox.waiting(9))]
+        return [(entry.kind, entry.contact, entry.place) for entry in await self.store.run(inbox.waiting(NOW, 9))]
 
 
 @pytest_asyncio.fixture

@@ -42,7 +42,6 @@ async def test_an_event_that_fails_three_times_is_dead_and_the_persons_later_one
     assert any("could not be worked off" in note for note in await bench.notes())
 
 
-@pytest.mark.xfail(strict=True, reason="the oldest BATCH entries are all of the person who waits: nothing else is looked at")
 async def test_a_long_queue_of_one_person_who_waits_holds_nobody_else_up(bench: Bench) -> None:
     await poison(bench)
     await bench.work()
@@ -287,7 +286,6 @@ async def test_an_emptied_cart_stops_its_run(bench: Bench) -> None:
     assert await bench.outcomes() == ["stopped: cart_emptied"]
 
 
-@pytest.mark.xfail(strict=True, reason="a completed cart ends no run: the next reminder goes out unless an order is told, too")
 async def test_a_cart_that_became_an_order_is_not_reminded_of_again(bench: Bench) -> None:
     """The shop tells only that the cart is completed; the order's own event never comes."""
     await bench.reminded()

@@ -94,8 +94,7 @@ def _choice(interactive: Node) -> tuple[str, str | None]:
     if kind not in ("button_reply", "list_reply"):
         return "", None
     chosen = node(interactive.get(str(kind)))
-    payload = _required(chosen, "id", "a pressed button without its payload")
-    return text(chosen.get("title")) or "", payload
+    return text(chosen.get("title")) or "", text(chosen.get("id"))
 
 
 def _system(_update: Node, item: Node, at: datetime) -> ChannelEvent:

@@ -37,6 +37,15 @@ create table identity (
 ) without rowid;
 create index identity_contact on identity (contact);
 
+create table also_known (                         -- names a shop told of a person: perhaps somebody else's, so they prove nothing
+  kind text not null,
+  scope text not null,
+  value text not null,
+  contact integer not null references contact (id),
+  primary key (kind, scope, value, contact)
+) without rowid;
+create index also_known_contact on also_known (contact);
+
 create table consent_record (                     -- append-only: the proof
   id integer primary key,
   contact integer not null references contact (id),
@@ -242,6 +251,8 @@ create table outbox (
 );
 create index outbox_queued on outbox (not_before, id) where state = 'queued';
 create index outbox_live on outbox (contact, id) where state in ('queued', 'verifying', 'sending');
+create index outbox_sending on outbox (id) where state = 'sending';
+create index outbox_run on outbox (run, id) where run is not null;
 create index outbox_unknown on outbox (id) where state = 'unknown';
 create index outbox_marketing on outbox (contact, sent_at) where marketing = 1 and sent_at is not null;
 create index outbox_contact on outbox (contact, created_at);

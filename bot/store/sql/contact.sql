@@ -14,6 +14,23 @@ insert into identity (kind, scope, value, contact, since) values (:kind, :scope,
 insert into identity (kind, scope, value, contact, since) values (:kind, :scope, :value, :contact, :now)
 on conflict (kind, scope, value) do update set contact = excluded.contact
 
+-- name: also
+insert into also_known (kind, scope, value, contact) values (:kind, :scope, :value, :contact) on conflict do nothing
+
+-- name: also_by_name
+select coalesce(c.merged_into, c.id) as id from also_known a join contact c on c.id = a.contact
+where a.kind = :kind and a.scope = :scope and a.value = :value
+
+-- name: is_blank
+select orders_count = 0
+  and not exists (select 1 from identity i where i.contact = c.id and i.kind in ('phone', 'wa_id', 'bsuid', 'parent_bsuid'))
+  and not exists (select 1 from message m where m.contact = c.id)
+  and not exists (select 1 from shop_order o where o.contact = c.id) as blank
+from contact c where c.id = :contact
+
+-- name: forget_name
+delete from identity where kind = :kind and scope = :scope and value = :value
+
 -- name: renew_name
 update identity set since = :now where kind = :kind and scope = :scope and value = :value
 
@@ -134,6 +151,13 @@ on conflict (contact, number) do update set
   reason = coalesce(conversation.reason, excluded.reason),
   staff = coalesce(conversation.staff, excluded.staff),
   last_inbound_at = nullif(max(coalesce(conversation.last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0)
+
+-- name: merge_also_known
+insert into also_known (kind, scope, value, contact) select kind, scope, value, :keep from also_known where contact = :gone
+on conflict do nothing
+
+-- name: merge_also_known_rest
+delete from also_known where contact = :gone
 
 -- name: merge_conversation_rest
 delete from conversation where contact = :gone

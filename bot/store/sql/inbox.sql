@@ -13,7 +13,15 @@ insert into inbox_name (kind, scope, value, inbox) values (:kind, :scope, :value
 
 -- name: waiting
 select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at
-from inbox where state = 'waiting' order by id limit :limit
+from inbox i where state = 'waiting' and (retry_at is null or retry_at <= :now)
+  and not exists (select 1 from inbox b where b.state = 'waiting' and b.contact = i.contact and b.id < i.id and b.retry_at > :now)
+order by id limit :limit
+
+-- name: held_back
+select distinct contact from inbox where state = 'waiting' and contact is not null and retry_at > :now
+
+-- name: assign
+update inbox set contact = :contact where id = :id
 
 -- name: names
 select kind, scope, value from inbox_name where inbox = :inbox

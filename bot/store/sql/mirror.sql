@@ -20,6 +20,10 @@ update checkout set state = 'ordered', generation = generation + 1
 where contact = :contact and state = 'open' and exists (
   select 1 from shop_order o where o.contact = checkout.contact and o.shop = checkout.shop and o.placed_at >= checkout.updated_at - :late)
 
+-- name: close_carts
+update checkout set state = 'ordered', generation = generation + 1
+where contact = :contact and shop = :shop and state = 'open' and updated_at <= :placed_at
+
 -- name: supersede_older
 update checkout set state = 'superseded', generation = generation + 1
 where contact = :contact and state = 'open' and exists (
@@ -30,7 +34,7 @@ where contact = :contact and state = 'open' and exists (
 update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and key = :key and state <> 'ordered'
 
 -- name: order_of_checkout
-select 1 from shop_order where shop = :shop and checkout_key = :key limit 1
+select 1 from shop_order where shop = :shop and checkout_key = :key and placed_at >= :since limit 1
 
 -- name: order
 select * from shop_order where shop = :shop and key = :key

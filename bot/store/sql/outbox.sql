@@ -10,7 +10,14 @@ update outbox set state = 'cancelled', why = :why where run = :run and state in 
 
 -- name: cancel_contact
 update outbox set state = 'cancelled', why = :why
-where contact = :contact and author = 'flow' and state in ('queued', 'verifying', 'held')
+where contact = :contact and author = 'flow' and state in ('queued', 'verifying', 'held') and (:marketing_only = 0 or marketing = 1)
+
+-- name: queued_by_ended_runs
+select distinct o.run, r.revision from outbox o join run r on r.id = o.run
+where o.contact = :contact and o.state in ('queued', 'verifying', 'held') and o.reply = 0 and r.state = 'ended'
+
+-- name: last_of_run
+select state, reply, sent_at from outbox where run = :run order by id desc limit 1
 
 -- name: in_charge
 -- whether no later process has taken the database over
@@ -69,13 +76,13 @@ update outbox set state = 'unknown', why = :why, lease_until = null where id = :
 
 -- name: orphans
 update outbox set state = 'unknown', why = :why, lease_until = null
-where state = 'sending' and (epoch < :epoch or lease_until < :now) returning id
+where state = 'sending' and (epoch < :epoch or lease_until < :now) returning id, contact, flow
 
 -- name: by_key
-select id, contact, number, run, flow, author, state, delivery, marketing from outbox where key = :key
+select id, contact, number, run, flow, author, state, delivery, marketing, reply from outbox where key = :key
 
 -- name: by_provider
-select id, contact, number, run, flow, author, state, delivery, marketing from outbox where provider_id = :provider_id
+select id, contact, number, run, flow, author, state, delivery, marketing, reply from outbox where provider_id = :provider_id
 
 -- name: deliver
 -- one that is queued to be tried again went after all, so it must not go a second time
@@ -104,8 +111,11 @@ insert into number_state (number, marketing_stopped) values (:number, :why) on c
 -- name: stop_number
 insert into number_state (number, stopped) values (:number, :why) on conflict (number) do update set stopped = excluded.stopped
 
--- name: resume_number
-delete from number_state where number = :number
+-- name: resume_numbers
+delete from number_state
+
+-- name: try_numbers_again
+update number_state set stopped = null
 
 -- name: number_states
 select number, paused_until, marketing_stopped, stopped from number_state

@@ -5,7 +5,7 @@
 -- and a row without an id where others hold people who have entries.
 -- "Last id seen" would not do: ids commit out of order. An entry that becomes visible late was acknowledged late, so nothing was
 -- promised of its place.
-create or replace function claim_entries(most bigint) returns setof inbox language plpgsql as $$
+create or replace function claim_entries(at bigint, most bigint) returns setof inbox language plpgsql as $$
 declare
   looked bigint := most;   -- how many of the oldest are looked at: more, when others hold most of them
   ids bigint[];
@@ -18,7 +18,11 @@ declare
   more bigint[];
 begin
   loop
-    ids := array(select id from inbox where state = 'waiting' order by id limit looked);
+    ids := array(
+      select i.id from inbox i where i.state = 'waiting' and (i.retry_at is null or i.retry_at <= at)
+        and not exists (
+          select 1 from inbox b where b.state = 'waiting' and b.contact = i.contact and b.id < i.id and b.retry_at > at)
+      order by i.id limit looked);
     if cardinality(ids) = 0 then return; end if;
     -- the people they are about: hold those nobody else holds
     held := held || array(
@@ -58,6 +62,10 @@ create or replace function claim_people(ids bigint[]) returns table (entry bigin
   union
   select n.inbox, coalesce(c.merged_into, c.id)
   from inbox_name n join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value join contact c on c.id = d.contact
+  where n.inbox = any(ids)
+  union
+  select n.inbox, coalesce(c.merged_into, c.id)
+  from inbox_name n join also_known a on a.kind = n.kind and a.scope = n.scope and a.value = n.value join contact c on c.id = a.contact
   where n.inbox = any(ids)
 $$;
 

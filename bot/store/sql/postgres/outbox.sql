@@ -22,4 +22,4 @@ where o.state = 'sending' and (
   o.epoch in (select epoch from gone)
   or not exists (select 1 from process p where p.epoch = o.epoch)
   or (o.epoch = :epoch and o.lease_until < :now))  -- our own, whose end we never heard of
-returning id
+returning o.id, o.contact, o.flow
