@@ -37,7 +37,14 @@ class Office(Bench):
 async def office(folder: Path, now: datetime = MONDAY) -> AsyncIterator[Office]:
     """Open the database of a folder at a moment."""
     path = folder / "comeback.db"
-    one = Office(await open_database(str(path)), OptOutLog(optout_log.beside(path)))
+    async with office_at(str(path), optout_log.beside(path), now) as one:
+        yield one
+
+
+@asynccontextmanager
+async def office_at(where: str, log: Path, now: datetime = MONDAY) -> AsyncIterator[Office]:
+    """Open any database at a moment."""
+    one = Office(await open_database(where), OptOutLog(log))
     one.now = now
     try:
         yield one

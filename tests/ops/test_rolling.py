@@ -21,7 +21,7 @@ REFUSAL_SECONDS = 2.0  # what is promised for each restart
 LOOK_EVERY = 0.01
 SETTLE_SECONDS = 60.0
 PATIENCE = aiohttp.ClientTimeout(total=5)
-BUSY = Plan(climbers=10, talkers=10, shoppers=20, pause=0.5, shares={})  # WhatsApp is well: whatever goes wrong, we did
+BUSY = Plan(climbers=8, talkers=8, shoppers=12, pause=1.0, shares={})  # WhatsApp is well: whatever goes wrong, we did
 
 
 @asynccontextmanager
@@ -80,7 +80,7 @@ async def test_restarts_by_take_over_lose_nothing_double_nothing_leave_nothing_u
         )
         assert len(refusals) <= restarts
         assert max(refusals) < REFUSAL_SECONDS
-        assert report.acknowledged > 50 * restarts, "there was hardly any load"
+        assert report.acknowledged > 30 * restarts, "there was hardly any load"
 
 
 async def test_restarts_by_stop_and_start_lose_nothing_double_nothing_and_leave_nothing_unknown(tmp_path: Path, full: bool) -> None:
