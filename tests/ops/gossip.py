@@ -4,6 +4,7 @@ import logging
 import sys
 
 from bot.__main__ import main
+from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.step import Step
 from bot.worker import dispatcher
@@ -12,9 +13,9 @@ from bot.worker.playbook import House
 _work_off = dispatcher._work_off
 
 
-def _gossip(house: House, entry: Entry, contact: int | None) -> Step[None]:
+def _gossip(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
     logging.getLogger("gossip").debug("came in: %s", entry.body.decode())
-    yield from _work_off(house, entry, contact)
+    yield from _work_off(house, entry, whose)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from bot.app import EX_TEMPFAIL
+from bot.command.exit_code import EX_TEMPFAIL
 from tests.crash.harness import Plan, settled, under_load
 from tests.crash.house import Surroundings, surroundings
 from tests.journey.serving import Ran, command

@@ -40,7 +40,7 @@ async def test_what_may_have_gone_out_is_held_and_what_had_come_in_is_worked_off
         assert restored.held == Held(queued=4, uncertain=1, timers=2, codes=0)  # the cart, and an answer that never came
         assert await house.store.read(held.count()) == restored.held
         house.now = now
-        await house.store.run(outbox.resume_number(NUMBER))
+        await house.store.run(outbox.resume_numbers())
         assert await house.go() == []
         assert await house.store.run(held.release()) == restored.held
         assert len(await house.go()) == 5  # four that were queued, and the reminder whose timer was due

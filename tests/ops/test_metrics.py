@@ -99,7 +99,7 @@ async def test_what_waits_is_shown_with_its_age(tmp_path: Path) -> None:
         numbers = await house.numbers()
         assert (of(numbers, "outbox_queued"), of(numbers, "outbox_due"), of(numbers, "outbox_oldest_due_seconds")) == (3, 3, 90)
         assert of(numbers, "number_stopped", number=NUMBER, what="all") == 1
-        await house.store.run(outbox.resume_number(NUMBER))
+        await house.store.run(outbox.resume_numbers())
         house.channel.faults = failing(lambda: SendError(Failure.UNKNOWN, "?"))
         await house.go()
         numbers = await house.numbers()
