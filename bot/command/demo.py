@@ -57,6 +57,8 @@ async def _show(folder: Path, args: argparse.Namespace) -> int:
     start = _monday_morning(read_playbook(args.flows, args.locales).rules.timezone)
     stage = await open_stage(folder, start, flows=args.flows, locales=args.locales, port=args.port)
     try:
+        for shopper in stage.shop.shoppers.values():
+            stage.shop.change(shopper)  # so the bot knows their languages, should they write before they shop
         for problem in stage.app.playbook.library.problems:
             complain(f"not loaded: {problem}")
         print(f"The demo is on  {paint(stage.url, 'bold', 'cyan')}   (Ctrl-C ends it)", flush=True)

@@ -189,6 +189,7 @@ async def open_stage(
         whatsapp=whatsapp,
         shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
         log_level="WARNING",
+        optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
         desk_password=_password(),
     )
     try:
@@ -204,9 +205,6 @@ async def open_stage(
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
     await _push_templates(app, whatsapp)
-    for shopper in shop.shoppers.values():
-        shop.change(shopper)  # a shop tells of its customers; so the bot knows their languages before they write
-    await stage.idle()
     return stage
 
 

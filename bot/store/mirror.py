@@ -55,13 +55,14 @@ def record_cart(
 ) -> Step[Cart | None]:
     """Keep a cart as told; None when the event is older than what is known and changes nothing."""
     known = yield sql("mirror.checkout", shop=shop, key=key)
-    if known and known[0]["state"] == CartState.ORDERED and not _is_next_cart(known[0], at, lines):
-        return None
+    if known and known[0]["state"] == CartState.ORDERED:
+        return None  # for good: a shop touches a finished checkout for many reasons, and nobody is reminded of what they bought
     if known and known[0]["updated_at"] > to_micros(at):
         if completed:  # its end is its end, whenever it is told
             yield sql("mirror.close_checkout", shop=shop, key=key)
         return None
-    state = yield from _state(shop, key, at, lines, completed=completed)
+    bought = completed or bool((yield sql("mirror.order_of_checkout", shop=shop, key=key)))
+    state = CartState.ORDERED if bought else CartState.OPEN if lines else CartState.EMPTIED
     values: dict[str, Any] = {
         "contact": contact,
         "state": state,
@@ -78,20 +79,6 @@ def record_cart(
     yield from settle(contact)
     rows = yield sql("mirror.checkout", shop=shop, key=key)
     return _cart(rows[0])
-
-
-def _is_next_cart(known: Row, at: datetime, lines: Sequence[Line]) -> bool:
-    """Whether a bought cart's key is used again: a shop that keeps one cart a person fills it later, with other products only."""
-    bought = {line.product or line.name for line in _decode_lines(known["lines"])}
-    other_things = bool(lines) and not any((line.product or line.name) in bought for line in lines)
-    return other_things and at > from_micros(known["updated_at"]) + LATE_CART
-
-
-def _state(shop: str, key: str, at: datetime, lines: Sequence[Line], *, completed: bool) -> Step[CartState]:
-    """An order that came first is the cart's end, but for carts that come well after it."""
-    if completed or (yield sql("mirror.order_of_checkout", shop=shop, key=key, since=to_micros(at - LATE_CART))):
-        return CartState.ORDERED
-    return CartState.OPEN if lines else CartState.EMPTIED
 
 
 def close_carts(contact: int, shop: str, placed_at: datetime) -> Step[None]:

@@ -49,15 +49,21 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
         case PreferenceChanged():
             yield from _preference(house, contact, number, event)
         case StaffWrote():
-            conversation = yield from conversations.load(contact, number)
-            yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
-            if event.at > (conversation.changed_at or event.at - STALE_MESSAGE) and house.now - event.at < STALE_MESSAGE:
-                yield from take_over(house, contact, number, "the phone app")
+            yield from _staff_wrote(house, contact, number, event)
         case IdentityChanged():
             yield from contacts.renew(event.names, house.now)
             yield from contacts.forget_numbers(contact, event.names)
             yield from contacts.audit(contact, house.now, "contact", "goes by a new number or id")
     return None
+
+
+def _staff_wrote(house: House, contact: int, number: str, event: StaffWrote) -> Step[None]:
+    """Staff answered from the phone app: a take-over, unless it is told so late that the conversation has changed hands since."""
+    conversation = yield from conversations.load(contact, number)
+    yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
+    told_late = conversation.changed_at is not None and event.at + timedelta(seconds=1) <= conversation.changed_at
+    if not (told_late and conversation.epoch > 0) and house.now - event.at < STALE_MESSAGE:
+        yield from take_over(house, contact, number, "the phone app")
 
 
 def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]:
@@ -88,7 +94,7 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
 
 def _answer(house: House, contact: int, number: str, event: MessageReceived, press: ButtonPress | None) -> Step[None]:
     """The open question gets what was said; without one, the flows that begin with a message do; without those, staff."""
-    asking = yield from flows.asking(contact)
+    asking = yield from flows.asked(contact)
     if (yield from _pressed_twice(contact, number, event, press, asking)):
         yield from contacts.audit(contact, house.now, "channel", "pressed the same button twice: answered once")
         return

@@ -62,7 +62,7 @@ def work(house: House) -> Step[Worked]:
             held_back |= {contact} if contact is not None else set()
         else:
             worked += 1
-    more = fired == TIMERS or (worked > 0 and len(claim.entries) == BATCH)
+    more = fired == TIMERS or len(claim.entries) == BATCH
     return Worked(worked, more, claim.held_elsewhere)
 
 

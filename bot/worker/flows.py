@@ -195,7 +195,13 @@ def end_unsent(house: House, run_id: int, why: str, *, owed: bool) -> Step[None]
 
 
 def asking(contact: int) -> Step[Live | None]:
-    """The person's run whose question is open: one at a time. A nudge that still waits to be sent has asked nothing yet."""
+    """The person's run whose question is open, or queued: one at a time."""
+    live = yield from runs.live(contact)
+    return next((one for one in reversed(live) if one.run.waiting is Waiting.ANSWER), None)
+
+
+def asked(contact: int) -> Step[Live | None]:
+    """The person's run whose question they can have read: a nudge that still waits to be sent has asked nothing yet."""
     for live in reversed((yield from runs.live(contact))):
         if live.run.waiting is Waiting.ANSWER and not (yield from outbox.is_nudge_unsent(live.run.id)):
             return live

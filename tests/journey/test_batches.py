@@ -146,9 +146,9 @@ async def _a_thousand(walk: Walk) -> None:
     told_before = walk.count("select count(*) from inbox where kind = 'status'")
     before = walk.count("select count(*) from inbox")
     assert await _post(walk, body) == 200
-    # The sandbox had told `sent` and `delivered` of each message already, so those are repetitions; all else is on disk by now.
+    # The sandbox had told `sent` and `delivered` of each message already: in the same second those are repetitions, else news.
     assert told_before == 2 * len(sent)
-    assert walk.count("select count(*) from inbox") - before == 1000 - told_before
+    assert 1000 - told_before <= walk.count("select count(*) from inbox") - before <= 1000
     await walk.rest()
     await walk.rest()
     _all_came_true(walk, mixed, sent)

@@ -30,6 +30,7 @@ from .ground import (
     phone,
     queue,
     value,
+    whose,
 )
 
 
@@ -54,12 +55,12 @@ async def test_the_same_value_of_another_kind_or_shop_is_another_name(store: Dat
 
 
 async def test_no_names_are_nobody(store: Database) -> None:
-    assert await store.run(contacts.resolve([], NOW)) is None
+    assert await store.run(whose([], NOW)) is None
     assert await value(store, "select count(*) from contact") == 0
 
 
 async def test_a_cart_that_nobody_is_known_to_have_is_nobody(store: Database) -> None:
-    assert await store.run(contacts.resolve([checkout("k1")], NOW)) is None
+    assert await store.run(whose([checkout("k1")], NOW)) is None
 
 
 async def test_a_cart_leads_to_the_person_who_was_named_with_it(store: Database) -> None:
@@ -324,10 +325,42 @@ def test_names_seen_together_always_lead_to_one_person(tmp_path_factory: pytest.
 
     async def use(run, _store) -> None:  # type: ignore[no-untyped-def]  # the shapes of `drive`
         for names in told:
-            await run(contacts.resolve(names, NOW))
+            await run(contacts.resolve(names, NOW, proven=True))
         for group in groups:
             assert len({await run(contacts.find(name)) for name in group}) == 1
         found = [await run(contacts.find(next(iter(group)))) for group in groups]
         assert None not in found
 
     drive(tmp_path_factory.mktemp("names") / "a.db", use)
+
+
+async def test_who_types_somebodys_email_into_a_form_does_not_become_them(store: Database) -> None:
+    victim = await person(store, phone("34600000009"), email())
+    stranger = await store.run(contacts.resolve([phone("34600000666"), email()], NOW, proven=False))
+    assert stranger is not None
+    assert stranger.contact != victim
+    assert stranger.others == (victim,)
+    assert await store.run(whose([email()], NOW)) == victim
+
+
+async def test_a_checkout_whose_phone_is_changed_belongs_to_the_new_phone_alone(store: Database) -> None:
+    victim = await store.run(contacts.resolve([phone("34600000009"), checkout("k1")], NOW, proven=False))
+    stranger = await store.run(contacts.resolve([phone("34600000666"), checkout("k1")], NOW, proven=False))
+    assert victim is not None
+    assert stranger is not None
+    assert stranger.contact != victim.contact
+    assert (await store.run(contacts.load(victim.contact))).phone == "+34600000009"
+
+
+async def test_a_first_step_of_a_checkout_with_an_email_alone_is_taken_in_by_the_phone_that_follows(store: Database) -> None:
+    first = await store.run(contacts.resolve([email(), checkout("k1")], NOW, proven=False))
+    second = await store.run(contacts.resolve([email(), phone(), checkout("k1")], NOW, proven=False))
+    assert first is not None
+    assert second is not None
+    assert second.contact == first.contact
+
+
+async def test_one_email_on_every_order_of_a_till_makes_nobody_one(store: Database) -> None:
+    digits = [f"3460000000{n}" for n in range(3)]
+    found = [await store.run(contacts.resolve([phone(one), email("till@example.com")], NOW, proven=False)) for one in digits]
+    assert len({one.contact for one in found if one}) == 3

@@ -27,6 +27,7 @@ from .ground import (
     order_told,
     person,
     phone,
+    whose,
 )
 
 SECOND = timedelta(seconds=1)
@@ -233,7 +234,7 @@ TOLD = [("placed", 0), ("paid", 1), ("delivered", 2)]
 @given(st.lists(st.sampled_from(TOLD), min_size=1, max_size=6))
 def test_an_order_gets_further_and_never_back(tmp_path_factory: pytest.TempPathFactory, told: list[tuple[str, int]]) -> None:
     async def use(run, _store) -> None:  # type: ignore[no-untyped-def]  # the shapes of `drive`
-        lola = await run(contacts.resolve([phone()], NOW))
+        lola = await run(whose([phone()], NOW))
         before: list[str | None] = []
         for status, hours in told:
             recorded = await run(order_told(lola, "o1", NOW, at=NOW + hours * HOUR, status=status))
@@ -300,7 +301,7 @@ def test_no_cart_is_live_after_an_order_of_the_same_person(tmp_path_factory: pyt
     async def use(run, _store) -> None:  # type: ignore[no-untyped-def]  # the shapes of `drive`
         for kind, key, names, at, detail in told:
             leads = [checkout(key)] if kind == "cart" else [checkout(detail)] if detail else []
-            contact = await run(contacts.resolve([*names, *leads], NOW))
+            contact = await run(whose([*names, *leads], NOW))
             if kind == "cart":
                 await run(cart_told(contact, key, at, lines=() if detail else ITEMS))
             else:

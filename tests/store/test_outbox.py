@@ -32,6 +32,7 @@ from .ground import (
     queue,
     update,
     value,
+    whose,
     yes,
 )
 
@@ -260,7 +261,7 @@ async def test_a_number_stopped_for_marketing_still_answers(store: Database, lol
     assert await claim(store) == ["service"]
     await sent(store, "service")
     assert await claim(store) == []
-    await store.run(outbox.resume_number(NUMBER))
+    await store.run(outbox.resume_numbers())
     assert await claim(store) == ["marketing"]
 
 
@@ -268,7 +269,7 @@ async def test_a_stopped_number_sends_nothing_and_loses_nothing(store: Database,
     await queue(store, draft(lola, "m", reply=True, marketing=False))
     await store.run(outbox.stop_number(NUMBER, "the token has expired"))
     assert await claim(store, now=NOW + 9 * DAY) == []
-    await store.run(outbox.resume_number(NUMBER))
+    await store.run(outbox.resume_numbers())
     assert await claim(store) == ["m"]
 
 
@@ -364,7 +365,7 @@ HEARD = st.lists(st.sampled_from(["answer", *RANK]), min_size=1, max_size=8)
 @given(HEARD)
 def test_a_delivery_only_climbs_in_whatever_order_it_is_told(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> None:
     async def use(run, store: Database) -> None:  # type: ignore[no-untyped-def]  # the shapes of `drive`
-        lola = await run(contacts.resolve([phone()], NOW))
+        lola = await run(whose([phone()], NOW))
         await queue(store, draft(lola, "m"))
         await claim(store)
         for one in told:

@@ -20,7 +20,7 @@ from bot.store.sqlite import SqliteDatabase as Database
 from bot.store.sqlite import _in_thread, open_file, read_only
 from bot.store.step import Statement, Step, attempt, sql
 
-from .ground import NOW, claim, draft, person, phone, queue, rows_of, statement, update, value, yes
+from .ground import NOW, claim, draft, person, phone, queue, rows_of, statement, update, value, whose, yes
 
 
 @pytest_asyncio.fixture
@@ -308,7 +308,7 @@ async def test_a_full_disk_is_no_fault_of_the_piece_of_work_it_hits(store: Datab
         )
 
     def whole() -> Step[bool]:
-        yield from contacts.resolve([phone()], NOW)
+        yield from whose([phone()], NOW)
         return isinstance((yield from attempt(large())), Exception)
 
     with pytest.raises(StoreUnavailable):

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from store.ground import whose
 
 from bot.policy.decision import Control
 from bot.store import contacts, conversations, inbox
@@ -48,7 +49,7 @@ class Desk:
 @pytest_asyncio.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     store = await open_file(tmp_path / "comeback.db")
-    lola = await store.run(contacts.resolve([LOLA, MAIL], NOW))
+    lola = await store.run(whose([LOLA, MAIL], NOW))
     assert lola is not None
     await store.run(contacts.describe(lola, first_name="Lola"))
     await store.run(conversations.heard(lola, NUMBER, NOW, kind="text", text="Is it vegan?", provider_id="w"))
@@ -143,6 +144,6 @@ async def test_a_store_that_cannot_be_written_is_a_sentence_too(desk: Desk) -> N
 
 async def test_a_merged_person_is_found_under_the_old_number(desk: Desk) -> None:
     phone = Identity(IdentityKind.PHONE, "+34600999888")
-    other = await desk.store.run(contacts.resolve([phone], NOW + timedelta(hours=1)))
-    await desk.store.run(contacts.resolve([phone, LOLA], NOW))
+    other = await desk.store.run(whose([phone], NOW + timedelta(hours=1)))
+    await desk.store.run(whose([phone, LOLA], NOW))
     assert (await desk.ask("read", who=f"#{other}"))["result"]["contact"] == desk.lola

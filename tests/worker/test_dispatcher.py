@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from store.ground import whose
 
 from bot.channel import Recipient
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, inbox, runs
+from bot.store import conversations, inbox, runs
 from bot.store.model import Identity, IdentityKind, Source
 from bot.worker import dispatcher
 from bot.worker.dispatcher import TIMERS
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 async def poison(bench: Bench) -> int:
     """An entry of Lola's that can never be worked off: a code of a discount that is not there."""
-    await bench.store.run(contacts.resolve([Identity(IdentityKind.PHONE, f"+{LOLA}"), Identity(IdentityKind.WA_ID, LOLA)], bench.now))
+    await bench.store.run(whose([Identity(IdentityKind.PHONE, f"+{LOLA}"), Identity(IdentityKind.WA_ID, LOLA)], bench.now))
     return await bench.store.run(inbox.put(Source.HOUSE, "discount_made", await bench.contact(), {"discount": 999}, bench.now))
 
 

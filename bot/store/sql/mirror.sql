@@ -34,7 +34,7 @@ where contact = :contact and state = 'open' and exists (
 update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and key = :key and state <> 'ordered'
 
 -- name: order_of_checkout
-select 1 from shop_order where shop = :shop and checkout_key = :key and placed_at >= :since limit 1
+select 1 from shop_order where shop = :shop and checkout_key = :key limit 1
 
 -- name: order
 select * from shop_order where shop = :shop and key = :key
