@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 
 from bot.channel import Delivered, Outgoing
 from bot.store import outbox
