@@ -14,7 +14,7 @@ from bot.store.step import Step
 from bot.worker import flows
 from bot.worker.playbook import House
 
-BACKLOG = timedelta(minutes=2)
+BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 REORDER_TIMER = "reorder:"  # and the category that should be used up
 

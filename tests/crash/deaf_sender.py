@@ -14,7 +14,7 @@ def _always(message: Message, person: Person, rules: Rules, now: datetime) -> De
     return Send()
 
 
-def _cancel_nothing(_: int, why: str) -> Step[None]:
+def _cancel_nothing(_: int, why: str, *, marketing_only: bool = False) -> Step[None]:
     yield from ()
 
 
