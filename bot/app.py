@@ -21,10 +21,7 @@ from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import optout_log
 from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
-from bot.web import desk_pages
-from bot.web.desk_pages import DeskPages
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
-from bot.web.desk_view import Looks
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
 from bot.web.metrics import Metrics
@@ -145,9 +142,10 @@ async def start_app(
     door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake, metrics, settings.metrics_token)
     application = door.application()
     if settings.desk_password:
-        looks = Looks(playbook.rules.name, playbook.rules.timezone)
-        pages = DeskPages(store, clock, crew.wake, settings.desk_password, looks)
-        application.add_subapp(desk_pages.PATH, pages.application())
+        from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
+
+        looks = desk_pages.Looks(playbook.rules.name, playbook.rules.timezone)
+        desk_pages.add_to(application, desk_pages.DeskPages(store, clock, crew.wake, settings.desk_password, looks))
     listening = Listening()
     try:
         await crew.start()

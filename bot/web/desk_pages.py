@@ -28,6 +28,8 @@ from bot.store.step import Step
 from bot.web.desk_session import Gate, Session, Sessions
 from bot.web.desk_view import PAGES, Looks, render
 
+__all__ = ["PATH", "DeskPages", "Looks", "add_to"]
+
 COOKIE = "comeback_desk"
 PATH = "/desk"
 MAX_FORM = 2**16  # bytes; 4,096 characters of four bytes each, percent-encoded, and the fields beside them
@@ -299,6 +301,11 @@ class DeskPages:
         if not secrets.compare_digest(form.get("token", "").encode(), session.token.encode()):
             raise web.HTTPForbidden(text="this form is not from a page of yours: go back, reload the page and try again")
         return session, form
+
+
+def add_to(application: web.Application, pages: DeskPages) -> None:
+    """Serve the desk beside what the application serves already."""
+    application.add_subapp(PATH, pages.application())
 
 
 def _first_time(page: str) -> Step[bool]:
