@@ -264,7 +264,7 @@ class _Reading:
         except ValueError:
             sound = False
         if not sound:
-            self.fault("COMEBACK_DATABASE", "is not an address such as postgresql://user:password@host:5432/comeback (in a password, @ is %40)")
+            self.fault("COMEBACK_DATABASE", "is not an address such as postgresql://user:password@host:5432/comeback")
 
     def whatsapp(self, *, needed: bool) -> WhatsAppSettings | None:
         token, verify_token = self.secret("COMEBACK_WHATSAPP_TOKEN"), self.secret("COMEBACK_WHATSAPP_VERIFY_TOKEN")

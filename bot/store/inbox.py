@@ -11,7 +11,8 @@ from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An inbox row that waits. `contact` is known already for timers and staff actions."""
+    """An inbox row that waits. `contact` is known already for timers and staff actions. Entries of one `person` belong to people who
+    hang together, others' do not touch them; None where nobody asked."""
 
     id: int
     source: Source
@@ -23,6 +24,7 @@ class Entry:
     received_at: datetime
     attempts: int
     retry_at: datetime | None
+    person: int | None = None
 
 
 def receive(updates: Sequence[Update], received_at: datetime) -> Step[int]:
@@ -106,6 +108,7 @@ def _entry(row: Row) -> Entry:
         received_at=from_micros(row["received_at"]),
         attempts=row["attempts"],
         retry_at=from_micros_or_none(row["retry_at"]),
+        person=row["person"],
     )
 
 

@@ -28,9 +28,10 @@ import asyncpg
 
 from bot.store.arrivals import Arrivals
 from bot.store.database import StoreUnavailable, shown
+from bot.store.lockstep import Lockstep
 from bot.store.model import Update
 from bot.store.presence import FAILURES, Connection, Presence
-from bot.store.step import Row, Statement, Step, T, statements, to_micros
+from bot.store.step import Row, Statement, Step, T, Together, statements, to_micros
 
 log = logging.getLogger(__name__)
 
@@ -315,20 +316,45 @@ def _unavailable(error: BaseException) -> StoreUnavailable:
 
 
 async def _drive(connection: Connection, step: Step[T]) -> T:
+    rows: Sequence[Any] = ()
     try:
         statement = next(step)
         while True:
             try:
-                rows = await _execute(connection, statement)
+                if isinstance(statement, Together):
+                    rows = await _together(connection, statement)
+                else:
+                    rows = await _execute(connection, statement)
             except StoreUnavailable:
                 raise  # past the step: it must not take this for a fault of its own
-            except FAILURES as error:
+            except Exception as error:  # noqa: BLE001 - the step decides what becomes of it
                 statement = step.throw(error)
             else:
                 statement = step.send(rows)
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+async def _together(connection: Connection, work: Together) -> list[Any]:
+    """All pieces side by side; when one fails, everything anew and one after the other."""
+    if len(work.pieces) > 1:
+        await _execute(connection, Statement("savepoint together", {}))
+        try:
+            results = await _LOCKSTEP.run(connection, [piece() for piece in work.pieces])
+            await _execute(connection, Statement("release together", {}))
+            return results
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # one after the other it fails again, and whoever it belongs to hears of it
+            if isinstance(error, FAILURES) and _database_fails(error):
+                raise _unavailable(error) from error
+            log.debug("work that was tried side by side is done one after the other: %s", error)
+            await _execute(connection, Statement("rollback to together", {}))
+    return [await _drive(connection, piece()) for piece in work.pieces]
+
+
+_LOCKSTEP = Lockstep(_compiled, _values, _execute)
 
 
 async def _give_up(connection: Connection) -> None:

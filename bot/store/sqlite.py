@@ -29,7 +29,7 @@ from bot.store import inbox
 from bot.store.arrivals import Arrivals
 from bot.store.lock import StoreUnavailable, take
 from bot.store.model import Update
-from bot.store.step import Row, Statement, Step, T
+from bot.store.step import Row, Statement, Step, T, Together
 
 log = logging.getLogger(__name__)
 
@@ -166,12 +166,12 @@ async def _in_thread(connection: aiosqlite.Connection, function: Any, step: Any)
 
 
 def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
-    rows: Sequence[Row] = ()
+    rows: Sequence[Any] = ()
     try:
         statement = next(step)
         while True:
             try:
-                rows = _execute(connection, statement)
+                rows = _together(connection, statement) if isinstance(statement, Together) else _execute(connection, statement)
             except Exception as error:  # also what the driver refuses before SQL: half a surrogate, a number too large
                 if _database_fails(error):
                     raise  # past the step: it must not take this for a fault of its own
@@ -181,6 +181,10 @@ def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _together(connection: sqlite3.Connection, work: Together) -> list[Any]:
+    return [_drive(connection, piece()) for piece in work.pieces]
 
 
 def _database_fails(error: Exception) -> bool:

@@ -9,7 +9,7 @@ parameters. One text serves both databases wherever it can; where it cannot, `sq
 """
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -33,7 +33,22 @@ class Statement:
 
 
 T = TypeVar("T")
-Step = Generator[Statement, Sequence[Row], T]
+Step = Generator["Statement | Together", Sequence[Any], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Pieces of work that touch nothing of each other, so that a database may do them side by side. A piece may be begun anew."""
+
+    pieces: Sequence[Callable[[], Step[Any]]]
+
+
+def together(pieces: Sequence[Callable[[], Step[T]]]) -> Step[list[T]]:
+    """Work on several people at once; the results in order. What a piece raises, the whole raises.
+
+    On SQLite they come one after the other. On PostgreSQL, where each statement is a journey, those of all pieces travel together.
+    """
+    return list((yield Together(pieces)))
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 

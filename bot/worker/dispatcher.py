@@ -9,8 +9,10 @@ An entry that fails is undone alone and tried again; the person's later entries 
 import json
 import logging
 import traceback
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bot.channel.whatsapp import reading
@@ -20,7 +22,7 @@ from bot.store import contacts, inbox
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.model import Source
-from bot.store.step import Step, attempt
+from bot.store.step import Step, attempt, together
 from bot.worker import customer, shopping, staff, timers
 from bot.worker.playbook import House
 
@@ -46,8 +48,18 @@ def work(house: House) -> Step[Worked]:
     fired = yield from inbox.fire_timers(house.now, TIMERS)
     claim = yield from inbox.claim(house.now, BATCH)
     held_back = yield from inbox.held_back(house.now)
-    worked = 0
+    people: dict[int | None, list[Entry]] = {}
     for entry in claim.entries:
+        people.setdefault(entry.person, []).append(entry)
+    worked = yield from together([partial(_work_through, house, entries, held_back) for entries in people.values()])
+    more = fired == TIMERS or len(claim.entries) == BATCH
+    return Worked(sum(worked), more, claim.held_elsewhere)
+
+
+def _work_through(house: House, entries: Sequence[Entry], waiting: Set[int]) -> Step[int]:
+    """Work entries off in their order; returns how many were. `waiting`: contacts one of whose entries is tried again later."""
+    held_back, worked = set(waiting), 0
+    for entry in entries:
         whose = yield from attempt(_whose(house, entry))
         if isinstance(whose, Exception):
             yield from _failed(house, entry, None, whose)
@@ -62,8 +74,7 @@ def work(house: House) -> Step[Worked]:
             held_back |= {contact} if contact is not None else set()
         else:
             worked += 1
-    more = fired == TIMERS or len(claim.entries) == BATCH
-    return Worked(worked, more, claim.held_elsewhere)
+    return worked
 
 
 def _whose(house: House, entry: Entry) -> Step[Resolved | None]:

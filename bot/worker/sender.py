@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 
 from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
@@ -17,8 +18,8 @@ from bot.store import contacts, outbox
 from bot.store.database import Database as Store
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
-from bot.store.outbox import Claim, Claimed
-from bot.store.step import Step
+from bot.store.outbox import Claim, Claimed, Taken
+from bot.store.step import Step, T
 from bot.worker import flows, remedies
 from bot.worker.playbook import House
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
 MAX_CLAIM = 16  # messages committed as `sending` at once: a crash leaves at most these, and what is on the wire, unknown
+TOUCHED_SECONDS = 0.01  # how long to leave a message alone that somebody else touches
 SETTLE_AGAIN_SECONDS = 0.5  # how long a message's end waits for a database that cannot be written
 FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
 LONGEST_RETRY = timedelta(minutes=5)  # after an hour without network the first answer is late by at most this
@@ -44,6 +46,8 @@ class Sender:
         self._owner = owner
         self._optouts = optouts
         self._on_wire: set[asyncio.Task[None]] = set()
+        self._taken: dict[Taken, asyncio.Future[None]] = {}
+        self._settling: asyncio.Task[None] | None = None
 
     async def send_due(self, wake: Callable[[], None]) -> int:
         """Claim what is due and start its requests; returns how much was claimed or held. `wake` is called as each one ends."""
@@ -110,24 +114,50 @@ class Sender:
             await self._keep(lambda: outbox.unknown(claimed.id, "an unexpected error while it was sent"))
         else:
             tally.sent(monotonic() - began)
-            await self._keep(lambda: outbox.sent(claimed.id, delivered.id, held=delivered.held))
+            await self._settled(Taken(claimed.id, delivered.id, delivered.held))
 
     def _logged(self, step: Step[None]) -> Step[None]:
         return self._optouts.around(step) if self._optouts else step
 
-    async def _keep(self, settlement: Callable[[], Step[None]]) -> None:
-        """Keep a message's end, however long the database cannot be written: lost, it would leave the message unknown."""
+    async def _settled(self, taken: Taken) -> None:
+        """Until it is kept that a message was taken. Those that are taken while others are being kept share the next transaction."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._taken[taken] = kept
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle(), name="settle")
+        await kept
+
+    async def _settle(self) -> None:
+        while self._taken:
+            waiting = tuple(self._taken)
+            try:
+                settled = await self._keep(partial(outbox.settle, waiting))
+            except Exception as error:  # noqa: BLE001 - each of them must hear of it
+                for one in waiting:
+                    _fail(self._taken.pop(one), error)
+                continue
+            for one in waiting:
+                if settled is None or one.message in settled:
+                    _tell(self._taken.pop(one))
+            if not settled:
+                await asyncio.sleep(TOUCHED_SECONDS)
+
+    async def _keep(self, settlement: Callable[[], Step[T]]) -> T | None:
+        """Keep a message's end, however long the database cannot be written: lost, it would leave the message unknown.
+
+        None when the store is closed before: the next start finds it on the wire.
+        """
         while True:
             try:
-                await self._store.run(settlement())
-                return
+                return await self._store.run(settlement())
             except StoreUnavailable:
                 if self._store.closing:
-                    return  # the next start finds it on the wire: unknown
+                    return None
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
     def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
         house = self._house()
+        yield from contacts.hold(claimed.contact)
         why = error.detail if error.code is None else f"{error.detail} (code {error.code})"
         if error.failure is Failure.UNKNOWN:
             yield from outbox.unknown(claimed.id, why)
@@ -141,6 +171,16 @@ class Sender:
             if message is not None and message.run is not None:
                 yield from flows.end_unsent(house, message.run, why, owed=message.reply)
         yield from remedies.apply(house, claimed.contact, claimed.number, error.remedy, why, error.retry_after)
+
+
+def _tell(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _wait(attempts: int, at_least: timedelta | None) -> timedelta:

@@ -62,6 +62,10 @@ update outbox set state = 'sent', provider_id = coalesce(provider_id, :provider_
   why = :why, lease_until = null
 where id = :id and state in ('sending', 'unknown')
 
+-- name: settle
+-- those of these messages (ids in JSON) that can be settled now
+select id from outbox where id in (select value from json_each(:ids))
+
 -- name: requeue
 update outbox set state = 'queued', not_before = :until, why = :why, sent_at = null, lease_until = null where id = :id and state = 'sending'
 

@@ -1,11 +1,15 @@
 -- Work is claimed in several looks at the database, each seeing what was committed before it, which takes functions.
--- They are laid anew whenever this text has changed. Whoever holds the row of a contact, in a transaction, works on that person alone.
+-- They are laid anew whenever this text has changed; one whose shape changes gets another name. Whoever holds the row of a contact, in a transaction, works on that person alone.
 
 -- The oldest entries of people nobody else works on, each person's in the order they came, all held until the end of the transaction;
 -- and a row without an id where others hold people who have entries.
 -- "Last id seen" would not do: ids commit out of order. An entry that becomes visible late was acknowledged late, so nothing was
 -- promised of its place.
-create or replace function claim_entries(at bigint, most bigint) returns setof inbox language plpgsql as $$
+create or replace function claim_entries(at bigint, most bigint) returns table (
+  id bigint, source text, kind text, place text, contact bigint, body bytea, occurred_at bigint, received_at bigint, attempts bigint,
+  retry_at bigint, person bigint
+) language plpgsql as $$
+#variable_conflict use_column
 declare
   looked bigint := most;   -- how many of the oldest are looked at: more, when others hold most of them
   ids bigint[];
@@ -16,6 +20,8 @@ declare
   foreigners bigint[];     -- what is held by others, and what hangs together with it
   mine bigint[];
   more bigint[];
+  people bigint[];         -- for each pair: who its entry hangs together with
+  joined bigint[];
 begin
   loop
     ids := array(
@@ -53,8 +59,23 @@ begin
     exit when cardinality(mine) * 2 >= most or cardinality(ids) < looked or looked >= most * 16;
     looked := looked * 4;
   end loop;
-  return query select * from inbox where id = any(mine) and state = 'waiting' order by id for no key update skip locked;
-  if cardinality(foreigners) > 0 then return query select (null::inbox).*; end if;
+  -- entries that share a person or a name, through however many others, are one person's
+  people := keys;
+  loop
+    joined := array(
+      select min(least_of_entry) over (partition by key) from (
+        select min(person) over (partition by entry) as least_of_entry, key, nth
+        from unnest(entries, keys, people) with ordinality as pair (entry, key, person, nth)) as one
+      order by nth);
+    exit when joined = people;
+    people := joined;
+  end loop;
+  return query
+    select i.id, i.source, i.kind, i.place, i.contact, i.body, i.occurred_at, i.received_at, i.attempts, i.retry_at, coalesce(
+      (select min(pair.person) from unnest(entries, people) as pair (entry, person) where pair.entry = i.id), -i.id)
+    from inbox i where i.id = any(mine) and i.state = 'waiting' order by i.id for no key update of i skip locked;
+  if cardinality(foreigners) > 0 then return query select (null::inbox).id, null, null, null, null::bigint, null::bytea, null::bigint,
+    null::bigint, null::bigint, null::bigint, null::bigint; end if;
 end $$;
 
 create or replace function claim_people(ids bigint[]) returns table (entry bigint, contact bigint) language sql stable as $$
@@ -78,7 +99,9 @@ $$;
 
 -- Messages that may go now, of people nobody else works on. The conditions are asked twice: what was committed between the first look
 -- and the hold of the person counts.
-create or replace function claim_messages(at bigint, most bigint) returns setof outbox language plpgsql as $$
+-- The first look follows the index in the order of the claims and stops at the limit, whatever the statistics say of a young table.
+create or replace function claim_messages(at bigint, most bigint) returns setof outbox
+  language plpgsql set enable_seqscan = off set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   held bigint[];
 begin
@@ -88,8 +111,7 @@ begin
     for no key update of c skip locked);
   if cardinality(held) = 0 then return; end if;
   return query
-    select o.* from outbox o join (select id from sendable_messages(at)) as due using (id)
-    where o.contact = any(held)
+    select o.* from outbox o where o.id in (select due.id from sendable_messages(at) as due where due.contact = any(held))
     order by o.reply desc, o.not_before, o.id limit most for no key update of o skip locked;
 end $$;
 

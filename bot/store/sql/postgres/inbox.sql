@@ -1,7 +1,7 @@
 -- What PostgreSQL must be told otherwise about the inbox: others work it off beside us.
 
 -- name: waiting
-select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at from claim_entries(:now, :limit)
+select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at, person from claim_entries(:now, :limit)
 
 -- name: due_timers
 delete from timer where (due, contact, kind, subject, generation) in (

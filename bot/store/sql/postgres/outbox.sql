@@ -7,6 +7,10 @@ insert into process (epoch, name) values (:epoch, :owner) on conflict (epoch) do
 -- name: due
 select * from claim_messages(:now, :limit)
 
+-- name: settle
+-- nobody waits for a message here: who does so with several in one order, and another in the other, wait for ever
+select id from outbox where id in (select value::bigint from json_array_elements_text(:ids::json)) order by id for no key update skip locked
+
 -- name: orphans
 -- who ended left no row; who died is silent and lets go of their lock; who hangs is silent for long
 with gone as (
