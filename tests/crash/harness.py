@@ -157,7 +157,7 @@ def _micros() -> int:
 
 def unsettled(around: Surroundings) -> str:
     """What still waits, in words."""
-    kinds = around.rows("select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1")
+    kinds = list(around.rows("select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1"))
     kinds += around.rows("select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1")
     return ", ".join(f"{row['n']} {row['what']}" for row in kinds) or "deliveries were not taken"
 

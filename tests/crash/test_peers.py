@@ -17,3 +17,12 @@ async def test_three_processes_of_which_one_dies_again_and_again_break_no_promis
     assert not report.violations, "\n".join(report.violations)
     assert report.accepted > 20 * plan.kills, "there was hardly any load"
     assert report.stops > plan.kills
+
+
+async def test_a_process_that_gives_living_peers_up_is_seen(tmp_path: Path, server: Server) -> None:
+    """If nothing were found here, finding nothing above would mean nothing."""
+    plan = Plan(kills=2, settle=5, module="tests.crash.hasty_peer")
+    async with server.fresh() as address:
+        report = await play_peers(tmp_path, plan, address)
+    print(f"\n{report}")
+    assert any("a living process" in violation for violation in report.violations), report.violations
