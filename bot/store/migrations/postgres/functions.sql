@@ -106,9 +106,10 @@ declare
   held bigint[];
 begin
   held := array(
-    select c.id from contact c join (
-      select o.contact from sendable_messages(at) o order by o.reply desc, o.not_before, o.id limit most) as due on due.contact = c.id
-    for no key update of c skip locked);
+    select c.id from (
+      -- more than are wanted: the first may be in the hands of others
+      select o.contact from sendable_messages(at) o order by o.reply desc, o.not_before, o.id limit most * 4) as due
+    join contact c on c.id = due.contact limit most for no key update of c skip locked);
   if cardinality(held) = 0 then return; end if;
   return query
     select o.* from outbox o where o.id in (select due.id from sendable_messages(at) as due where due.contact = any(held))
