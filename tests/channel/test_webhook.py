@@ -378,7 +378,6 @@ UNREADABLE: list[tuple[str, str, Json]] = [
     ("a text that is a number", "message", wrote("text", {"body": 7})),
     ("a text that is text", "message", wrote("text", "STOP")),
     ("a button without a title", "message", wrote("button", {"payload": "p"})),
-    ("a reply without an id", "message", wrote("interactive", {"type": "button_reply", "button_reply": {"title": "Yes"}})),
     ("a status without a word", "status", status("sent", status=None)),
     ("a status that is a list", "status", status("sent", status=["sent"])),
     ("a preference without a value", "preference", wants(None)),

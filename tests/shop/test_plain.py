@@ -366,10 +366,10 @@ def test_what_is_no_web_link_is_none(link: object) -> None:
     assert cart(recovery_url=link).link is None
 
 
-def test_a_customer_event_that_names_nobody_is_unreadable() -> None:
-    nobody = body("customer.updated", phone="none", email="", customer_key=None)
-    with pytest.raises(Unreadable, match="names nobody"):
-        read("customer.updated", nobody)
+def test_a_withdrawal_of_somebody_known_by_a_local_number_is_read_without_their_region() -> None:
+    """Whose it is stands in the update's names, which the door took with the shop's region."""
+    event = read("customer.updated", body("customer.updated", phone="600 000 001", email="", customer_key=None))
+    assert isinstance(event, ShopperChanged)
 
 
 # ---- what cannot be read
