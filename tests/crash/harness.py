@@ -157,8 +157,9 @@ def _micros() -> int:
 
 def unsettled(around: Surroundings) -> str:
     """What still waits, in words."""
-    kinds = list(around.rows("select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1"))
-    kinds += around.rows("select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1")
+    waiting = "select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1"
+    going = "select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1"
+    kinds = [*around.rows(waiting), *around.rows(going)]
     return ", ".join(f"{row['n']} {row['what']}" for row in kinds) or "deliveries were not taken"
 
 
