@@ -6,7 +6,7 @@ flows, respects consent, quiet hours and limits, lets staff take a conversation 
 The rooms, top to bottom; an import may only go down, and rooms on one floor do not know each other:
 
     6  __main__  command  app  settings   the commands; the one place that puts the parts together
-    5  web          the door: signed webhooks in, health
+    5  web          the door: signed webhooks in, health, the desk's pages
        rehearsal    play a flow with the real engine and policy, on a scratch store and a clock that jumps
        sandbox      a WhatsApp Cloud API and a small shop on this machine, known to the rest by HTTP alone
     4  worker       moves the work: dispatcher (inbox -> flows), sender (outbox -> WhatsApp), clock, discounts, nightly

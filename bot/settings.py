@@ -14,10 +14,14 @@ from urllib.parse import urlsplit
 
 from bot.shop.field import country_code
 from bot.shop.signature import valid_secret
+from bot.store.database import is_server
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be guessed
+SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("text", "json")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
 _NAMES = (
@@ -28,6 +32,10 @@ _NAMES = (
     "COMEBACK_LOCALES",
     "COMEBACK_PUBLIC_URL",
     "COMEBACK_LOG",
+    "COMEBACK_LOG_FORMAT",
+    "COMEBACK_METRICS_TOKEN",
+    "COMEBACK_OPTOUTS",
+    "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
@@ -77,9 +85,10 @@ class Settings:
     """What the environment says. `whatsapp` is None where a command runs without it. `shops` by name.
 
     `host` is this machine alone unless told: COMEBACK_HOST=0.0.0.0 opens the port to the network, best behind a proxy that speaks
-    TLS. `public_url` is the address under which WhatsApp and the shops reach it."""
+    TLS. `public_url` is the address under which WhatsApp and the shops reach it. Without a `desk_password` the desk's pages are
+    not served."""
 
-    database: Path
+    database: str = field(repr=False)  # a path, sqlite:///path or postgresql://..., which may have a password in it
     host: str
     port: int
     flows: Path
@@ -88,6 +97,19 @@ class Settings:
     whatsapp: WhatsAppSettings | None
     shops: Mapping[str, ShopSettings]
     log_level: str
+    desk_password: str | None = field(default=None, repr=False)
+    log_format: str = "text"
+    metrics_token: str | None = field(default=None, repr=False)
+    optouts: Path | None = None  # the opt-out log, where it is not beside the database
+
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must not stand in a log."""
+        found = [self.desk_password, self.metrics_token, *(secret for shop in self.shops.values() for secret in shop.secrets)]
+        if self.whatsapp is not None:
+            found += [self.whatsapp.token, self.whatsapp.verify_token, *self.whatsapp.app_secrets]
+        if is_server(self.database):
+            found += [self.database, urlsplit(self.database).password]
+        return tuple(secret for secret in found if secret)
 
 
 def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
@@ -106,6 +128,10 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         whatsapp=reading.whatsapp(needed=serving),
         shops=MappingProxyType({name: reading.shop(name, needed=serving) for name in shops}),
         log_level=reading.log_level(),
+        desk_password=reading.desk_password(),
+        log_format=reading.log_format(),
+        metrics_token=reading.metrics_token(),
+        optouts=Path(optouts) if (optouts := reading.text("COMEBACK_OPTOUTS")) else None,
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -202,16 +228,44 @@ class _Reading:
             self.fault("COMEBACK_LOG", f"is not a level: choose one of {', '.join(LOG_LEVELS).lower()}")
         return value
 
-    def database(self) -> Path:
+    def log_format(self) -> str:
+        value = (self.text("COMEBACK_LOG_FORMAT") or "text").lower()
+        if value not in LOG_FORMATS:
+            self.fault("COMEBACK_LOG_FORMAT", f"is not a format: choose one of {', '.join(LOG_FORMATS)}")
+        return value
+
+    def metrics_token(self) -> str | None:
+        value = self.secret("COMEBACK_METRICS_TOKEN")
+        if value is not None and len(value) < SHORTEST_TOKEN:
+            self.fault("COMEBACK_METRICS_TOKEN", f"is too short: make up at least {SHORTEST_TOKEN} letters and digits")
+        return value
+
+    def desk_password(self) -> str | None:
+        value = self.text("COMEBACK_DESK_PASSWORD")
+        if value is not None and len(value) < SHORTEST_PASSWORD:
+            self.fault("COMEBACK_DESK_PASSWORD", f"is too short: give at least {SHORTEST_PASSWORD} characters, such as four words")
+        return value
+
+    def database(self) -> str:
         value = self.text("COMEBACK_DATABASE") or "comeback.db"
         scheme, separator, rest = value.partition("://")
-        if scheme in ("postgresql", "postgres") and separator:
-            self.fault("COMEBACK_DATABASE", "PostgreSQL comes with a later version: give the path of a file, such as comeback.db")
+        if separator and scheme in ("postgresql", "postgres"):
+            self._check_server(value)
         elif separator and (scheme != "sqlite" or not rest.removeprefix("/")):
-            self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, or sqlite:///path")
+            self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, sqlite:///path or postgresql://...")
         elif ":memory:" in value:
             self.fault("COMEBACK_DATABASE", "would forget everything at the end: give the path of a file, such as comeback.db")
-        return Path(rest.removeprefix("/") if separator else value)
+        return value
+
+    def _check_server(self, value: str) -> None:
+        try:
+            parts = urlsplit(value)
+            sound = bool(parts.path.strip("/")) and (parts.port or 0) >= 0
+        except ValueError:
+            sound = False
+        if not sound:
+            sample = "postgresql://user:password@host:5432/comeback"
+            self.fault("COMEBACK_DATABASE", f"is not an address such as {sample} (in a password, @ is %40)")
 
     def whatsapp(self, *, needed: bool) -> WhatsAppSettings | None:
         token, verify_token = self.secret("COMEBACK_WHATSAPP_TOKEN"), self.secret("COMEBACK_WHATSAPP_VERIFY_TOKEN")

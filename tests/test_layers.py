@@ -23,6 +23,7 @@ CLOCKS = (".datetime.now", ".datetime.utcnow", ".datetime.today", ".date.today",
 ONLY_IN = {
     "sqlite3": ("bot.store",),
     "aiosqlite": ("bot.store",),
+    "asyncpg": ("bot.store",),
     "pywa": ("bot.channel.whatsapp",),
     "pywa_async": ("bot.channel.whatsapp",),
     "httpx": ("bot.channel.whatsapp",),

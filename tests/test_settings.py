@@ -28,7 +28,7 @@ def faults(environ: Mapping[str, str], *, serving: bool = False) -> tuple[str, .
 
 def test_an_empty_environment_is_enough_for_commands_that_do_not_serve() -> None:
     assert read({"PATH": "/bin"}, serving=False) == Settings(
-        database=Path("comeback.db"),
+        database="comeback.db",
         host="127.0.0.1",
         port=8080,
         flows=Path("flows"),
@@ -75,7 +75,7 @@ def test_what_serving_needs_is_read() -> None:
     shop = settings.shops["casa-lola"]
     assert (shop.name, shop.secrets, shop.region) == ("casa-lola", (SECRET,), "ES")
     assert shop.discounts_url == "http://shop:3000/discounts"
-    assert settings.database == Path("/data/comeback.db")
+    assert settings.database == "sqlite:////data/comeback.db"
     assert (settings.port, settings.log_level, settings.public_url) == (0, "DEBUG", "https://bot.example.com")
 
 
@@ -123,7 +123,9 @@ def test_a_secret_file_that_cannot_be_used_is_a_fault_with_its_name(tmp_path: Pa
         ("COMEBACK_PORT", "65536", "number up to 65535"),
         ("COMEBACK_PORT", "-1", "number up to 65535"),
         ("COMEBACK_LOG", "loud", "debug, info, warning, error"),
-        ("COMEBACK_DATABASE", "postgresql://db/comeback", "comes with a later version"),
+        ("COMEBACK_DATABASE", "postgresql://db", "is not an address such as"),
+        ("COMEBACK_DATABASE", "postgresql://bot:hunter2@db:port/comeback", "is not an address such as"),
+        ("COMEBACK_DATABASE", "mysql://db/comeback", "is not a database known here"),
         ("COMEBACK_DATABASE", "mysql://db/comeback", "path of a file"),
         ("COMEBACK_DATABASE", "sqlite:///", "path of a file"),
         ("COMEBACK_DATABASE", ":memory:", "path of a file"),
@@ -171,3 +173,10 @@ def test_shops_are_known_without_secrets_where_nothing_is_served() -> None:
 
 def test_the_switch_of_the_tests_is_no_fault() -> None:
     assert read({"COMEBACK_REQUIRE": "browser"}, serving=False)
+
+
+def test_the_desk_wants_a_password_that_is_not_guessed_in_an_afternoon() -> None:
+    assert read({}, serving=False).desk_password is None
+    assert read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False).desk_password == "four words and more"
+    assert "four words" not in repr(read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False))
+    assert faults({"COMEBACK_DESK_PASSWORD": "too short"})[0].startswith("COMEBACK_DESK_PASSWORD: is too short")

@@ -17,8 +17,7 @@ from bot.audience.member import Candidate, LeftOut, Selection, choose
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import SettingsError
-from bot.store.lock import StoreUnavailable
-from bot.store.sqlite import read_only
+from bot.store.database import StoreUnavailable, is_there, read_only, shown
 from bot.store.step import Step
 from bot.worker import audiences
 from bot.worker.audiences import UnknownAudience
@@ -52,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         complain(str(error))
         return EX_CONFIG
-    if not settings.database.exists():
-        complain(f"there is no database at {settings.database} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
+    if not is_there(settings.database):
+        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
         return 1
     playbook = read_playbook(settings.flows, settings.locales)
     out = args.out or Path(f"{args.name}-{args.destination}.csv")

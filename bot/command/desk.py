@@ -13,8 +13,7 @@ from bot.app import wall_clock
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import SettingsError
-from bot.store.lock import StoreTaken, StoreUnavailable
-from bot.store.sqlite import open_database
+from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, shown
 from bot.web.desk_socket import DeskSocket, socket_path
 
 NAME = "desk"
@@ -55,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         complain(str(error))
         return EX_CONFIG
-    if not settings.database.exists():
-        complain(f"there is no database at {settings.database} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
+    if not is_there(settings.database):
+        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
         return 1
     words = {"who": getattr(args, "who", ""), "text": getattr(args, "text", ""), "staff": args.staff}
     try:
-        answer = asyncio.run(_ask(settings.database, args.action, words))
+        answer = asyncio.run(ask(settings.database, args.action, words))
     except (StoreTaken, StoreUnavailable) as fault:
         complain(str(fault))
         return 1
@@ -71,12 +70,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _ask(database: Path, action: str, words: dict[str, str]) -> dict[str, Any]:
-    """Ask the running bot; without one, the same application on the database itself."""
-    try:
-        return await _post(socket_path(database), action, words)
-    except aiohttp.ClientConnectorError:
-        pass  # no socket, or one left by a process that was killed: nobody serves
+async def ask(database: str, action: str, words: dict[str, str]) -> dict[str, Any]:
+    """Ask the running bot; without one, or where many may work on the database, the same application on the database itself."""
+    if not is_server(database):
+        try:
+            return await _post(socket_path(file_of(database)), action, words)
+        except aiohttp.ClientConnectorError:
+            pass  # no socket, or one left by a process that was killed: nobody serves
     store = await open_database(database)
     try:
         return await DeskSocket(store, wall_clock, lambda: None).answer(action, words)

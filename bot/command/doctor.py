@@ -18,8 +18,7 @@ from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
-from bot.store.lock import StoreUnavailable
-from bot.store.sqlite import SQLITE_VERSION, read_only
+from bot.store.database import StoreUnavailable, file_of, is_server, is_there, read_only, shown
 from bot.web.desk_socket import socket_path
 from bot.worker.playbook import Playbook
 
@@ -100,21 +99,26 @@ def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
 
 
 async def _database(settings: Settings) -> Finding:
-    version = f"SQLite {SQLITE_VERSION}"
+    where = shown(settings.database)
+    if not is_there(settings.database):
+        return Finding("database", Verdict.HINT, f"{where} is not there yet: 'comeback serve' makes it")
     try:
+        engine = await read_only(settings.database, health.engine())
         state = await read_only(settings.database, health.state())
-    except StoreUnavailable:
-        if settings.database.exists():
-            sentence = f"{settings.database} cannot be read: is it a database of Comeback, and may this user read it?"
-            return Finding("database", Verdict.ILL, sentence)
-        return Finding("database", Verdict.HINT, f"{settings.database} is not there yet: 'comeback serve' makes it ({version})")
-    serving = "a process serves it" if socket_path(settings.database).exists() else "nobody serves it now"
-    told = f"{settings.database} ({version}), {serving}; {state.waiting} events wait, {state.queued} messages are queued"
+    except StoreUnavailable as fault:
+        return Finding("database", Verdict.ILL, f"{fault}. Is it a database of Comeback, and may this user read it?")
+    told = f"{where} ({engine}), {_serving(settings)}; {state.waiting} events wait, {state.queued} messages are queued"
     if state.stopped:
         return Finding("database", Verdict.ILL, f"{told}; {'; '.join(state.stopped)}")
     if state.dead or state.unknown:
         return Finding("database", Verdict.HINT, f"{told}; {state.dead} events could not be read, {state.unknown} messages are unknown")
     return Finding("database", Verdict.WELL, told)
+
+
+def _serving(settings: Settings) -> str:
+    if is_server(settings.database):
+        return "which any number of processes may serve"
+    return "a process serves it" if socket_path(file_of(settings.database)).exists() else "nobody serves it now"
 
 
 async def _whatsapp(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, playbook: Playbook) -> AsyncIterator[Finding]:

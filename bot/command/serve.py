@@ -11,7 +11,7 @@ from bot.command.logbook import open_logbook
 from bot.command.terminal import complain
 from bot.settings import SettingsError
 from bot.store import lock
-from bot.store.lock import StoreTaken, StoreUnavailable
+from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -22,14 +22,16 @@ ABOUT = """\
 Runs the bot until SIGTERM or Ctrl-C. Everything it needs comes from the environment; 'comeback doctor' says what is missing.
 
 Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <your address>/webhooks/shop/<name>.
+To update it without more than a blink: start the new one with --take-over while the old one runs.
 Exit codes: 0 stopped as asked, 75 another process has the database, 78 the configuration is wrong."""
 
 
-def arguments(_: argparse.ArgumentParser) -> None:
-    """It has none: everything comes from the environment."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line; everything else comes from the environment."""
+    parser.add_argument("--take-over", action="store_true", help="stop the process that serves this database, and go on in its place")
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
     try:
         settings = settings_module.read(os.environ, serving=True)
@@ -39,12 +41,13 @@ def run(_: argparse.Namespace) -> int:
             complain(f"  - {fault}")
         return EX_CONFIG
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
-    open_logbook(settings.log_level)
+    open_logbook(settings.log_level, settings.log_format, settings.secrets())
     try:
-        lock.check(settings.database)  # before the rest of the house is imported: a second process is told in a moment, not in two seconds
+        if not args.take_over and not is_server(settings.database):
+            lock.check(file_of(settings.database))  # before the rest is imported: a second process is told in a moment, not in two seconds
         from bot.app import serve
 
-        superseded = asyncio.run(serve(settings, settings.whatsapp, _started))
+        superseded = asyncio.run(serve(settings, settings.whatsapp, _started, successor=args.take_over))
         return EX_TEMPFAIL if superseded else 0
     except SettingsError as error:
         complain("The store's rules have a mistake, and without them nobody is written to:")

@@ -15,12 +15,16 @@ from time import monotonic
 
 from bot.app import App, Clock, start_app
 from bot.channel.whatsapp import templates
+from bot.command.thinking import Reader
 from bot.desk import actions
+from bot.policy.decision import Control
 from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.page import DeskDoor
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop import Shop
 from bot.settings import Settings, ShopSettings, WhatsAppSettings
 from bot.store import health
+from bot.web import desk_pages
 
 SHOP = "casa-bonita"
 STAFF = "Sam"
@@ -125,6 +129,11 @@ class StageStaff:
         """Who waits for staff, or is with them: (phone, why)."""
         return [(one.phone or "", one.reason or "with staff") for one in await self._app().store.read(actions.waiting())]
 
+    async def holders(self) -> dict[str, str]:
+        """Who is with staff, at whichever desk: phone -> whose they are."""
+        found = await self._app().store.read(actions.waiting())
+        return {one.phone: one.staff or "staff" for one in found if one.phone and one.control is Control.HUMAN}
+
     def _app(self) -> App:
         assert self.stage is not None  # set before the page can be opened
         return self.stage.app
@@ -142,9 +151,10 @@ async def open_stage(
     locales: Path = Path("locales"),
     port: int = 0,
     bot_port: int = 0,
+    database: str | None = None,
     make_cloud: Callable[[Clock, str], CloudApi] = lambda clock, secret: CloudApi(clock, app_secret=secret),
 ) -> Stage:
-    """Start the bot on a database in `folder` and everything around it. Raises OSError when a port is taken."""
+    """Start the bot and everything around it, on a database in `folder` unless told another. Raises OSError when a port is taken."""
     clock = TurnedClock(start.astimezone(UTC))
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     shop = Shop(clock, secret=secret)
@@ -154,7 +164,7 @@ async def open_stage(
     sandbox = Sandbox(
         clock,
         jump=lambda length: stage.jump(length),
-        next_due=lambda: stage.next_due(),
+        next_due=lambda: mind.next_due(),
         settled=lambda: stage.settled(),
         staff=staff,
         cloud=cloud,
@@ -170,7 +180,7 @@ async def open_stage(
         account=cloud.waba_id,
     )
     settings = Settings(
-        database=folder / "comeback.db",
+        database=database or str(folder / "comeback.db"),
         host="127.0.0.1",
         port=bot_port,
         flows=flows,
@@ -179,18 +189,29 @@ async def open_stage(
         whatsapp=whatsapp,
         shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
         log_level="WARNING",
+        optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
+        desk_password=_password(),
     )
     try:
         app = await start_app(settings, whatsapp, clock)
     except BaseException:
         await sandbox.close()
         raise
+    assert settings.desk_password is not None
+    mind = Reader(app)
+    sandbox.know_the_bot(mind, DeskDoor(f"{app.url}{desk_pages.PATH}", settings.desk_password))
     stage = Stage(clock, app, sandbox, cloud, shop, url)
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
     await _push_templates(app, whatsapp)
     return stage
+
+
+def _password() -> str:
+    """For the desk of this stage alone; in groups, so that a visitor can type it."""
+    digits = secrets.token_hex(8)
+    return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:

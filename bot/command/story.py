@@ -133,9 +133,9 @@ class Story:
                 self.say(f"to {name}", bubble.drawing.body + (f"\n{buttons.strip()}" if buttons else ""), "green", at=bubble.at)
 
 
-async def play(folder: Path, flows: Path, locales: Path) -> int:
-    """Play the story; returns the exit code."""
-    stage = await open_stage(folder, BEGIN, flows=flows, locales=locales)
+async def play(folder: Path, flows: Path, locales: Path, database: str | None = None) -> int:
+    """Play the story, on a database in `folder` unless told another; returns the exit code."""
+    stage = await open_stage(folder, BEGIN, flows=flows, locales=locales, database=database)
     stage.shop.shoppers[EVA.key] = EVA
     stage.shop.change(EVA)
     stage.cloud.introduce(EVA.phone, "Eva Ruiz")

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.store import contacts, conversations, inbox, outbox
+from bot.policy import window
+from bot.policy.decision import Control, Reason
+from bot.store import contacts, conversations, desk, inbox, outbox
 from bot.store.conversations import Open, Said
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.step import Step
@@ -21,6 +23,22 @@ class NotFound(Exception):
 
 class Refused(Exception):
     """The action makes no sense now. The message is a sentence for staff."""
+
+
+class Taken(Exception):
+    """Somebody else has the conversation. `staff` is their name."""
+
+    def __init__(self, staff: str) -> None:
+        super().__init__(f"{staff} has this conversation")
+        self.staff = staff
+
+
+class Outdated(Exception):
+    """The customer wrote `newer` messages that the writer of an answer had not seen."""
+
+    def __init__(self, newer: int) -> None:
+        super().__init__("a new message came in meanwhile" if newer == 1 else f"{newer} new messages came in meanwhile")
+        self.newer = newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +107,44 @@ def _act(kind: str, who: str, staff: str, now: datetime, **more: str) -> Step[in
     open_ones = yield from conversations.unanswered()
     number = next((one.number for one in open_ones if one.contact == contact), "")
     return (yield from inbox.put(Source.DESK, kind, contact, {"staff": staff, **more}, now, place=number))
+
+
+# ---- among several people
+
+
+def take_free(who: str, staff: str, now: datetime, *, away_from: str = "") -> Step[int]:
+    """`take`, but never out of somebody's hands unless they are named: of two who reach for it at once, one gets it.
+
+    Raises NotFound, Taken.
+    """
+    yield from _free(who, staff, away_from)
+    return (yield from take(who, staff, now))
+
+
+def answer(who: str, staff: str, text: str, now: datetime, *, seen: int) -> Step[int]:
+    """`say`, if it would reach them, nobody else has the conversation and they wrote nothing after the message with the id `seen`.
+
+    Raises NotFound, Refused, Taken, Outdated.
+    """
+    contact = yield from _free(who, staff)
+    now_with = yield from desk.talk(contact)
+    if not window.is_open(now_with.last_wrote_at if now_with else None, now):
+        raise Refused(Reason.WINDOW_CLOSED.sentence)
+    newer = yield from desk.newer(contact, seen)
+    if newer:
+        raise Outdated(newer)
+    return (yield from say(who, staff, text, now))
+
+
+def hand_back_own(who: str, staff: str, now: datetime) -> Step[int]:
+    """`hand_back`, if nobody else has the conversation. Raises NotFound, Taken."""
+    yield from _free(who, staff)
+    return (yield from hand_back(who, staff, now))
+
+
+def _free(who: str, staff: str, away_from: str = "") -> Step[int]:
+    contact = yield from find(who)
+    held = yield from desk.holder(contact)
+    if held.control is Control.HUMAN and held.staff not in (None, staff, away_from):
+        raise Taken(held.staff or "somebody")
+    return contact

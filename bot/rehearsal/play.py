@@ -18,8 +18,8 @@ from bot.flow.run import Content
 from bot.shop import plain
 from bot.store import contacts, discounts, health
 from bot.store.contacts import Noted
+from bot.store.database import Database, open_database
 from bot.store.model import Identity, IdentityKind
-from bot.store.sqlite import Database, open_database
 from bot.worker import dispatcher
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender

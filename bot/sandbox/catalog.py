@@ -66,6 +66,7 @@ SHOPPERS = (
         whatsapp=False,
         ads=False,
     ),
+    Shopper("layla", "c-1005", "Layla", "Haddad", "+971501234567", "AE", "layla@example.com", "ar-AE", "AE", "Dubai", "Asia/Dubai"),
 )
 
 

@@ -1,15 +1,15 @@
 // The demo page. Everything that comes from the server is put in as text, never as markup.
 "use strict";
 
-const POLL_MS = 1000; // the bot may write at any moment; once a second feels alive
+const AGAIN_MS = 2000; // when the sandbox does not answer
 const BOTTOM_PX = 80; // nearer to the end than this, the chat follows new messages
 
 const find = (id) => document.getElementById(id);
 const drawn = new Map(); // part of the page -> the JSON it shows, so that only what changed is drawn again
 let shopper = new URLSearchParams(location.search).get("shopper") || "";
 let state = null;
-let turn = 0; // answers that come late, after a newer one, are not shown
-let shown = 0;
+let stream = null; // tells what happens by itself
+const looked = new Set(); // messages this phone has already told it read
 const away = new Set(); // who has left the shop
 
 function make(tag, className, text) {
@@ -29,32 +29,45 @@ function button(text, className, act, key) {
 
 // talking to the server
 
-async function ask(path, wish) {
-  const mine = ++turn;
-  const options = wish && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ shopper, ...wish }) };
+async function act(name, wish = {}) {
+  const body = JSON.stringify({ shopper, ...wish });
   try {
-    const answer = await fetch(path, options);
-    const body = await answer.json();
-    if (!answer.ok) throw new Error(body.error);
+    const answer = await fetch("/page/" + name, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error);
     find("trouble").textContent = "";
-    if (mine > shown) {
-      shown = mine;
-      show(body);
-    }
+    take(told);
   } catch (error) {
     find("trouble").textContent = error instanceof TypeError ? "The sandbox does not answer. Is it still running?" : error.message;
   }
 }
 
-const act = (name, wish = {}) => ask("/page/" + name, wish);
-const look = () => ask("/page/state?shopper=" + encodeURIComponent(shopper));
+// a state comes as the answer to an act or over the stream; whichever is newer is shown
+function take(told) {
+  if (shopper && told.shopper !== shopper) return;
+  if (!state || told.shopper !== state.shopper || told.number > state.number) show(told);
+}
 
-async function poll() {
-  if (!document.hidden) {
-    const unread = state && state.phone.messages.some((one) => !one.mine && one.tick === "delivered");
-    await (unread ? act("look") : look());
-  }
-  setTimeout(poll, POLL_MS);
+function listen() {
+  stream?.close();
+  stream = null;
+  if (document.hidden) return; // a browser has six streams for a site: a page nobody sees takes none
+  stream = new EventSource("/page/live?shopper=" + encodeURIComponent(shopper));
+  stream.addEventListener("message", (event) => {
+    find("trouble").textContent = "";
+    take(JSON.parse(event.data));
+  });
+  stream.addEventListener("error", () => {
+    find("trouble").textContent = "The sandbox does not answer. Is it still running?";
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+  });
+}
+
+function look(messages) {
+  const unread = messages.filter((one) => !one.mine && one.tick === "delivered" && !looked.has(one.id));
+  if (!unread.length || document.hidden) return;
+  unread.forEach((one) => looked.add(one.id));
+  act("look");
 }
 
 // showing
@@ -79,9 +92,13 @@ function show(next) {
   part("orders", next.orders, showOrders);
   part("account", [me.whatsapp, me.ads], showAccount);
   part("head", [next.phone.business, me.name, next.phone.stopped], showChatHead);
-  part("owner", shopper, () => find("messages").replaceChildren());
+  part("owner", me.locale, showOwner);
   showMessages(next.phone.messages, me);
   part("desk", next.staff, showDesk);
+  part("door", next.desk, showDoor);
+  part("mind", [next.mind, next.now.slice(0, 16), me], showMind);
+  part("faults", next.faults, showFaults);
+  look(next.phone.messages);
 }
 
 const money = (minor) => new Intl.NumberFormat("en-IE", { style: "currency", currency: state.shop.currency }).format(minor / 100);
@@ -123,7 +140,7 @@ function become(key) {
   shopper = key;
   find("words").value = "";
   history.replaceState(null, "", "?shopper=" + encodeURIComponent(key));
-  look();
+  listen();
 }
 
 function showProducts([products]) {
@@ -210,6 +227,14 @@ function showChatHead([business, name, stopped]) {
 
 // the chat
 
+const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
+
+function showOwner(locale) {
+  find("messages").replaceChildren();
+  find("chat").lang = find("words").lang = locale;
+  find("chat").dir = RIGHT_TO_LEFT.test(locale) ? "rtl" : "ltr";
+}
+
 function showMessages(messages, me) {
   const list = find("messages");
   const chat = find("chat");
@@ -284,7 +309,7 @@ function answer(message, one, index) {
     return link;
   }
   if (one.kind === "code") {
-    return button(`${one.title}: ${one.value}`, "answer code", () => take(one.value), key);
+    return button(`${one.title}: ${one.value}`, "answer code", () => keep(one.value), key);
   }
   if (!["reply", "row", "quick_reply"].includes(one.kind)) return make("span", "answer", one.title);
   const node = button(one.title, "answer " + one.kind, () => press(message, one), key);
@@ -297,7 +322,7 @@ function press(message, one) {
   act("press", { message: message.id, value: one.value });
 }
 
-function take(code) {
+function keep(code) {
   find("code").value = code;
   navigator.clipboard?.writeText(code).catch(() => {});
 }
@@ -307,6 +332,7 @@ const MARKS = /(https?:\/\/[^\s<>"]+)|\*([^*\n]+)\*|_([^_\n]+)_|~([^~\n]+)~/g;
 
 function formatted(text) {
   const node = make("span", "words");
+  node.dir = "auto";
   let at = 0;
   for (const found of text.matchAll(MARKS)) {
     node.append(text.slice(at, found.index), marked(found));
@@ -337,11 +363,11 @@ function showDesk(waiting) {
 function waitingPerson(one) {
   const row = make("li", "waiting");
   const words = make("p");
-  words.append(make("strong", "", one.name), one.held ? " is with you" : " waits for a person");
-  if (one.reason) words.append(make("span", "reason", one.reason));
+  words.append(make("strong", "", one.name), one.holder ? ` is with ${one.holder}` : " waits for a person");
+  if (one.reason && !one.holder) words.append(make("span", "reason", one.reason));
   row.append(words);
   const person = { shopper: one.shopper };
-  if (!one.held) {
+  if (!one.holder) {
     row.append(button("Take over", "primary", () => act("take", person), "take-" + one.shopper));
     return row;
   }
@@ -358,6 +384,91 @@ function waitingPerson(one) {
     input.value = "";
   });
   row.append(form, button("Hand back to the bot", "secondary", () => act("hand_back", person), "back-" + one.shopper));
+  return row;
+}
+
+function showDoor(door) {
+  find("door").hidden = !door;
+  if (!door) return;
+  find("door-link").href = door.url;
+  find("door-password").textContent = door.password;
+}
+
+// the bot's mind
+
+function showMind([mind, now, me]) {
+  find("mind").hidden = !mind;
+  document.body.classList.toggle("with-mind", Boolean(mind));
+  if (!mind) return;
+  find("facts").replaceChildren(...mind.facts.map((fact) => make("li", "", fact)));
+  find("flows").replaceChildren(...mind.flows.map(flow));
+  find("coming-empty").hidden = mind.coming.length > 0;
+  find("coming").replaceChildren(...mind.coming.map((one) => coming(one, now, me)));
+  find("timeline-empty").hidden = mind.timeline.length > 0;
+  find("timeline").replaceChildren(...mind.timeline.map((one) => thought(one, me)));
+}
+
+function flow(one) {
+  const card = make("section", "flow" + (one.over ? " over" : ""));
+  const title = make("h3", "", one.name);
+  title.append(make("span", "flow-state", one.state));
+  card.append(title);
+  if (one.lines.length) {
+    const list = make("ol", "steps-list");
+    list.append(...one.lines.map(flowLine));
+    card.append(list);
+  }
+  return card;
+}
+
+function flowLine(one) {
+  const row = make("li", (one.verb ? "flow-step" : "flow-branch") + " depth-" + Math.min(one.depth, 4));
+  if (one.verb) row.append(make("b", "", one.verb.replace("_", " ")), " ");
+  row.append(make("span", "", one.text));
+  if (one.lit) {
+    row.classList.add("lit");
+    row.setAttribute("aria-current", "step");
+    row.append(make("span", "here", "here"));
+  }
+  return row;
+}
+
+const when = (at, me) => (day(at, me) === day(state.now, me) ? hour(at, me) : `${day(at, me)}, ${hour(at, me)}`);
+
+function coming(one, now, me) {
+  const row = make("li");
+  row.append(make("span", "coming-in", `in ${span(new Date(one.due) - new Date(state.now))}`), make("span", "", one.text), make("span", "moment", when(one.due, me)));
+  return row;
+}
+
+function thought(one, me) {
+  const row = make("li", "thought mood-" + one.mood);
+  const head = make("p", "thought-head");
+  head.append(make("b", "", one.about), make("span", "moment", when(one.at, me)));
+  const words = make("p", "thought-words", one.text);
+  words.dir = "auto";
+  row.append(head, words);
+  if (one.why) row.append(make("p", "thought-why", one.why));
+  return row;
+}
+
+const FAULTS = {
+  rate_limited: "Too many requests (429)",
+  pair_limited: "Too many to this person",
+  graph_500: "WhatsApp's server fails",
+  accept_then_cut: "Taken, but the answer is lost",
+};
+
+function showFaults(faults) {
+  find("twice").checked = faults.twice;
+  find("faults").replaceChildren(...Object.entries(faults.next).map(fault));
+}
+
+function fault([name, times]) {
+  const row = make("li");
+  const node = button(FAULTS[name], "fault", () => act("fault", { fault: name }), "fault-" + name);
+  if (times) node.append(make("span", "badge", String(times)), make("span", "unseen", " times, armed"));
+  row.append(node);
   return row;
 }
 
@@ -402,4 +513,9 @@ find("reply").addEventListener("submit", (event) => {
   act("say", { text });
 });
 
-poll();
+find("twice").addEventListener("change", () => act("twice", { on: find("twice").checked }));
+find("door-copy").addEventListener("click", () => navigator.clipboard?.writeText(state.desk.password).catch(() => {}));
+document.addEventListener("visibilitychange", listen);
+addEventListener("pagehide", () => stream?.close());
+
+listen();

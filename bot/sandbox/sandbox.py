@@ -11,9 +11,10 @@ from aiohttp.typedefs import Handler
 
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.fault import Faults
-from bot.sandbox.page import Page, StaffActions
+from bot.sandbox.page import DeskDoor, Page, StaffActions
 from bot.sandbox.shop import Shop
 from bot.sandbox.storefront import Storefront
+from bot.sandbox.thought import Thoughts
 
 SETTLE_SECONDS = 5.0  # a button of the page answers at the latest then, whatever the bot still does
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
@@ -75,8 +76,13 @@ class Sandbox:
         await self.shop.start()
         return self.base_url
 
+    def know_the_bot(self, thoughts: Thoughts, desk: DeskDoor) -> None:
+        """The page tells what the bot thinks and leads to its desk from now on."""
+        self._page.thoughts, self._page.desk = thoughts, desk
+
     async def close(self) -> None:
         """Stops listening and delivering."""
+        self._page.close()
         await self.cloud.close()
         await self.shop.close()
         if self._runner:

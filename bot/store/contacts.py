@@ -141,6 +141,11 @@ def _owners(identities: Iterable[Identity]) -> Step[list[int]]:
     return sorted(found)
 
 
+def hold(contact: int) -> Step[None]:
+    """Nobody else works on this person until the end of the transaction."""
+    yield sql("contact.hold", id=contact)
+
+
 def find(identity: Identity) -> Step[int | None]:
     """The contact who goes by this name, if any."""
     owners = yield from _owners([identity])

@@ -41,3 +41,9 @@ def next_due() -> Step[datetime | None]:
     row = rows[0]
     moments = [moment for moment in (row["timer"], row["message"], row["code"]) if moment is not None]
     return from_micros(min(moments)) if moments else None
+
+
+def engine() -> Step[str]:
+    """The database's program and its version, for people."""
+    rows = yield sql("health.engine")
+    return str(rows[0]["engine"])

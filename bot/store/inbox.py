@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.store.model import Identity, IdentityKind, Source, Update
-from bot.store.step import Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An inbox row that waits. `contact` is known already for timers and staff actions."""
+    """An inbox row that waits. `contact` is known already for timers and staff actions. Entries of one `person` belong to people who
+    hang together, others' do not touch them; None where nobody asked."""
 
     id: int
     source: Source
@@ -23,6 +24,7 @@ class Entry:
     received_at: datetime
     attempts: int
     retry_at: datetime | None
+    person: int | None = None
 
 
 def receive(updates: Sequence[Update], received_at: datetime) -> Step[int]:
@@ -71,24 +73,43 @@ def put(source: Source, kind: str, contact: int, body: dict[str, object], now: d
     return inbox
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Entries to work off, held until the end of the transaction. `held_elsewhere`: there are more, of people others work on now."""
+
+    entries: list[Entry]
+    held_elsewhere: bool
+
+
+def claim(now: datetime, limit: int) -> Step[Claim]:
+    """The oldest entries that can be worked off now, of people nobody else works on, in the order they came.
+
+    Whoever waits for a retry holds nobody else up.
+    """
+    rows = yield sql("inbox.waiting", now=to_micros(now), limit=limit)
+    entries = [_entry(row) for row in rows if row["id"] is not None]
+    return Claim(entries, held_elsewhere=len(entries) < len(rows))
+
+
 def waiting(now: datetime, limit: int) -> Step[list[Entry]]:
     """The oldest entries that can be worked off now, in the order they came; whoever waits for a retry holds nobody else up."""
-    rows = yield sql("inbox.waiting", now=to_micros(now), limit=limit)
-    return [
-        Entry(
-            id=row["id"],
-            source=Source(row["source"]),
-            kind=row["kind"],
-            place=row["place"],
-            contact=row["contact"],
-            body=row["body"],
-            occurred_at=from_micros(row["occurred_at"]),
-            received_at=from_micros(row["received_at"]),
-            attempts=row["attempts"],
-            retry_at=from_micros_or_none(row["retry_at"]),
-        )
-        for row in rows
-    ]
+    return (yield from claim(now, limit)).entries
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        source=Source(row["source"]),
+        kind=row["kind"],
+        place=row["place"],
+        contact=row["contact"],
+        body=row["body"],
+        occurred_at=from_micros(row["occurred_at"]),
+        received_at=from_micros(row["received_at"]),
+        attempts=row["attempts"],
+        retry_at=from_micros_or_none(row["retry_at"]),
+        person=row["person"],
+    )
 
 
 def held_back(now: datetime) -> Step[set[int]]:

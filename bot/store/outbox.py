@@ -6,17 +6,20 @@ settles it.
 Policy is asked inside the claiming transaction, so what came in between still holds.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.flow.codec import decode_content, encode_content
 from bot.flow.run import Content, Text
 from bot.policy.decision import Author, Decision, Drop, Message, Person, Reason, Send, Wait
 from bot.store import contacts, conversations
 from bot.store.contacts import Contact
-from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros, together
 
+_HELD_WHY = "taken, held by the platform until it has assessed its quality"
 LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
 LEASE = timedelta(minutes=2)  # longer than any request may last: beyond it the sender is gone, and the message's fate unknown
 
@@ -169,24 +172,30 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
 
     Raises Superseded when another process has taken the database over.
     """
-    if (yield sql("outbox.epoch"))[0]["epoch"] != epoch:
+    if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
-    claimed: list[Claimed] = []
-    held: list[Held] = []
-    contacts_claimed: set[int] = set()
+    people: dict[int, list[Row]] = {}
     for row in (yield sql("outbox.due", now=to_micros(now), limit=limit)):
-        if row["contact"] in contacts_claimed:
-            continue  # its turn comes when the one before it is settled
+        people.setdefault(row["contact"], []).append(row)
+    found = yield from together([partial(_claim_of, rows, judge, owner, epoch, now) for rows in people.values()])
+    return Claim(
+        tuple(one for claim in found for one in claim.claimed),
+        tuple(one for claim in found for one in claim.held),
+    )
+
+
+def _claim_of(rows: Sequence[Row], judge: Judge, owner: str, epoch: int, now: datetime) -> Step[Claim]:
+    """Claim the first of one person's messages that may go; the turn of those behind it comes when it is settled."""
+    held: list[Held] = []
+    for row in rows:
         contact = yield from contacts.load(row["contact"])
         decision = yield from _judge(row, contact, judge, now)
         if isinstance(decision, Send):
-            contacts_claimed.add(contact.id)
             lease = to_micros(now + LEASE)
             yield sql("outbox.sending", id=row["id"], owner=owner, epoch=epoch, lease_until=lease, now=to_micros(now))
-            claimed.append((yield from _claimed(row, contact)))
-        else:
-            held.append((yield from _hold(row, decision)))
-    return Claim(tuple(claimed), tuple(held))
+            return Claim(((yield from _claimed(row, contact)),), tuple(held))
+        held.append((yield from _hold(row, decision)))
+    return Claim((), tuple(held))
 
 
 def _judge(row: Row, contact: Contact, judge: Judge, now: datetime) -> Step[Decision]:
@@ -253,8 +262,30 @@ def release(message: int) -> Step[None]:
 
 def sent(message: int, provider_id: str, *, held: bool) -> Step[None]:
     """The platform took it. `held`: it will send it only after assessing its quality."""
-    why = "taken, held by the platform until it has assessed its quality" if held else None
-    yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=None, why=why)
+    yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=None, why=_HELD_WHY if held else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The platform took a message. `held`: it will send it only after assessing its quality."""
+
+    message: int
+    provider_id: str
+    held: bool
+
+
+def settle(taken: Sequence[Taken]) -> Step[frozenset[int]]:
+    """Keep what the platform took; returns the messages that are settled: others touch the rest at this moment."""
+    rows = yield sql("outbox.settle", ids=json.dumps([one.message for one in taken]))
+    free = frozenset(row["id"] for row in rows)
+    kept = [
+        {"id": one.message, "provider_id": one.provider_id, "delivery": None, "why": _HELD_WHY if one.held else None}
+        for one in taken
+        if one.message in free
+    ]
+    if kept:
+        yield sql_many("outbox.sent", kept)
+    return free
 
 
 def again(message: int, until: datetime, why: str) -> Step[None]:

@@ -16,7 +16,7 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -29,7 +29,7 @@ from bot.store import inbox
 from bot.store.arrivals import Arrivals
 from bot.store.lock import StoreUnavailable, take
 from bot.store.model import Update
-from bot.store.step import Row, Statement, Step, T
+from bot.store.step import Row, Statement, Step, T, Together
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class _Failed:
     error: Exception
 
 
-class Database:
-    """An open SQLite database with its writer task. Use `open_database`."""
+class SqliteDatabase:
+    """An open SQLite database with its writer task. Use `open_file`."""
 
     def __init__(self, path: Path, writer: aiosqlite.Connection, lock: int, epoch: int, instance: str) -> None:
         self.path = path
@@ -107,6 +107,9 @@ class Database:
     async def read(self, step: Step[T]) -> T:
         """Run a step that only reads, on a read-only connection of its own, seeing one moment of the database."""
         return await read_only(self.path, step)
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """There is no other process."""
 
     @property
     def closing(self) -> bool:
@@ -163,12 +166,12 @@ async def _in_thread(connection: aiosqlite.Connection, function: Any, step: Any)
 
 
 def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
-    rows: Sequence[Row] = ()
+    rows: Sequence[Any] = ()
     try:
         statement = next(step)
         while True:
             try:
-                rows = _execute(connection, statement)
+                rows = _together(connection, statement) if isinstance(statement, Together) else _execute(connection, statement)
             except Exception as error:  # also what the driver refuses before SQL: half a surrogate, a number too large
                 if _database_fails(error):
                     raise  # past the step: it must not take this for a fault of its own
@@ -178,6 +181,10 @@ def _drive(connection: sqlite3.Connection, step: Step[T]) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def _together(connection: sqlite3.Connection, work: Together) -> list[Any]:
+    return [_drive(connection, piece()) for piece in work.pieces]
 
 
 def _database_fails(error: Exception) -> bool:
@@ -223,7 +230,7 @@ def _read_once(connection: sqlite3.Connection, step: Step[T]) -> T:
         connection.execute("rollback")
 
 
-async def open_database(path: Path) -> Database:
+async def open_file(path: Path) -> SqliteDatabase:
     """Open (or create) the database at `path`, alone, with its schema brought up to date.
 
     Raises StoreTaken when another process has it, StoreUnavailable when it cannot be opened or is not a database of ours.
@@ -244,7 +251,7 @@ async def open_database(path: Path) -> Database:
             raise StoreUnavailable(f"cannot use {path}: {error}") from error
         raise
     log.info("SQLite %s, %s, epoch %d", SQLITE_VERSION, path, epoch)
-    return Database(path, writer, lock, epoch, instance)
+    return SqliteDatabase(path, writer, lock, epoch, instance)
 
 
 async def read_only(path: Path, step: Step[T]) -> T:

@@ -5,11 +5,11 @@ sees a connection, so the same step runs in one hop on SQLite's thread, and with
 it makes it ONE transaction: all of it is kept, or none.
 
 Statements live in `sql/<subject>.sql` under `-- name: <statement>`; `sql("inbox.waiting", limit=200)` names one and fills its
-parameters.
+parameters. One text serves both databases wherever it can; where it cannot, `sql/postgres/<subject>.sql` has PostgreSQL's.
 """
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -33,15 +33,31 @@ class Statement:
 
 
 T = TypeVar("T")
-Step = Generator[Statement, Sequence[Row], T]
+Step = Generator["Statement | Together", Sequence[Any], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Pieces of work that touch nothing of each other, so that a database may do them side by side. A piece may be begun anew."""
+
+    pieces: Sequence[Callable[[], Step[Any]]]
+
+
+def together(pieces: Sequence[Callable[[], Step[T]]]) -> Step[list[T]]:
+    """Work on several people at once; the results in order. What a piece raises, the whole raises.
+
+    On SQLite they come one after the other. On PostgreSQL, where each statement is a journey, those of all pieces travel together.
+    """
+    return list((yield Together(pieces)))
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 @cache
-def _statements() -> dict[str, str]:
+def statements(*folder: str) -> dict[str, str]:
+    """The texts in `sql/`, or in a folder of it, by their names."""
     found: dict[str, str] = {}
-    for file in (resources.files("bot.store") / "sql").iterdir():
+    for file in resources.files("bot.store").joinpath("sql", *folder).iterdir():
         if file.name.endswith(".sql"):
             _, *parts = _NAME.split(file.read_text("utf-8"))
             room = file.name.removesuffix(".sql")
@@ -51,12 +67,12 @@ def _statements() -> dict[str, str]:
 
 def sql(name: str, /, **parameters: Any) -> Statement:
     """The named statement with its parameters."""
-    return Statement(_statements()[name], parameters)
+    return Statement(statements()[name], parameters)
 
 
 def sql_many(name: str, many: Sequence[Mapping[str, Any]], /) -> Statement:
     """The named statement, run once for each set of parameters."""
-    return Statement(_statements()[name], {}, many)
+    return Statement(statements()[name], {}, many)
 
 
 def attempt(step: Step[T]) -> Step[T | Exception]:

@@ -12,13 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
 from bot.desk import actions
-from bot.store.lock import StoreUnavailable
-from bot.store.sqlite import Database
+from bot.store import held
+from bot.store.database import Database, StoreUnavailable
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
+ASK_SECONDS = 2.0  # a process that does not answer by then is asked again
 
 
 def socket_path(database: Path) -> Path:
@@ -29,13 +31,29 @@ def socket_path(database: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"comeback-{hashlib.sha256(str(beside).encode()).hexdigest()[:16]}.desk"
 
 
-class DeskSocket:
-    """Answers the desk's commands."""
+async def ask_to_leave(path: Path) -> bool:
+    """Ask the process behind a socket to stop, as SIGTERM does; whether it heard."""
+    timeout = aiohttp.ClientTimeout(total=ASK_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)), timeout=timeout) as session,
+            session.post("http://desk/leave", json={}) as response,
+        ):
+            return response.ok
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
-    def __init__(self, store: Database, clock: Callable[[], datetime], wake: Callable[[], None]) -> None:
+
+class DeskSocket:
+    """Answers the desk's commands. `leave` stops this process, for the one that takes over."""
+
+    def __init__(
+        self, store: Database, clock: Callable[[], datetime], wake: Callable[[], None], leave: Callable[[], None] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._wake = wake
+        self._leave = leave
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -77,6 +95,11 @@ class DeskSocket:
                 return await self._store.run(actions.say(who, staff, text, now))
             case "return":
                 return await self._store.run(actions.hand_back(who, staff, now))
+            case "release":
+                return asdict(await self._store.run(held.release()))
+            case "leave" if self._leave is not None:
+                self._leave()
+                return "stopping"
             case "resume":
                 return await self._store.run(actions.resume())
             case _:

@@ -9,19 +9,20 @@ import asyncio
 import hmac
 import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from time import monotonic
 
 from aiohttp import web
 
 from bot.channel.whatsapp import webhook
 from bot.shop import plain, signature
-from bot.store import health
-from bot.store.lock import StoreUnavailable
+from bot.store import gauges, health
+from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
-from bot.store.sqlite import Database
+from bot.web.metrics import Metrics, may_ask
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ BODY_SECONDS = 5.0  # aiohttp has no time-out of its own for a body that trickle
 RETRY_SECONDS = "5"  # what we ask of a sender while the database cannot be written
 _CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}")  # Meta's is a number; nothing that a browser could take for markup is echoed
 _SHOP = re.compile(r"[a-z0-9-]{1,64}")
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class ShopDoor:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The web application's parts. `wake` is called when something new was kept."""
+    """The web application's parts. `wake` is called when something new was kept. `metrics_token` opens /metrics, None keeps it shut."""
 
     store: Database
     clock: Callable[[], datetime]
@@ -50,15 +53,28 @@ class Door:
     verify_token: str
     shops: Mapping[str, ShopDoor]
     wake: Callable[[], None]
+    metrics: Metrics = field(default_factory=Metrics)
+    metrics_token: str | None = field(default=None, repr=False)
 
     def application(self) -> web.Application:
         """The aiohttp application."""
         app = web.Application(client_max_size=MAX_BODY, middlewares=[_plain_errors])
         app.router.add_get("/webhooks/whatsapp", self.handshake)
-        app.router.add_post("/webhooks/whatsapp", self.whatsapp)
-        app.router.add_post("/webhooks/shop/{shop}", self.shop)
+        app.router.add_post("/webhooks/whatsapp", self._counted(Source.WHATSAPP, self.whatsapp))
+        app.router.add_post("/webhooks/shop/{shop}", self._counted(Source.SHOP, self.shop))
         app.router.add_get("/health", self.health)
+        app.router.add_get("/metrics", self.numbers)
         return app
+
+    def _counted(self, source: Source, answer: Answer) -> Answer:
+        async def counted(request: web.Request) -> web.Response:
+            try:
+                return await answer(request)
+            except web.HTTPException as refusal:
+                self.metrics.refused(source, refusal.status)
+                raise
+
+        return counted
 
     async def handshake(self, request: web.Request) -> web.Response:
         """Meta asks once whether this address is ours (Cloud API: webhook verification)."""
@@ -71,6 +87,7 @@ class Door:
 
     async def whatsapp(self, request: web.Request) -> web.Response:
         """A delivery from WhatsApp: one POST, up to a thousand updates."""
+        began = monotonic()
         body = await _body(request)
         if not webhook.signed(body, _only(request, "X-Hub-Signature-256"), self.app_secrets):
             raise web.HTTPUnauthorized(text="the signature does not fit the body")
@@ -79,7 +96,7 @@ class Door:
             updates = webhook.split(body, now)
         except ValueError as fault:
             updates = [_buried(Source.WHATSAPP, "", body, now, str(fault))]
-        return await self._keep(updates, now)
+        return await self._keep(Source.WHATSAPP, updates, now, began)
 
     async def shop(self, request: web.Request) -> web.Response:
         """A delivery from a shop (Standard Webhooks)."""
@@ -87,12 +104,13 @@ class Door:
         shop = self.shops.get(name) if _SHOP.fullmatch(name) else None
         if shop is None:
             raise web.HTTPNotFound(text="there is no shop of this name here")
+        began = monotonic()
         body = await _body(request)
         now = self.clock()
         if not signature.signed(request.headers, body, shop.secrets, now):
             raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
         delivery = request.headers["webhook-id"]
-        return await self._keep(plain.split(name, delivery, body, now, shop.region), now)
+        return await self._keep(Source.SHOP, plain.split(name, delivery, body, now, shop.region), now, began)
 
     async def health(self, _: web.Request) -> web.Response:
         """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
@@ -105,11 +123,21 @@ class Door:
         answer = {"status": "ok", "waiting": state.waiting, "dead": state.dead, "unknown": state.unknown, "stopped": list(state.stopped)}
         return web.json_response(answer)
 
-    async def _keep(self, updates: list[Update], now: datetime) -> web.Response:
+    async def numbers(self, request: web.Request) -> web.Response:
+        """The metrics, for whoever brings the token."""
+        if not may_ask(request, self.metrics_token):
+            raise web.HTTPNotFound(text="set COMEBACK_METRICS_TOKEN, and send it as 'Authorization: Bearer ...'")
+        try:
+            return self.metrics.page(await self.store.read(gauges.read(self.clock())))
+        except StoreUnavailable:
+            raise web.HTTPServiceUnavailable(text="the database cannot be read") from None
+
+    async def _keep(self, source: Source, updates: list[Update], now: datetime, began: float) -> web.Response:
         try:
             new = await self.store.receive(updates, now)
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="not kept: please send it again", headers={"Retry-After": RETRY_SECONDS}) from None
+        self.metrics.acknowledged(source, len(updates), new, monotonic() - began)
         if new:
             self.wake()
         return web.Response(text="ok")

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.store import outbox
-from bot.store.lock import StoreUnavailable
+from bot.store.database import Database, StoreUnavailable
+from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
-from bot.store.sqlite import Database
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.playbook import House
@@ -24,7 +24,8 @@ from bot.worker.sender import Sender
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
-ORPHANS_SECONDS = 30  # between two looks for messages whose lease ran out
+ORPHANS_SECONDS = 3  # between two looks for messages whose sender is gone, or whose lease ran out
+HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -40,11 +41,14 @@ class _Loop:
 class Crew:
     """Runs dispatcher, sender and discounter until it is stopped."""
 
-    def __init__(self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter) -> None:
+    def __init__(
+        self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter, optouts: OptOutLog | None = None
+    ) -> None:
         self._store = store
         self._house = house
         self._sender = sender
         self._discounter = discounter
+        self._optouts = optouts
         self._loops = [
             _Loop("dispatcher", self._dispatch),
             _Loop("sender", self._send),
@@ -59,6 +63,7 @@ class Crew:
         """Settle what an earlier process left on the wire, then start the loops."""
         await self._find_orphans()
         await self._store.run(outbox.try_numbers_again())
+        self._store.listen(self.wake)
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         self._scheduler.add_job(
             self.wake, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
@@ -121,10 +126,13 @@ class Crew:
                 await loop.wake.wait()
 
     async def _dispatch(self) -> bool:
-        worked = await self._store.run(dispatcher.work(self._house()))
+        work = dispatcher.work(self._house())
+        worked = await self._store.run(self._optouts.around(work) if self._optouts else work)
         if worked.entries:
             self.wake()
-        return worked.more
+        elif worked.held_elsewhere:
+            await asyncio.sleep(HELD_SECONDS)
+        return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
         return await self._sender.send_due(self.wake) > 0

@@ -143,6 +143,8 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
     verdict = for_code(event.code) if event.status is DeliveryStatus.FAILED and event.code is not None else None
     why = verdict.sentence if verdict else (event.detail or "the platform gave no reason")
     news = yield from outbox.climb(message, event.status, event.id, why if event.status is DeliveryStatus.FAILED else None)
+    if news:
+        house.tally.arrived(event.status)
     if not news or event.status is not DeliveryStatus.FAILED:
         return None
     yield from contacts.audit(message.contact, house.now, message.flow or "channel", f"a message failed: {why}")

@@ -11,8 +11,8 @@ import aiohttp
 from bot.shop import discounts as shop_discounts
 from bot.shop.discounts import DiscountRefused, ShopUnreachable
 from bot.store import discounts
+from bot.store.database import Database
 from bot.store.discounts import Wanted
-from bot.store.sqlite import Database
 from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,10 @@ An entry that fails is undone alone and tried again; the person's later entries 
 import json
 import logging
 import traceback
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bot.channel.whatsapp import reading
@@ -20,7 +22,7 @@ from bot.store import contacts, inbox
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.model import Source
-from bot.store.step import Step, attempt
+from bot.store.step import Step, attempt, together
 from bot.worker import customer, shopping, staff, timers
 from bot.worker.playbook import House
 
@@ -33,18 +35,30 @@ RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a batch did: entries worked off (dead ones included), and whether more wait that can be worked off now."""
+    """What a batch did: entries worked off (dead ones included), whether more wait that can be worked off now, and whether more wait
+    of people whom others work on at this moment."""
 
     entries: int
     more: bool
+    held_elsewhere: bool
 
 
 def work(house: House) -> Step[Worked]:
     """One batch, one transaction."""
     fired = yield from inbox.fire_timers(house.now, TIMERS)
-    entries = yield from inbox.waiting(house.now, BATCH)
+    claim = yield from inbox.claim(house.now, BATCH)
     held_back = yield from inbox.held_back(house.now)
-    worked = 0
+    people: dict[int | None, list[Entry]] = {}
+    for entry in claim.entries:
+        people.setdefault(entry.person, []).append(entry)
+    worked = yield from together([partial(_work_through, house, entries, held_back) for entries in people.values()])
+    more = fired == TIMERS or len(claim.entries) == BATCH
+    return Worked(sum(worked), more, claim.held_elsewhere)
+
+
+def _work_through(house: House, entries: Sequence[Entry], waiting: Set[int]) -> Step[int]:
+    """Work entries off in their order; returns how many were. `waiting`: contacts one of whose entries is tried again later."""
+    held_back, worked = set(waiting), 0
     for entry in entries:
         whose = yield from attempt(_whose(house, entry))
         if isinstance(whose, Exception):
@@ -60,7 +74,7 @@ def work(house: House) -> Step[Worked]:
             held_back |= {contact} if contact is not None else set()
         else:
             worked += 1
-    return Worked(worked, more=fired == TIMERS or len(entries) == BATCH)
+    return worked
 
 
 def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
@@ -76,9 +90,11 @@ def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
         event = _read(entry)
     except (reading.Unreadable, ShopUnreadable) as fault:
         yield from inbox.bury(entry.id, str(fault))
+        house.tally.buried(entry.source)
         return
     why = yield from _told(house, entry, whose, event)
     yield from inbox.done(entry.id, whose.contact if whose else None, why)
+    house.tally.worked_off(entry.source)
 
 
 def _read(entry: Entry) -> Any:
@@ -109,10 +125,12 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
 
 def _failed(house: House, entry: Entry, contact: int | None, error: Exception) -> Step[None]:
     """Our own fault: logged with the entry's id, tried again, and after the last try kept as dead."""
-    log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error)
+    about = {"event": entry.id, "contact": contact}
+    log.error("inbox entry %d of contact %s failed (try %d)", entry.id, contact, entry.attempts + 1, exc_info=error, extra=about)
     why = _where(error)
     if entry.attempts + 1 >= MAX_ATTEMPTS:
         yield from inbox.bury(entry.id, why)
+        house.tally.buried(entry.source)
         yield from contacts.audit(contact, house.now, "house", f"an event could not be worked off: {why}")
     else:
         yield from inbox.retry(entry.id, contact, house.now + RETRY_AFTER[entry.attempts], why)

@@ -122,6 +122,7 @@ def begin(
     yield from runs.keep_revision(revision.id, revision.flow.id, revision.source, house.now)
     run_id = yield from runs.create(contact, number, shop, revision.flow.id, revision.id, house.now)
     yield from contacts.audit(contact, house.now, revision.flow.id, f"started as run {run_id}")
+    house.tally.run_started(revision.flow.id)
     known = yield from facts.load(house, contact, number, subject)
     advance = interpreter.start(
         revision, run_id, known, house.playbook.segments, house.now, by_customer=by_customer, subject=subject
@@ -173,6 +174,7 @@ def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
     """End a run wherever it stands, and cancel what it has queued."""
     run = replace(live.run, waiting=None, generation=live.run.generation + 1, outcome=outcome)
     yield from runs.save(run, house.now)
+    house.tally.run_ended(run.flow, outcome)
     yield from outbox.cancel_run(run.id, why)
     yield from contacts.audit(live.contact, house.now, run.flow, why)
 
@@ -219,6 +221,8 @@ def leave_to_staff(house: House, contact: int, why: str) -> Step[None]:
 def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *, chain: int) -> Step[None]:
     run = advance.run
     yield from runs.save(run, house.now)
+    if run.outcome is not None:
+        house.tally.run_ended(run.flow, run.outcome)
     for note in advance.notes:
         yield from contacts.audit(live.contact, house.now, run.flow, note)
     here = replace(live, run=run)

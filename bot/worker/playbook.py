@@ -12,6 +12,7 @@ from bot.flow.revision import Revision
 from bot.policy.decision import Limit, QuietHours, Rules
 from bot.store import runs
 from bot.store.step import Step
+from bot.worker.tally import SILENT, Tally
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class House:
     instance: str  # of this database: makes message keys that no other database makes
     number: str  # the phone number id we write from when nobody has written to us yet
     now: datetime
+    tally: Tally = SILENT  # is told what happens, to be counted
 
     def key(self, *parts: object) -> str:
         """The key of a message (at most 512 characters go with it, Cloud API: biz_opaque_callback_data)."""

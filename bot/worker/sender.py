@@ -9,14 +9,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 
 from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
 from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
-from bot.store.lock import StoreUnavailable
-from bot.store.outbox import Claim, Claimed
-from bot.store.sqlite import Database as Store
-from bot.store.step import Step
+from bot.store.database import Database as Store
+from bot.store.database import StoreUnavailable
+from bot.store.optout_log import OptOutLog
+from bot.store.outbox import Claim, Claimed, Taken
+from bot.store.step import Step, T
 from bot.worker import flows, remedies
 from bot.worker.playbook import House
 
@@ -24,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
 MAX_CLAIM = 16  # messages committed as `sending` at once: a crash leaves at most these, and what is on the wire, unknown
+TOUCHED_SECONDS = 0.01  # how long to leave a message alone that somebody else touches
 SETTLE_AGAIN_SECONDS = 0.5  # how long a message's end waits for a database that cannot be written
 FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
 LONGEST_RETRY = timedelta(minutes=5)  # after an hour without network the first answer is late by at most this
@@ -33,12 +37,17 @@ NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.STAFF_HOLDS})  # answers that are
 class Sender:
     """Sends what is due, many people at a time, each person's messages in order."""
 
-    def __init__(self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str) -> None:
+    def __init__(
+        self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str, optouts: OptOutLog | None = None
+    ) -> None:
         self._store = store
         self._channel = channel
         self._house = house
         self._owner = owner
+        self._optouts = optouts
         self._on_wire: set[asyncio.Task[None]] = set()
+        self._taken: dict[Taken, asyncio.Future[None]] = {}
+        self._settling: asyncio.Task[None] | None = None
 
     async def send_due(self, wake: Callable[[], None]) -> int:
         """Claim what is due and start its requests; returns how much was claimed or held. `wake` is called as each one ends."""
@@ -48,6 +57,9 @@ class Sender:
         house = self._house()
         seen = self._store.arrivals.count
         claim = await self._store.run(self._claim(house, free), last=True)
+        for held in claim.held:
+            if held.news or held.until is None:
+                house.tally.not_sent(held.why, for_good=held.until is None)
         for claimed in claim.claimed:
             task = asyncio.create_task(self._send(claimed, seen), name=f"send-{claimed.id}")
             self._on_wire.add(task)
@@ -87,31 +99,65 @@ class Sender:
             # an event of this person was acknowledged after the claim: it may be an opt-out, so look again
             await self._keep(lambda: outbox.release(claimed.id))
             return
+        tally, began = self._house().tally, monotonic()
         to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
         try:
             delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
         except SendError as error:
             failure = error
-            await self._keep(lambda: self._failed(claimed, failure))
+            tally.failed(error.failure, error.code, monotonic() - began)
+            await self._keep(lambda: self._logged(self._failed(claimed, failure)))
         except Exception:
-            log.exception("message %d: the channel failed in a way of its own", claimed.id)
+            tally.failed(Failure.UNKNOWN, None, monotonic() - began)
+            about = {"message_id": claimed.id, "contact": claimed.contact}
+            log.exception("message %d: the channel failed in a way of its own", claimed.id, extra=about)
             await self._keep(lambda: outbox.unknown(claimed.id, "an unexpected error while it was sent"))
         else:
-            await self._keep(lambda: outbox.sent(claimed.id, delivered.id, held=delivered.held))
+            tally.sent(monotonic() - began)
+            await self._settled(Taken(claimed.id, delivered.id, delivered.held))
 
-    async def _keep(self, settlement: Callable[[], Step[None]]) -> None:
-        """Keep a message's end, however long the database cannot be written: lost, it would leave the message unknown."""
+    def _logged(self, step: Step[None]) -> Step[None]:
+        return self._optouts.around(step) if self._optouts else step
+
+    async def _settled(self, taken: Taken) -> None:
+        """Until it is kept that a message was taken. Those that are taken while others are being kept share the next transaction."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._taken[taken] = kept
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle(), name="settle")
+        await kept
+
+    async def _settle(self) -> None:
+        while self._taken:
+            waiting = tuple(self._taken)
+            try:
+                settled = await self._keep(partial(outbox.settle, waiting))
+            except Exception as error:  # noqa: BLE001 - each of them must hear of it
+                for one in waiting:
+                    _fail(self._taken.pop(one), error)
+                continue
+            for one in waiting:
+                if settled is None or one.message in settled:
+                    _tell(self._taken.pop(one))
+            if not settled:
+                await asyncio.sleep(TOUCHED_SECONDS)
+
+    async def _keep(self, settlement: Callable[[], Step[T]]) -> T | None:
+        """Keep a message's end, however long the database cannot be written: lost, it would leave the message unknown.
+
+        None when the store is closed before: the next start finds it on the wire.
+        """
         while True:
             try:
-                await self._store.run(settlement())
-                return
+                return await self._store.run(settlement())
             except StoreUnavailable:
                 if self._store.closing:
-                    return  # the next start finds it on the wire: unknown
+                    return None
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
     def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
         house = self._house()
+        yield from contacts.hold(claimed.contact)
         why = error.detail if error.code is None else f"{error.detail} (code {error.code})"
         if error.failure is Failure.UNKNOWN:
             yield from outbox.unknown(claimed.id, why)
@@ -125,6 +171,16 @@ class Sender:
             if message is not None and message.run is not None:
                 yield from flows.end_unsent(house, message.run, why, owed=message.reply)
         yield from remedies.apply(house, claimed.contact, claimed.number, error.remedy, why, error.retry_after)
+
+
+def _tell(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _wait(attempts: int, at_least: timedelta | None) -> timedelta:

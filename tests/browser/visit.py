@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, Request, async_playwright, expect
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0  # a busy machine takes its time to import
@@ -98,25 +99,52 @@ class Visit:
         await expect(self.message(text).last).to_be_visible()
 
 
+async def watched(visiting: Visit, **options: Any) -> Page:
+    """One more page, in a profile of its own; what it complains about is added to the visit's troubles."""
+    browser = visiting.page.context.browser
+    assert browser is not None
+    context = await browser.new_context(**options)
+    page = await context.new_page()
+    await _watch(page, visiting.troubles)
+    return page
+
+
+async def fits_and_is_accessible(page: Page, picture: Path, width: int) -> None:
+    """Nothing axe finds, nothing to scroll sideways; the screenshot stays for people to look at."""
+    await page.evaluate("scrollTo(0, 0)")  # else the bar that stays on top is in the middle of the picture
+    await page.screenshot(path=picture, full_page=True)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    found = await Axe().run(page)
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]] == []
+
+
+async def _watch(page: Page, troubles: list[str]) -> None:
+    page.on("console", lambda message: troubles.append(f"console {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}") if not _is_stream(request.url) else None)
+
+    def leaves(address: str) -> None:
+        if urlsplit(address).hostname not in ("127.0.0.1", None):
+            troubles.append(f"left this machine: {address}")
+
+    page.on("request", lambda request: leaves(request.url))
+    await page.add_init_script(
+        "addEventListener('securitypolicyviolation', event => console.error('policy: ' + event.violatedDirective))"
+    )
+
+
+def _is_stream(address: str) -> bool:
+    """Streams end when their page goes, which counts as failed."""
+    return urlsplit(address).path.endswith("/live")
+
+
 async def visit(browser: Browser, url: str, **options: Any) -> Visit:
     """Open the page in a fresh profile."""
     context = await browser.new_context(**options)
     page = await context.new_page()
     visiting = Visit(page)
-    page.on("console", lambda message: visiting.troubles.append(f"console {message.type}: {message.text}"))
-    page.on("pageerror", lambda error: visiting.troubles.append(f"error: {error}"))
-
-    def failed(request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the page was left while it asked for news
-            visiting.troubles.append(f"failed: {request.url}")
-
-    def asked(request: Request) -> None:
-        if urlsplit(request.url).hostname not in ("127.0.0.1", None):
-            visiting.troubles.append(f"left this machine: {request.url}")
-
-    page.on("requestfailed", failed)
-    page.on("request", asked)
-    await page.add_init_script("addEventListener('securitypolicyviolation', event => console.error('policy: ' + event.violatedDirective))")
+    await _watch(page, visiting.troubles)
     await page.goto(url)
     await expect(visiting.button("Add House espresso, 1 kg to the cart")).to_be_visible()
     return visiting

@@ -34,7 +34,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def whatsapp(meta: Graph, session: aiohttp.ClientSession) -> WhatsApp:
-    return WhatsApp(session, token="secret", api_url=meta.url, timeout=0.5, menu="Choose")
+    return WhatsApp(session, token="secret", api_url=meta.url, timeout=1.5, menu="Choose")
 
 
 def outgoing(content: Content = HI, to: Recipient = Recipient(phone=PHONE), number: str = NUMBER) -> Outgoing:  # noqa: B008  # frozen

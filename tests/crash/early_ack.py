@@ -7,7 +7,7 @@ from datetime import datetime
 from aiohttp import web
 
 from bot.__main__ import main
-from bot.store.model import Update
+from bot.store.model import Source, Update
 from bot.web.door import Door
 
 LATER = 0.05  # seconds: what a commit takes on a slow disk
@@ -15,10 +15,10 @@ _background: set[asyncio.Task[web.Response]] = set()
 _keep = Door._keep
 
 
-async def _answer_first(self: Door, updates: list[Update], now: datetime) -> web.Response:
+async def _answer_first(self: Door, source: Source, updates: list[Update], now: datetime, began: float) -> web.Response:
     async def keep_later() -> web.Response:
         await asyncio.sleep(LATER)
-        return await _keep(self, updates, now)
+        return await _keep(self, source, updates, now, began)
 
     task = asyncio.create_task(keep_later())
     _background.add(task)

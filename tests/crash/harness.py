@@ -73,7 +73,7 @@ async def play(folder: Path, plan: Plan) -> Report:
         load.over.set()
         await bot.start()
         if not await settled(around, load, people, plan.settle, plan.patience):
-            report.violations.append(f"it did not settle: {_unsettled(around)}")
+            report.violations.append(f"it did not settle: {unsettled(around)}")
         if (code := await bot.terminate()) != 0:
             report.violations.append(f"it ended with exit code {code}")
         judge(around, load, report)
@@ -86,11 +86,11 @@ async def play(folder: Path, plan: Plan) -> Report:
 
 @asynccontextmanager
 async def under_load(
-    folder: Path, plan: Plan, database: Path | None = None
+    folder: Path, plan: Plan, database: Path | None = None, server: str | None = None
 ) -> AsyncIterator[tuple[Surroundings, Load, list[asyncio.Task[None]]]]:
     """Everything but the bot: customers and the shop already try to reach it."""
     patient = aiohttp.ClientTimeout(total=15)
-    async with surroundings(folder, plan.seed, database) as around, aiohttp.ClientSession(timeout=patient) as session:
+    async with surroundings(folder, plan.seed, database, server) as around, aiohttp.ClientSession(timeout=patient) as session:
         around.cloud.faults = Faults(shares=dict(plan.shares), duplicate=0.1, reorder=0.05, batch=20, delay=plan.status_delay)
         load = Load(around, Postman(around.url, session, Random(f"post-{plan.seed}")), plan.pause)
         kinds = [load.climber] * plan.climbers + [load.talker] * plan.talkers + [load.shopper] * plan.shoppers
@@ -155,9 +155,11 @@ def _micros() -> int:
     return int(wall_clock().timestamp() * 1_000_000)
 
 
-def _unsettled(around: Surroundings) -> str:
-    kinds = around.rows("select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1")
-    kinds += around.rows("select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1")
+def unsettled(around: Surroundings) -> str:
+    """What still waits, in words."""
+    waiting = "select 'inbox ' || source || ' ' || kind as what, count(*) as n from inbox where state = 'waiting' group by 1"
+    going = "select 'outbox ' || state as what, count(*) as n from outbox where state in ('queued', 'sending') group by 1"
+    kinds = [*around.rows(waiting), *around.rows(going)]
     return ", ".join(f"{row['n']} {row['what']}" for row in kinds) or "deliveries were not taken"
 
 

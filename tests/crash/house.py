@@ -8,7 +8,8 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from bot.flow import library
 from bot.sandbox.cloud_api import VERSION, CloudApi
 from bot.sandbox.limit import SendLimit
 from bot.sandbox.template import new_template
+from bot.store.database import read_only
+from bot.store.step import Row, Statement, Step
 
 ROOT = Path(__file__).parents[2]
 SHOP = "casa"
@@ -119,16 +122,22 @@ class Surroundings:
     database: Path
     cloud: CloudApi
     url: str
+    server: str | None  # the address of a database on PostgreSQL, in place of the file
     environ: dict[str, str]
     random: Random
     _runner: web.AppRunner = field(repr=False)
 
-    def bot(self, module: str = "bot") -> BotProcess:
-        """A process of the bot on this database; nothing is started yet."""
-        return BotProcess(self.environ, self.folder / "bot.log", module)
+    def bot(self, module: str = "bot", port: int | None = None) -> BotProcess:
+        """A process of the bot on this database; nothing is started yet. On a port of its own it has a log of its own, too."""
+        if port is None:
+            return BotProcess(self.environ, self.folder / "bot.log", module)
+        return BotProcess(self.environ | {"COMEBACK_PORT": str(port)}, self.folder / f"bot-{port}.log", module)
 
-    def rows(self, sql: str, **parameters: Any) -> list[sqlite3.Row]:
-        """What the database file says, read from outside."""
+    def rows(self, sql: str, **parameters: Any) -> Sequence[Any]:
+        """What the database says, read from outside. A row is read by a column's name or place."""
+        if self.server is not None:
+            with ThreadPoolExecutor(1) as apart:  # the caller's own loop is running here
+                return apart.submit(lambda: asyncio.run(read_only(str(self.server), _asked(sql, parameters)))).result()
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, parameters).fetchall()
@@ -144,21 +153,27 @@ class Surroundings:
         await self._runner.cleanup()
 
 
+def _asked(sql: str, parameters: Mapping[str, Any]) -> Step[Sequence[Row]]:
+    return (yield Statement(sql, parameters))
+
+
 @asynccontextmanager
-async def surroundings(folder: Path, seed: int = 0, database: Path | None = None) -> AsyncIterator[Surroundings]:
+async def surroundings(
+    folder: Path, seed: int = 0, database: Path | None = None, server: str | None = None
+) -> AsyncIterator[Surroundings]:
     """WhatsApp on loopback, the flows of these tests in `folder`, and a place for the database (there, too, unless told)."""
     random = Random(seed)
     no_limit = SendLimit(per_second=None, pair_seconds=None)  # what is refused is refused by the faults' shares
     cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=no_limit, retry_pauses=STATUS_PAUSES, parallel=4)
     _write_flows(folder / "flows", cloud)
     runner = await _open(cloud, random)
-    port = _free_port()
+    port = free_port()
     database = database or folder / "comeback.db"
     api = f"http://127.0.0.1:{runner.addresses[0][1]}/{VERSION}"
-    environ = _environ(folder, database, port, api, cloud)
+    environ = _environ(folder, server or str(database), port, api, cloud)
     url = f"http://127.0.0.1:{port}"
     cloud.webhooks.url = f"{url}/webhooks/whatsapp"
-    around = Surroundings(folder, database, cloud, url, environ, random, runner)
+    around = Surroundings(folder, database, cloud, url, server, environ, random, runner)
     try:
         yield around
     finally:
@@ -181,17 +196,17 @@ async def _open(cloud: CloudApi, random: Random) -> web.AppRunner:
     return runner
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
 
 
-def _environ(folder: Path, database: Path, port: int, api: str, cloud: CloudApi) -> dict[str, str]:
+def _environ(folder: Path, database: str, port: int, api: str, cloud: CloudApi) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COMEBACK_")}
     return environ | {
-        "COMEBACK_DATABASE": str(database),
+        "COMEBACK_DATABASE": database,
         "COMEBACK_PORT": str(port),
         "COMEBACK_FLOWS": str(folder / "flows"),
         "COMEBACK_LOCALES": str(folder / "locales"),

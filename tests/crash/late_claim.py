@@ -4,14 +4,14 @@ Who sends what is known in memory alone, as in many a sender. As long as nothing
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from bot.__main__ import main
 from bot.store import outbox
-from bot.store.outbox import LEASE, Claim, Claimed
+from bot.store.outbox import LEASE, Claim, Claimed, Taken
 from bot.store.step import Step, sql, to_micros
 from bot.worker.playbook import House
 from bot.worker.sender import Sender
@@ -21,6 +21,7 @@ _mark: dict[int, dict[str, Any]] = {}  # what claiming would have written
 
 _claim = Sender._claim
 _send = Sender._send
+_settle = outbox.settle
 
 
 def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[Claim]:
@@ -52,7 +53,14 @@ def _marked_late(settle: Callable[..., Step[None]]) -> Callable[..., Step[None]]
 
 Sender._claim = _claim_in_memory  # type: ignore[method-assign]  # spoiling it is what this file is for
 Sender._send = _send_and_forget  # type: ignore[method-assign]  # likewise
-for _name in ("sent", "again", "refused", "unknown"):
+def _settled_late(taken: Sequence[Taken]) -> Step[frozenset[int]]:
+    for one in taken:
+        yield sql("outbox.sending", id=one.message, **_mark[one.message])
+    return (yield from _settle(taken))
+
+
+outbox.settle = _settled_late
+for _name in ("again", "refused", "unknown"):
     setattr(outbox, _name, _marked_late(getattr(outbox, _name)))
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
 """What staff do, from the action to what becomes of it, with the house's own dispatcher."""
 
-from pathlib import Path
 
 import pytest
-from worker.bench import DAY, LOLA, NUMBER, Bench, playbook
 
 from bot.desk import actions
 from bot.desk.actions import MAX_TEXT, NotFound, Refused
 from bot.policy.decision import Control
 from bot.store import conversations
-from bot.store.sqlite import open_database
+from bot.store.database import open_database
+from tests.worker.bench import DAY, LOLA, NUMBER, Bench, playbook
 
 
 @pytest.fixture
-async def bench(tmp_path: Path):  # type: ignore[no-untyped-def]  # an asynchronous generator of a bench
-    store = await open_database(tmp_path / "comeback.db")
+async def bench(where: str):  # type: ignore[no-untyped-def]  # an asynchronous generator of a bench
+    store = await open_database(where)
     yield Bench(store, playbook())
     await store.close()
 

@@ -26,7 +26,7 @@ def test_nothing_is_wrong_and_nothing_is_left_to_translate() -> None:
     assert SHIPPED.problems == ()
     assert SHIPPED.warnings == ()
     assert set(SHIPPED.flows) == {"cart_reminder", "reorder_nudge", "welcome"}
-    assert SHIPPED.rules.languages == ("en", "es", "pt_BR")
+    assert SHIPPED.rules.languages == ("en", "es", "pt_BR", "ar")
 
 
 @pytest.mark.parametrize("language", ["es", "pt_BR"])

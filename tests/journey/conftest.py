@@ -11,9 +11,9 @@ from .walk import Walk, open_walk
 
 
 @pytest_asyncio.fixture
-async def walk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Walk]:
+async def walk(tmp_path: Path, where: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Walk]:
     """The whole house on a Monday at ten. At its end nothing may have stumbled, and no event may be dead that a test did not expect."""
-    opened = await open_walk(tmp_path)
+    opened = await open_walk(tmp_path, database=where)
     try:
         yield opened
         assert opened.rows("select kind, why from inbox where state = 'dead'") == []

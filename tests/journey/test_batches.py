@@ -211,7 +211,7 @@ def _of(walk: Walk, digits: str, query: str) -> dict[str, Any]:
 async def test_every_delivery_of_the_whole_story_three_times_more_changes_nothing(walk: Walk) -> None:
     walk.stage.cloud.faults = Faults(duplicate=0.3, reorder=0.3, batch=5)  # it comes true on a bad line, too
     walk.settle_in(story.EVA)
-    told = Story(walk.stage, StageStaff(walk.stage), walk.database.parent)
+    told = Story(walk.stage, StageStaff(walk.stage), walk.folder)
     for scene in story.SCENES:
         await scene(told)
     await walk.rest()

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.command import story
+
 from .serving import ROOT, Served, clean_environment, command, serving
 from .walk import ANA, BEN, CARLA, open_walk
 
@@ -113,7 +115,7 @@ async def test_what_the_desk_says_while_nobody_serves_leaves_when_the_bot_starts
     first = await open_walk(tmp_path, datetime.now(UTC))
     await first.write(BEN, "hello")
     await first.stage.close()
-    environment = clean_environment(COMEBACK_DATABASE=str(first.database))
+    environment = clean_environment(COMEBACK_DATABASE=first.database)
     said, none = await asyncio.gather(
         command("desk", "say", BEN, "We are back soon.", environment=environment),
         command("desk", "list", environment=environment | {"COMEBACK_DATABASE": str(tmp_path / "none.db")}),
@@ -127,6 +129,10 @@ async def test_what_the_desk_says_while_nobody_serves_leaves_when_the_bot_starts
         assert second.got(BEN) == ["We are back soon."]
     finally:
         await second.stage.close()
+
+
+async def test_the_story_of_the_demo_comes_true_on_both_databases(tmp_path: Path, where: str) -> None:
+    assert await story.play(tmp_path, ROOT / "flows", ROOT / "locales", where) == 0
 
 
 async def test_the_story_of_the_demo_is_no_longer_true_when_the_reminder_comes_days_later(tmp_path: Path) -> None:

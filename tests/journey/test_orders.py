@@ -40,7 +40,7 @@ async def test_an_order_that_is_not_worked_off_yet_holds_the_reminder_back(walk:
 
     def busy_elsewhere(_: House) -> Step[Worked]:
         yield from ()
-        return Worked(0, more=False)
+        return Worked(0, more=False, held_elsewhere=False)
 
     with monkeypatch.context() as stalled:
         stalled.setattr(dispatcher, "work", busy_elsewhere)

@@ -125,5 +125,5 @@ async def test_a_small_story_reads_as_it_did(
     walk: Walk, name: str, golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene: Callable[[Story], Awaitable[None]] = SMALL[name]
-    await scene(Story(walk.stage, StageStaff(walk.stage), walk.database.parent))
+    await scene(Story(walk.stage, StageStaff(walk.stage), walk.folder))
     golden(name, capsys.readouterr().out)

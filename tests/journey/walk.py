@@ -1,7 +1,6 @@
 """A walk through the whole house: what customers, shop and staff do, what came of it, and a clock that is turned by hand."""
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from bot.sandbox.limit import SendLimit
 from bot.store import contacts
 from bot.store.contacts import Contact
 from bot.store.model import Identity, IdentityKind
+from tests import outside
 
 MADRID = ZoneInfo("Europe/Madrid")
 LONDON = ZoneInfo("Europe/London")
@@ -33,7 +33,8 @@ class Walk:
     stage: Stage
     app_secret: str
     staff: StageStaff
-    database: Path
+    database: str
+    folder: Path
     _seen: dict[str, int] = field(default_factory=dict)
 
     # time
@@ -166,13 +167,8 @@ class Walk:
         return [phone for phone, _ in await self.staff.waiting()]
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Rows of the database file, read as anybody could."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        try:
-            return [dict(row) for row in connection.execute(query, values)]
-        finally:
-            connection.close()
+        """Rows of the database, read as anybody could. Values stand for question marks."""
+        return outside.rows(self.database, query, *values)
 
     def count(self, query: str, *values: object) -> int:
         """The one number a query answers."""
@@ -180,9 +176,8 @@ class Walk:
 
     def fingerprint(self) -> str:
         """A hash over everything every table holds."""
-        tables = [row["name"] for row in self.rows("select name from sqlite_master where type = 'table' order by name")]
         told = hashlib.sha256()
-        for table in tables:
+        for table in outside.tables(self.database):
             rows = sorted(repr(sorted(row.items())) for row in self.rows(f"select * from {table}"))  # names from the schema
             told.update(repr((table, rows)).encode())
         return told.hexdigest()
@@ -195,8 +190,12 @@ async def open_walk(
     flows: Path = Path("flows"),
     limit: SendLimit | None = None,
     wrote: Collection[str] = (),
+    database: str | None = None,
 ) -> Walk:
-    """A stage of its own in `folder`. `wrote`: phones whose owners wrote just before, so that WhatsApp lets them be answered."""
+    """A stage of its own, on a database in `folder` unless told another.
+
+    `wrote`: phones whose owners wrote just before, so that WhatsApp lets them be answered.
+    """
     secrets: list[str] = []
 
     def make_cloud(clock: Callable[[], datetime], secret: str) -> CloudApi:
@@ -206,5 +205,6 @@ async def open_walk(
             cloud.customer(phone).last_wrote = clock()
         return cloud
 
-    stage = await open_stage(folder, start, flows=flows, make_cloud=make_cloud)
-    return Walk(stage, secrets[0], StageStaff(stage), folder / "comeback.db")
+    database = database or str(folder / "comeback.db")
+    stage = await open_stage(folder, start, flows=flows, make_cloud=make_cloud, database=database)
+    return Walk(stage, secrets[0], StageStaff(stage), database, folder)

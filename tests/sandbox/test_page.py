@@ -1,11 +1,16 @@
 """The demo page's files and buttons, without a browser."""
 
+import asyncio
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from .house import ANA, CART_REMINDER, NOON, House, house, reminder
+from bot.sandbox.page import MAX_FAULTS, DeskDoor
+from bot.sandbox.thought import Mind, Mood, Thought
+
+from .house import ANA, BEN, CART_REMINDER, NOON, House, house, reminder
 
 Json = dict[str, Any]
 
@@ -15,20 +20,26 @@ class Desk:
 
     def __init__(self) -> None:
         self.queue = [(ANA, "wants to talk")]
+        self.taken: dict[str, str] = {}
         self.said: list[tuple[str, ...]] = []
 
     async def take(self, phone: str) -> None:
         self.queue.clear()
+        self.taken[phone] = "Eva"
         self.said.append(("take", phone))
 
     async def say(self, phone: str, text: str) -> None:
         self.said.append(("say", phone, text))
 
     async def hand_back(self, phone: str) -> None:
+        self.taken.pop(phone)
         self.said.append(("hand_back", phone))
 
     async def waiting(self) -> list[tuple[str, str]]:
         return self.queue
+
+    async def holders(self) -> dict[str, str]:
+        return self.taken
 
 
 async def act(home: House, action: str, wish: Any, **headers: str) -> tuple[int, Json]:
@@ -126,13 +137,72 @@ async def test_the_desk_takes_over_answers_and_hands_back() -> None:
     desk = Desk()
     async with house(staff=desk) as home:
         _, state = await act(home, "look", {"shopper": "ben"})
-        assert state["staff"] == [{"shopper": "ana", "name": "Ana", "reason": "wants to talk", "held": False}]
+        assert state["staff"] == [{"shopper": "ana", "name": "Ana", "reason": "wants to talk", "holder": None}]
         _, state = await act(home, "take", {"shopper": "ana"})
-        assert state["staff"] == [{"shopper": "ana", "name": "Ana", "reason": "", "held": True}]
+        assert state["staff"] == [{"shopper": "ana", "name": "Ana", "reason": "", "holder": "Eva"}]
         await act(home, "answer", {"shopper": "ana", "text": "Hola, soy Eva"})
         _, state = await act(home, "hand_back", {"shopper": "ana"})
         assert state["staff"] == []
         assert desk.said == [("take", ANA), ("say", ANA, "Hola, soy Eva"), ("hand_back", ANA)]
+
+
+async def test_a_fault_meets_the_next_message_alone(home: House) -> None:
+    _, state = await act(home, "fault", {"shopper": "ana", "fault": "rate_limited"})
+    assert state["faults"]["next"]["rate_limited"] == 1
+    assert (await home.send())[0] == 429
+    assert (await home.send())[0] == 400  # she has not written: the message itself is looked at again
+    _, state = await act(home, "look", {"shopper": "ana"})
+    assert state["faults"] == {"next": dict.fromkeys(state["faults"]["next"], 0), "twice": False}
+    for _ in range(9):
+        _, state = await act(home, "fault", {"shopper": "ana", "fault": "accept_then_cut"})
+    assert state["faults"]["next"]["accept_then_cut"] == MAX_FAULTS
+
+
+async def test_webhooks_can_be_made_to_come_twice(home: House) -> None:
+    await act(home, "twice", {"shopper": "ana", "on": True})
+    await act(home, "say", {"shopper": "ana", "text": "hola"})
+    await act(home, "twice", {"shopper": "ana", "on": False})
+    await act(home, "say", {"shopper": "ana", "text": "adiós"})
+    assert [one["text"]["body"] for one in home.receiver.values("messages")] == ["hola", "hola", "adiós"]
+
+
+class Musing:
+    """A bot that thinks one thing."""
+
+    async def of(self, phone: str) -> Mind:
+        return Mind(timeline=(Thought(NOON, Mood.HELD, "Cart reminder", f"Waits: {phone}", "It is quiet hours where they are."),))
+
+
+async def test_what_the_bot_thinks_of_the_chosen_customer_is_shown(home: House) -> None:
+    home.sandbox.know_the_bot(Musing(), DeskDoor("http://127.0.0.1:1/desk", "a-password"))
+    _, state = await act(home, "look", {"shopper": "ben"})
+    assert state["desk"] == {"url": "http://127.0.0.1:1/desk", "password": "a-password"}
+    (thought,) = state["mind"]["timeline"]
+    assert (thought["mood"], thought["text"], thought["at"]) == ("held", f"Waits: {BEN}", NOON.isoformat())
+
+
+async def test_the_stream_begins_with_the_present_and_goes_on_with_what_changes(home: House) -> None:
+    async with home.http.get(f"{home.url}/page/live?shopper=ben") as stream, asyncio.timeout(10):
+        assert stream.content_type == "text/event-stream"
+        first = json.loads((await stream.content.readline()).removeprefix(b"data: "))
+        assert (first["shopper"], first["phone"]["messages"]) == ("ben", [])
+        _, answered = await act(home, "say", {"shopper": "ben", "text": "one\n\ndata: two"})
+        told = first
+        while not told["phone"]["messages"]:
+            line = await stream.content.readline()
+            told = json.loads(line.removeprefix(b"data: ")) if line.strip() else told
+        assert told["phone"]["messages"][0]["body"] == "one\n\ndata: two"
+        assert first["number"] < answered["number"]
+        assert first["number"] < told["number"]
+
+
+async def test_a_stream_does_not_keep_the_sandbox_from_closing() -> None:
+    async with house() as home:
+        stream = await home.http.get(f"{home.url}/page/live")
+        await stream.content.readline()
+        async with asyncio.timeout(2):
+            await home.sandbox.close()
+        stream.close()
 
 
 async def test_without_a_desk_there_is_no_desk(home: House) -> None:
@@ -157,6 +227,9 @@ async def test_without_a_desk_there_is_no_desk(home: House) -> None:
         ("press", {"shopper": "ana", "message": "wamid.x", "value": "y"}, 422),
         ("order", {"shopper": "ana", "order": "o-1", "step": "deliver"}, 422),
         ("consent", {"shopper": "ana", "channel": "fax", "granted": True}, 422),
+        ("fault", {"shopper": "ana", "fault": "cut"}, 422),
+        ("fault", {"shopper": "ana", "fault": "earthquake"}, 422),
+        ("twice", {"shopper": "ana"}, 422),
         ("look", [], 422),
         ("look", None, 422),
     ],

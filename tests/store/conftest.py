@@ -3,17 +3,16 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest_asyncio
 
-from bot.store.sqlite import Database, open_database
+from bot.store.database import Database, open_database
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    """An open database in a file of its own."""
-    database = await open_database(tmp_path / "comeback.db")
+async def store(where: str) -> AsyncIterator[Database]:
+    """An open database of its own."""
+    database = await open_database(where)
     yield database
     await database.close()
 

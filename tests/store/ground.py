@@ -12,10 +12,10 @@ from bot.flow.run import Content, Text
 from bot.policy.decision import Author, Consent, Decision, Message, Person, Send
 from bot.store import contacts, mirror, outbox
 from bot.store.contacts import SHOP, Agreement
+from bot.store.database import Database, open_database
 from bot.store.mirror import Cart, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind, Source, Update, update_key
 from bot.store.outbox import Draft
-from bot.store.sqlite import Database, open_database
 from bot.store.step import Row, Statement, Step
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)

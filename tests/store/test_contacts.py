@@ -8,8 +8,8 @@ from bot.flow.run import Run, Subject, SubjectKind, Waiting
 from bot.policy.decision import Consent, Control
 from bot.store import contacts, conversations, inbox, outbox, runs
 from bot.store.contacts import Contact
+from bot.store.database import Database
 from bot.store.model import Identity, IdentityKind, Source
-from bot.store.sqlite import Database
 
 from .ground import (
     DAY,

@@ -1,16 +1,15 @@
 """The inbox and the timers: kept once, worked off once, dead ones out of the way."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.store import contacts, inbox
 from bot.store.arrivals import REMEMBERED, Arrivals
+from bot.store.database import Database, open_database
 from bot.store.inbox import Entry
 from bot.store.model import Source
-from bot.store.sqlite import Database, open_database
 
 from .ground import DAY, HOUR, NOW, checkout, claim, draft, email, person, phone, queue, update, value
 
@@ -104,11 +103,11 @@ async def test_the_same_timer_set_twice_fires_once(store: Database) -> None:
     assert await store.run(inbox.fire_timers(NOW + HOUR, 10)) == 1
 
 
-async def test_timers_survive_a_restart(tmp_path: Path) -> None:
-    first = await open_database(tmp_path / "a.db")
+async def test_timers_survive_a_restart(where: str) -> None:
+    first = await open_database(where)
     await _timer(first, HOUR)
     await first.close()
-    second = await open_database(tmp_path / "a.db")
+    second = await open_database(where)
     assert await second.run(inbox.next_timer()) == NOW + HOUR
     assert await second.run(inbox.fire_timers(NOW + DAY, 10)) == 1
     await second.close()

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bot.flow.facts import Line, Money
 from bot.store import contacts, mirror
+from bot.store.database import Database
 from bot.store.mirror import CartState
 from bot.store.model import Identity
-from bot.store.sqlite import Database
 from bot.store.step import Statement, Step
 
 from .ground import (

@@ -6,18 +6,28 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from bot.store import contacts, health, outbox
-from bot.store.lock import StoreTaken, StoreUnavailable
+from bot.store.database import StoreTaken, StoreUnavailable
 from bot.store.outbox import Superseded
-from bot.store.sqlite import Database, _in_thread, open_database, read_only
+from bot.store.sqlite import SqliteDatabase as Database
+from bot.store.sqlite import _in_thread, open_file, read_only
 from bot.store.step import Statement, Step, attempt, sql
 
 from .ground import NOW, claim, draft, person, phone, queue, rows_of, statement, update, value, whose, yes
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await open_file(tmp_path / "comeback.db")
+    yield database
+    await database.close()
 
 
 def tag(contact: int, name: str) -> Step[bool]:
@@ -117,7 +127,7 @@ async def test_a_step_marked_last_sees_what_is_acknowledged_with_it(store: Datab
 
 async def test_a_second_opening_is_refused_with_a_sentence(store: Database) -> None:
     with pytest.raises(StoreTaken, match=f"pid {os.getpid()}"):
-        await open_database(store.path)
+        await open_file(store.path)
 
 
 def test_a_second_process_is_refused_and_a_killed_one_frees_the_database(tmp_path: Path) -> None:
@@ -125,10 +135,10 @@ def test_a_second_process_is_refused_and_a_killed_one_frees_the_database(tmp_pat
     script = f"""
 import asyncio
 from pathlib import Path
-from bot.store.sqlite import open_database
+from bot.store.sqlite import open_file
 
 async def main():
-    await open_database(Path({str(path)!r}))
+    await open_file(Path({str(path)!r}))
     print("open", flush=True)
     await asyncio.sleep(60)
 
@@ -138,11 +148,11 @@ asyncio.run(main())
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
         with pytest.raises(StoreTaken, match=f"pid {other.pid}"):
-            asyncio.run(open_database(path))
+            asyncio.run(open_file(path))
         other.kill()
 
     async def again() -> int:
-        database = await open_database(path)
+        database = await open_file(path)
         await database.close()
         return database.epoch
 
@@ -159,10 +169,10 @@ async def test_an_older_epoch_claims_nothing(store: Database) -> None:
 
 
 async def test_migrations_are_applied_once_and_the_instance_stays(tmp_path: Path) -> None:
-    first = await open_database(tmp_path / "a.db")
+    first = await open_file(tmp_path / "a.db")
     await person(first, phone())
     await first.close()
-    second = await open_database(tmp_path / "a.db")
+    second = await open_file(tmp_path / "a.db")
     assert (second.instance, second.epoch) == (first.instance, first.epoch + 1)
     assert await value(second, "select count(*) from contact") == 1
     assert await value(second, "pragma user_version") >= 1
@@ -179,28 +189,28 @@ async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Pat
     path = tmp_path / "notes.txt"
     path.write_text("just words, no database at all. " * 100)
     with pytest.raises(StoreUnavailable, match=r"notes\.txt"):
-        await open_database(path)
+        await open_file(path)
 
 
 async def test_a_missing_folder_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="Is the folder there"):
-        await open_database(tmp_path / "nowhere" / "a.db")
+        await open_file(tmp_path / "nowhere" / "a.db")
 
 
 async def test_a_folder_in_place_of_the_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.db").mkdir()
     with pytest.raises(StoreUnavailable):
-        await open_database(tmp_path / "a.db")
+        await open_file(tmp_path / "a.db")
 
 
 async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    await (await open_database(path)).close()
+    await (await open_file(path)).close()
     connection = sqlite3.connect(path)
     connection.execute("pragma user_version = 9999")
     connection.close()
     with pytest.raises(StoreUnavailable, match="newer"):
-        await open_database(path)
+        await open_file(path)
 
 
 async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
@@ -210,13 +220,13 @@ async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> No
     connection.commit()
     connection.close()
     with pytest.raises(StoreUnavailable, match="another program"):
-        await open_database(path)
+        await open_file(path)
     assert rows_of(path, "select name from sqlite_master") == [("recipe",)]
 
 
 @pytest.mark.parametrize("name", ["plain.db", "with space.db", "what?.db", "number#1.db", "100%41.db"])
 async def test_a_database_is_read_whatever_its_file_is_called(tmp_path: Path, name: str) -> None:
-    database = await open_database(tmp_path / name)
+    database = await open_file(tmp_path / name)
     await database.receive([update()], NOW)
     assert (await database.read(health.state())).waiting == 1
     await database.close()
@@ -233,7 +243,7 @@ def sql_step(name: str, **parameters: Any) -> Step[None]:
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    database = await open_database(tmp_path / "a.db")
+    database = await open_file(tmp_path / "a.db")
     await database.close()
     await database.close()
     with pytest.raises(StoreUnavailable):
@@ -241,7 +251,7 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
 
 
 async def test_what_was_handed_over_before_the_close_is_kept(tmp_path: Path) -> None:
-    database = await open_database(tmp_path / "a.db")
+    database = await open_file(tmp_path / "a.db")
     tasks = [asyncio.create_task(database.receive([update(f"w{n}")], NOW)) for n in range(50)]
     await asyncio.sleep(0)
     await database.close()

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.shop import signature
-from bot.store.sqlite import Database, open_database
+from bot.store.sqlite import SqliteDatabase, open_file
 from bot.store.step import Row, Statement, Step
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
@@ -33,7 +33,7 @@ SHOP = "/webhooks/shop/casa"
 class Front:
     """The door, open."""
 
-    store: Database
+    store: SqliteDatabase
     url: str
     session: aiohttp.ClientSession
     woken: list[None] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Front:
 @asynccontextmanager
 async def front(path: Path) -> AsyncIterator[Front]:
     """Open a door."""
-    store = await open_database(path)
+    store = await open_file(path)
     woken: list[None] = []
     shops = {"casa": ShopDoor((SHOP_SECRET,), "ES"), "otra": ShopDoor((OTHER_SECRET,))}
     door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None))

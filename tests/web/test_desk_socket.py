@@ -10,14 +10,14 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from store.ground import whose
 
 from bot.policy.decision import Control
 from bot.store import contacts, conversations, inbox
 from bot.store.model import Identity, IdentityKind
-from bot.store.sqlite import Database, open_database
+from bot.store.sqlite import SqliteDatabase, open_file
 from bot.web.desk_socket import MAX_SOCKET_PATH, DeskSocket, socket_path
 from bot.web.listening import Listening
+from tests.store.ground import whose
 
 from .front import NOW
 
@@ -30,7 +30,7 @@ MAIL = Identity(IdentityKind.EMAIL, "lola@example.com")
 class Desk:
     """The socket, open, and a person who waits for staff."""
 
-    store: Database
+    store: SqliteDatabase
     path: Path
     session: aiohttp.ClientSession
     lola: int
@@ -48,7 +48,7 @@ class Desk:
 
 @pytest_asyncio.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    store = await open_database(tmp_path / "comeback.db")
+    store = await open_file(tmp_path / "comeback.db")
     lola = await store.run(whose([LOLA, MAIL], NOW))
     assert lola is not None
     await store.run(contacts.describe(lola, first_name="Lola"))
@@ -72,7 +72,7 @@ async def test_only_this_user_may_open_the_socket(desk: Desk) -> None:
 
 
 async def test_a_socket_left_by_a_killed_process_is_in_nobodys_way(tmp_path: Path) -> None:
-    store = await open_database(tmp_path / "a.db")
+    store = await open_file(tmp_path / "a.db")
     path = socket_path(store.path)
     path.write_text("left over")
     listening = Listening()

@@ -15,8 +15,8 @@ from bot.flow import library
 from bot.flow.run import Run
 from bot.shop import plain
 from bot.store import contacts, discounts, runs
+from bot.store.database import Database
 from bot.store.model import Identity, IdentityKind
-from bot.store.sqlite import Database
 from bot.store.step import Row, Statement, Step
 from bot.worker import dispatcher
 from bot.worker.playbook import House, Playbook

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 
 from bot.channel import Delivered, Outgoing
 from bot.store import outbox
+from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
 from bot.worker.crew import Crew
 from bot.worker.discounter import Discounter
@@ -69,6 +71,7 @@ def left_on_the_wire() -> Step[None]:
     yield Statement("update outbox set state = 'sending', epoch = 0, lease_until = 0", {})
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # PostgreSQL has room for all
 async def test_a_crew_whose_database_was_taken_over_stops_and_says_so(bench: Bench) -> None:
     await bench.store.run(update_epoch())
     async with crew_of(bench) as crew:
@@ -99,6 +102,7 @@ class LockingChannel(RecordingChannel):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
+        assert isinstance(bench.store, SqliteDatabase)
         self.other = sqlite3.connect(bench.store.path, isolation_level=None, check_same_thread=False)
 
     async def deliver(self, message: Outgoing) -> Delivered:
@@ -107,6 +111,7 @@ class LockingChannel(RecordingChannel):
         return delivered
 
 
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # another program can lock a file, not a server
 async def test_a_message_whose_answer_could_not_be_kept_is_kept_as_soon_as_it_can_be(bench: Bench) -> None:
     await bench.store.run(impatient())
     channel = LockingChannel(bench)
@@ -126,13 +131,13 @@ async def test_a_message_whose_answer_could_not_be_kept_is_kept_as_soon_as_it_ca
 async def test_a_message_whose_lease_ran_out_is_unknown(bench: Bench) -> None:
     await bench.writes("Hello")
     await bench.work()
-    await bench.store.run(_on_the_wire_for_ever())
+    await bench.store.run(_on_the_wire_for_ever(bench.store.epoch))
     async with crew_of_started(bench):
         assert (await bench.states())[0] == "unknown"
 
 
-def _on_the_wire_for_ever() -> Step[None]:
-    yield Statement("update outbox set state = 'sending', epoch = 1, lease_until = 1", {})
+def _on_the_wire_for_ever(epoch: int) -> Step[None]:
+    yield Statement("update outbox set state = 'sending', epoch = :epoch, lease_until = 1", {"epoch": epoch})
 
 
 @asynccontextmanager

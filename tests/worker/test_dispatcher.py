@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from store.ground import whose
 
 from bot.channel import Recipient
 from bot.policy.decision import Consent, Control
@@ -11,6 +10,7 @@ from bot.store import conversations, inbox, runs
 from bot.store.model import Identity, IdentityKind, Source
 from bot.worker import dispatcher
 from bot.worker.dispatcher import TIMERS
+from tests.store.ground import whose
 
 from .bench import DAY, HOUR, LOLA, MONDAY, NUMBER, PEPE, SHOP, Bench, owner_files, playbook
 

@@ -40,6 +40,10 @@ select kind, scope, value from identity where contact = :contact order by since 
 -- name: load
 select * from contact where id = :id
 
+-- name: hold
+-- nobody else works on this person until the end of the transaction: it has to be said only where others work beside us
+select 1 from contact where id = :id
+
 -- name: live_id
 select coalesce(merged_into, id) as id from contact where id = :id
 
@@ -129,7 +133,7 @@ update consent_record set contact = :keep where contact = :gone
 
 -- name: merge_tag
 insert into tag (contact, tag, since) select :keep, tag, since from tag where contact = :gone
-on conflict (contact, tag) do update set since = max(since, excluded.since)
+on conflict (contact, tag) do update set since = max(tag.since, excluded.since)
 
 -- name: merge_tag_rest
 delete from tag where contact = :gone
@@ -141,12 +145,12 @@ update inbox set contact = :keep where contact = :gone and state = 'waiting'
 insert into conversation (contact, number, control, epoch, reason, staff, changed_at, last_inbound_at)
 select :keep, number, control, epoch, reason, staff, changed_at, last_inbound_at from conversation where contact = :gone
 on conflict (contact, number) do update set
-  control = case when 'human' in (control, excluded.control) then 'human'
-                 when 'waiting' in (control, excluded.control) then 'waiting' else 'bot' end,
-  epoch = max(epoch, excluded.epoch) + 1,
-  reason = coalesce(reason, excluded.reason),
-  staff = coalesce(staff, excluded.staff),
-  last_inbound_at = nullif(max(coalesce(last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0)
+  control = case when 'human' in (conversation.control, excluded.control) then 'human'
+                 when 'waiting' in (conversation.control, excluded.control) then 'waiting' else 'bot' end,
+  epoch = max(conversation.epoch, excluded.epoch) + 1,
+  reason = coalesce(conversation.reason, excluded.reason),
+  staff = coalesce(conversation.staff, excluded.staff),
+  last_inbound_at = nullif(max(coalesce(conversation.last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0)
 
 -- name: merge_also_known
 insert into also_known (kind, scope, value, contact) select kind, scope, value, :keep from also_known where contact = :gone

@@ -17,7 +17,7 @@ where contact = :contact and number = :number
 insert into message (contact, number, author, kind, text, provider_id, at) values (:contact, :number, :author, :kind, :text, :provider_id, :at)
 
 -- name: count_written
-select count(*) as written from (select 1 from message where contact = :contact and number = :number and author = 'customer' limit 2)
+select count(*) as written from (select 1 from message where contact = :contact and number = :number and author = 'customer' limit 2) as few
 
 -- name: said
 select id from message
@@ -34,5 +34,5 @@ where v.control <> 'bot' order by v.changed_at
 select at, author, text, state, delivery, why from (
   select at, author, text, null as state, null as delivery, null as why, id from message where contact = :contact
   union all
-  select coalesce(sent_at, created_at), author, body, state, delivery, why, id from outbox where contact = :contact)
+  select coalesce(sent_at, created_at), author, body, state, delivery, why, id from outbox where contact = :contact) as said
 order by at, id

@@ -18,5 +18,8 @@ select
   (select min(not_before) from outbox where state = 'queued') as message,
   (select min(retry_at) from discount where state = 'wanted') as code
 
+-- name: engine
+select 'SQLite ' || sqlite_version() as engine
+
 -- name: version
 select value from meta where name = :name

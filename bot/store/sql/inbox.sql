@@ -12,7 +12,7 @@ returning id
 insert into inbox_name (kind, scope, value, inbox) values (:kind, :scope, :value, :inbox) on conflict do nothing
 
 -- name: waiting
-select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at
+select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at, null as person
 from inbox i where state = 'waiting' and (retry_at is null or retry_at <= :now)
   and not exists (select 1 from inbox b where b.state = 'waiting' and b.contact = i.contact and b.id < i.id and b.retry_at > :now)
 order by id limit :limit

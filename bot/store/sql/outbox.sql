@@ -19,8 +19,9 @@ where o.contact = :contact and o.state in ('queued', 'verifying', 'held') and o.
 -- name: last_of_run
 select state, reply, sent_at from outbox where run = :run order by id desc limit 1
 
--- name: epoch
-select cast(value as integer) as epoch from meta where name = 'epoch'
+-- name: in_charge
+-- whether no later process has taken the database over
+select 1 from meta where name = 'epoch' and cast(value as integer) = :epoch
 
 -- name: due
 select o.* from outbox o
@@ -60,6 +61,10 @@ select sent_at from outbox where contact = :contact and marketing = 1 and sent_a
 update outbox set state = 'sent', provider_id = coalesce(provider_id, :provider_id), delivery = coalesce(delivery, :delivery),
   why = :why, lease_until = null
 where id = :id and state in ('sending', 'unknown')
+
+-- name: settle
+-- those of these messages (ids in JSON) that can be settled now
+select id from outbox where id in (select value from json_each(:ids))
 
 -- name: requeue
 update outbox set state = 'queued', not_before = :until, why = :why, sent_at = null, lease_until = null where id = :id and state = 'sending'
@@ -102,7 +107,7 @@ select id, key, contact, flow, sent_at, why from outbox where state = 'unknown' 
 
 -- name: pause_number
 insert into number_state (number, paused_until) values (:number, :until)
-on conflict (number) do update set paused_until = max(coalesce(paused_until, 0), excluded.paused_until)
+on conflict (number) do update set paused_until = max(coalesce(number_state.paused_until, 0), excluded.paused_until)
 
 -- name: stop_marketing
 insert into number_state (number, marketing_stopped) values (:number, :why) on conflict (number) do update set marketing_stopped = excluded.marketing_stopped

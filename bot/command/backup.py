@@ -1,0 +1,81 @@
+"""`comeback backup FILE`: a copy of the database in one file, while it is served."""
+
+import argparse
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+from bot import settings as settings_module
+from bot.app import wall_clock
+from bot.command.exit_code import EX_CONFIG
+from bot.command.terminal import as_json, complain, paint
+from bot.settings import SettingsError
+from bot.store import backup, dump
+from bot.store.backup import Copied, NotACopy, Progress
+from bot.store.database import StoreUnavailable, file_of, is_server
+
+NAME = "backup"
+HELP = "copy the database into a file, while the bot runs"
+ABOUT = """\
+  comeback backup comeback-monday.db
+  comeback backup backups/              a name with the date and time in this folder
+
+The copy is one moment of the database. It was checked whole and is on disk when the command ends with 0; before that nothing stands
+under its name, and an older backup of that name is kept. It holds personal data: mode 0600, and best encrypted (age, gpg) wherever it goes.
+Keep the opt-out log (comeback.db.optouts) as well: 'comeback restore' reads in it who opted out since.
+A database on PostgreSQL is copied by its own pg_dump (custom format), which must be installed.
+Exit codes: 0 the copy is made, 1 it is not, 78 the configuration cannot be read."""
+
+BAR = 24  # characters
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file to write, or a folder")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Copy; returns the exit code."""
+    try:
+        settings = settings_module.read(os.environ, serving=False)
+    except SettingsError as error:
+        complain(str(error))
+        return EX_CONFIG
+    now, began = wall_clock(), monotonic()
+    try:
+        made = _copy(settings.database, args.file, now)
+    except (NotACopy, StoreUnavailable) as fault:
+        complain(str(fault))
+        return 1
+    seconds = monotonic() - began
+    told = {"file": made.path, "bytes": made.size, "seconds": round(seconds, 2), "taken_at": now}
+    print(as_json(told) if args.json else paint(f"{made.path}: {size(made.size)} in {seconds:.1f} s, checked whole.", "green"))
+    return 0
+
+
+def _copy(database: str, file: Path, now: datetime) -> Copied:
+    target = file / f"comeback-{now:%Y%m%dT%H%M%SZ}.{'dump' if is_server(database) else 'db'}" if file.is_dir() else file
+    if is_server(database):
+        return dump.copy(database, target)
+    return backup.copy(file_of(database), target, now, progress_bar("copying"))
+
+
+def progress_bar(what: str) -> Progress:
+    """A bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def draw(share: float) -> None:
+        full = round(BAR * share)
+        end = "\r\x1b[K" if share >= 1 else ""
+        print(f"\r{what} {'█' * full}{'░' * (BAR - full)} {share:4.0%}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"

@@ -1,0 +1,66 @@
+"""How much waits, and for how long: what somebody who watches the house from afar asks every few seconds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.store.step import Step, sql, to_micros
+
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of ours that does not send: anything (`stopped`), or marketing."""
+
+    id: str
+    stopped: bool
+    marketing_stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Counts of rows, and how long the oldest of them has waited (seconds, 0 when none does).
+
+    `due`: queued messages whose time has come; `overdue`: timers; `unanswered`: conversations that wait for staff.
+    """
+
+    waiting: int
+    waiting_seconds: float
+    dead: int
+    queued: int
+    due: int
+    due_seconds: float
+    sending: int
+    unknown: int
+    wanted: int
+    overdue: int
+    unanswered: int
+    unanswered_seconds: float
+    numbers: tuple[Number, ...]
+
+
+def read(now: datetime) -> Step[Gauges]:
+    """How it stands at `now`."""
+    stamp = to_micros(now)
+    row = (yield sql("gauge.depths", now=stamp))[0]
+    numbers = yield sql("gauge.numbers")
+
+    def age(column: str) -> float:
+        since: int | None = row[column]
+        return 0.0 if since is None else max(0, stamp - since) / _MICROS
+
+    return Gauges(
+        waiting=row["waiting"],
+        waiting_seconds=age("waiting_since"),
+        dead=row["dead"],
+        queued=row["queued"],
+        due=row["due"],
+        due_seconds=age("due_since"),
+        sending=row["sending"],
+        unknown=row["unknown"],
+        wanted=row["wanted"],
+        overdue=row["overdue"],
+        unanswered=row["unanswered"],
+        unanswered_seconds=age("unanswered_since"),
+        numbers=tuple(Number(one["number"], bool(one["stopped"]), bool(one["marketing_stopped"])) for one in numbers),
+    )

@@ -1,0 +1,136 @@
+-- Work is claimed in several looks at the database, each seeing what was committed before it, which takes functions.
+-- They are laid anew whenever this text has changed; one whose shape changes gets another name. Whoever holds the row of a contact, in a transaction, works on that person alone.
+
+-- The oldest entries of people nobody else works on, each person's in the order they came, all held until the end of the transaction;
+-- and a row without an id where others hold people who have entries.
+-- "Last id seen" would not do: ids commit out of order. An entry that becomes visible late was acknowledged late, so nothing was
+-- promised of its place.
+create or replace function claim_entries(at bigint, most bigint) returns table (
+  id bigint, source text, kind text, place text, contact bigint, body bytea, occurred_at bigint, received_at bigint, attempts bigint,
+  retry_at bigint, person bigint
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  looked bigint := most;   -- how many of the oldest are looked at: more, when others hold most of them
+  ids bigint[];
+  held bigint[] := '{}';   -- contacts
+  nameless bigint[] := '{}';  -- hashes of names that lead to nobody yet
+  entries bigint[];        -- pairs of an entry and what it is about: a contact, or the hash of a name that leads to nobody
+  keys bigint[];
+  foreigners bigint[];     -- what is held by others, and what hangs together with it
+  mine bigint[];
+  more bigint[];
+  people bigint[];         -- for each pair: who its entry hangs together with
+  joined bigint[];
+begin
+  loop
+    ids := array(
+      select i.id from inbox i where i.state = 'waiting' and (i.retry_at is null or i.retry_at <= at)
+        and not exists (
+          select 1 from inbox b where b.state = 'waiting' and b.contact = i.contact and b.id < i.id and b.retry_at > at)
+      order by i.id limit looked);
+    if cardinality(ids) = 0 then return; end if;
+    -- the people they are about: hold those nobody else holds
+    held := held || array(
+      select c.id from contact c join (
+        select about.contact, min(about.entry) as first from claim_people(ids) about where about.contact <> all(held) group by about.contact
+      ) as wanted on wanted.contact = c.id
+      order by wanted.first limit most for no key update of c skip locked);
+    -- names that lead to nobody yet: who makes the person holds the name
+    nameless := nameless || array(
+      select hash from (select distinct n.hash from claim_names(ids) n where n.hash <> all(nameless)) as wanted
+      where pg_try_advisory_xact_lock(hash));
+    -- a new look, now that nobody can change whom the names lead to
+    select coalesce(array_agg(entry), '{}'), coalesce(array_agg(key), '{}') into entries, keys from (
+      select entry, contact as key from claim_people(ids) union all select entry, hash from claim_names(ids)) as pair;
+    foreigners := array(select distinct key from unnest(keys) as key where key <> all(held) and key <> all(nameless));
+    loop
+      exit when cardinality(foreigners) = 0;
+      more := array(
+        select distinct other.key from unnest(entries, keys) as one (entry, key) join unnest(entries, keys) as other (entry, key) using (entry)
+        where one.key = any(foreigners) and other.key <> all(foreigners));
+      exit when cardinality(more) = 0;
+      foreigners := foreigners || more;
+    end loop;
+    mine := array(
+      select id from unnest(ids) as id
+      where not exists (select 1 from unnest(entries, keys) as pair (entry, key) where pair.entry = id and pair.key = any(foreigners))
+      order by id limit most);
+    exit when cardinality(mine) * 2 >= most or cardinality(ids) < looked or looked >= most * 16;
+    looked := looked * 4;
+  end loop;
+  -- entries that share a person or a name, through however many others, are one person's
+  people := keys;
+  loop
+    joined := array(
+      select min(least_of_entry) over (partition by key) from (
+        select min(person) over (partition by entry) as least_of_entry, key, nth
+        from unnest(entries, keys, people) with ordinality as pair (entry, key, person, nth)) as one
+      order by nth);
+    exit when joined = people;
+    people := joined;
+  end loop;
+  return query
+    select i.id, i.source, i.kind, i.place, i.contact, i.body, i.occurred_at, i.received_at, i.attempts, i.retry_at, coalesce(
+      (select min(pair.person) from unnest(entries, people) as pair (entry, person) where pair.entry = i.id), -i.id)
+    from inbox i where i.id = any(mine) and i.state = 'waiting' order by i.id for no key update of i skip locked;
+  if cardinality(foreigners) > 0 then return query select (null::inbox).id, null, null, null, null::bigint, null::bytea, null::bigint,
+    null::bigint, null::bigint, null::bigint, null::bigint; end if;
+end $$;
+
+create or replace function claim_people(ids bigint[]) returns table (entry bigint, contact bigint) language sql stable as $$
+  select i.id, coalesce(c.merged_into, c.id) from inbox i join contact c on c.id = i.contact where i.id = any(ids)
+  union
+  select n.inbox, coalesce(c.merged_into, c.id)
+  from inbox_name n join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value join contact c on c.id = d.contact
+  where n.inbox = any(ids)
+  union
+  select n.inbox, coalesce(c.merged_into, c.id)
+  from inbox_name n join also_known a on a.kind = n.kind and a.scope = n.scope and a.value = n.value join contact c on c.id = a.contact
+  where n.inbox = any(ids)
+$$;
+
+create or replace function claim_names(ids bigint[]) returns table (entry bigint, hash bigint) language sql stable as $$
+  select n.inbox, hashtextextended(n.kind || ' ' || n.scope || ' ' || n.value, 0)
+  from inbox_name n
+  where n.inbox = any(ids)
+    and not exists (select 1 from identity d where d.kind = n.kind and d.scope = n.scope and d.value = n.value)
+$$;
+
+-- Messages that may go now, of people nobody else works on. The conditions are asked twice: what was committed between the first look
+-- and the hold of the person counts.
+-- The first look follows the index in the order of the claims and stops at the limit, whatever the statistics say of a young table.
+create or replace function claim_messages(at bigint, most bigint) returns setof outbox
+  language plpgsql set enable_seqscan = off set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  held bigint[];
+begin
+  held := array(
+    select c.id from (
+      -- more than are wanted: the first may be in the hands of others
+      select o.contact from sendable_messages(at) o order by o.reply desc, o.not_before, o.id limit most * 4) as due
+    join contact c on c.id = due.contact limit most for no key update of c skip locked);
+  if cardinality(held) = 0 then return; end if;
+  return query
+    select o.* from outbox o where o.id in (select due.id from sendable_messages(at) as due where due.contact = any(held))
+    order by o.reply desc, o.not_before, o.id limit most for no key update of o skip locked;
+end $$;
+
+create or replace function sendable_messages(at bigint) returns setof outbox language sql stable as $$
+  select o.* from outbox o
+  where o.state = 'queued' and o.not_before <= at
+    -- one message a contact on the wire
+    and not exists (select 1 from outbox w where w.contact = o.contact and w.state = 'sending')
+    -- in order: within a run, and among the answers to what the customer wrote
+    and not exists (select 1 from outbox e where e.contact = o.contact and e.id < o.id and e.state in ('queued', 'verifying')
+                    and (e.run = o.run or (e.reply = 1 and o.reply = 1)))
+    -- a person who is being answered is not nudged meanwhile
+    and not exists (select 1 from outbox r where o.reply = 0 and r.contact = o.contact and r.reply = 1 and r.state in ('queued', 'verifying'))
+    -- an opt-out or an order bites from its 200 on, even before it is worked off
+    and not exists (select 1 from inbox i where i.state = 'waiting' and i.contact = o.contact)
+    and not exists (select 1 from identity d join inbox_name n on n.kind = d.kind and n.scope = d.scope and n.value = d.value
+                    where d.contact = o.contact)
+    -- a number that must rest
+    and not exists (select 1 from number_state s where s.number = o.number and (
+      s.stopped is not null or s.paused_until > at or (s.marketing_stopped is not null and o.marketing = 1)))
+$$;

@@ -1,0 +1,89 @@
+"""Makes a restored database safe to start: nothing that the lost days may have sent goes out again, no opt-out is forgotten.
+
+What waited to be worked off when the copy was taken is worked off here, because later events build on it (an order, a STOP), but what it
+would send is held with the rest. It works on any database, however it was restored (a copy, pg_restore, a disk's snapshot).
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.policy.consent import Consent
+from bot.store import held, optout_log
+from bot.store.database import Database
+from bot.store.held import Held
+from bot.store.optout_log import Logged, OptOutLog
+from bot.store.step import Step
+from bot.worker import dispatcher, flows
+from bot.worker.playbook import House, Playbook
+
+MAX_BATCHES = 10_000  # a bound for events that make each other; a million waiting events are fewer
+WHATSAPP = "whatsapp"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the opt-out log told: lines read, lines that cannot be read, and how many people it stopped whom the copy did not know to
+    be stopped."""
+
+    lines: int
+    unreadable: int
+    stopped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was done to make a database safe."""
+
+    held: Held
+    worked_off: int
+    replayed: Replayed
+
+
+async def make_safe(store: Database, playbook: Playbook, number: str, now: datetime, log: OptOutLog) -> Restored:
+    """Hold, replay, work off. `number` is the phone number id flows write from. Raises StoreUnavailable."""
+    house = House(playbook, secrets.token_hex(4), number, now)
+    await store.run(held.come_alive(house.instance))
+    await store.run(held.hold(now))
+    replayed = await _replay(store, house, log)
+    worked_off = await _work_off(store, house, log)
+    return Restored(await store.read(held.count()), worked_off, replayed)
+
+
+async def _replay(store: Database, house: House, log: OptOutLog) -> Replayed:
+    """In the order it was said: the newest word counts."""
+    lines = unreadable = 0
+    stopped: set[int] = set()
+    for logged in log.read():
+        lines += 1
+        if logged is None:
+            unreadable += 1
+        else:
+            contact = await store.run(_say_again(house, logged))
+            if contact is not None and logged.channel == WHATSAPP:
+                (stopped.add if logged.state is Consent.WITHDRAWN else stopped.discard)(contact)
+    return Replayed(lines, unreadable, len(stopped))
+
+
+def _say_again(house: House, logged: Logged) -> Step[int | None]:
+    contact = yield from optout_log.replay(logged, house.now)
+    if contact is not None and logged.channel == WHATSAPP and logged.state is Consent.WITHDRAWN:
+        yield from flows.stop_marketing(house, contact, f"stopped marketing messages ({logged.method}: {optout_log.SOURCE})")
+    return contact
+
+
+async def _work_off(store: Database, house: House, log: OptOutLog) -> int:
+    worked = 0
+    for _ in range(MAX_BATCHES):
+        batch = await store.run(log.around(_held_batch(house)))
+        worked += batch.entries
+        if not batch.entries:
+            break
+    return worked
+
+
+def _held_batch(house: House) -> Step[dispatcher.Worked]:
+    """One batch of waiting events, and whatever it queued, held before the transaction ends."""
+    batch = yield from dispatcher.work(house)
+    yield from held.hold(house.now)
+    return batch
