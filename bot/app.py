@@ -1,7 +1,6 @@
 """Puts the parts together: the only module that knows them all."""
 
 import asyncio
-import io
 import logging
 import os
 import signal
@@ -9,14 +8,12 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 
 import aiohttp
-from babel.messages.pofile import read_po
 
 from bot.channel.whatsapp.sending import WhatsApp
-from bot.flow import library
+from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import optout_log
 from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
@@ -44,44 +41,25 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def read_files(flows: Path, locales: Path) -> dict[str, str]:
-    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are."""
-    found: dict[str, str] = {}
-    for folder, name, pattern in ((flows, "flows", "**/*.yaml"), (locales, "locales", "**/*.po")):
-        for path in sorted(folder.glob(pattern)):
-            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path.read_text("utf-8", errors="replace")
-    return found
-
-
-def read_playbook(flows: Path, locales: Path) -> Playbook:
-    """The owner's files as they are now, and the house's own texts in their languages."""
-    files = read_files(flows, locales)
-    return Playbook(library.load(files), _house_texts(files))
-
-
-def _house_texts(files: dict[str, str]) -> dict[str, dict[str, str]]:
-    texts: dict[str, dict[str, str]] = {}
-    for path, text in files.items():
-        _, language, *rest = path.split("/")
-        if rest == ["LC_MESSAGES", "bot.po"]:
-            catalog = read_po(io.BytesIO(text.encode()), ignore_obsolete=True)
-            texts[language] = {str(entry.id): str(entry.string) for entry in catalog if entry.id and entry.string and not entry.fuzzy}
-    return texts
-
-
 @dataclass(slots=True)
 class App:
     """The bot, running. `start_app` makes one."""
 
     store: Database
-    playbook: Playbook
+    files: Watch
     crew: Crew
     session: aiohttp.ClientSession
     listening: Listening
     url: str
 
+    @property
+    def playbook(self) -> Playbook:
+        """What the owner's files say now."""
+        return self.files.playbook
+
     async def stop(self) -> None:
         """Claim nothing more, finish what is on the wire; the door closes last, the database after it."""
+        await self.files.stop()
         await self.crew.stop()
         await self.listening.close()
         await self.session.close()
@@ -117,9 +95,9 @@ async def start_app(
     Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
     OSError when the port is not.
     """
-    playbook = read_playbook(settings.flows, settings.locales)
-    _refuse_broken_rules(playbook)
-    for problem in playbook.library.problems:
+    files = Watch(settings.flows, settings.locales, clock)
+    _refuse_broken_rules(files.playbook)
+    for problem in files.playbook.library.problems:
         log.error("not loaded: %s", problem)
     optouts = OptOutLog(settings.optouts or optout_log.beside(settings.database))
     store = await opened(settings.database)
@@ -131,7 +109,7 @@ async def start_app(
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
 
     def house() -> House:
-        return House(playbook, store.instance, whatsapp.number, clock(), metrics)
+        return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
 
     metrics = Metrics()
     channel = WhatsApp(session, token=whatsapp.token, api_url=whatsapp.api)
@@ -144,28 +122,29 @@ async def start_app(
     if settings.desk_password:
         from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
 
-        looks = desk_pages.Looks(playbook.rules.name, playbook.rules.timezone)
+        looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
         desk_pages.add_to(application, desk_pages.DeskPages(store, clock, crew.wake, settings.desk_password, looks))
     listening = Listening()
     try:
+        await files.start(store, crew.wake)
         await crew.start()
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, crew.wake, leave).application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, settings.host, settings.port)
     except BaseException:
+        await files.stop()
         await crew.stop()
         await listening.close()
         await session.close()
         await store.close()
         raise
-    return App(store, playbook, crew, session, listening, url)
+    return App(store, files, crew, session, listening, url)
 
 
 def _refuse_broken_rules(playbook: Playbook) -> None:
     """A flow with a mistake is left out, but without the store's rules people would be written to at night, and too often."""
-    broken = [str(problem) for problem in playbook.library.problems if problem.file == library.STORE_FILE]
-    if broken:
-        raise SettingsError(tuple(broken))
+    if broken := playbook.library.broken_rules:
+        raise SettingsError(tuple(map(str, broken)))
 
 
 async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, successor: bool = False) -> bool:
@@ -178,6 +157,7 @@ async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callabl
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = await start_app(settings, whatsapp, opened=take_over if successor else open_database, leave=stop.set)
+    loop.add_signal_handler(signal.SIGHUP, app.files.look_now)
     started(app)
     waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

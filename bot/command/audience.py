@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from bot import settings as settings_module
-from bot.app import read_playbook, wall_clock
+from bot.app import wall_clock
 from bot.audience import export
 from bot.audience.match import Destination
 from bot.audience.member import Candidate, LeftOut, Selection, choose
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
+from bot.owner_files import read_playbook
 from bot.settings import SettingsError
 from bot.store.database import StoreUnavailable, is_there, read_only, shown
 from bot.store.step import Step

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.app import read_playbook, wall_clock
+from bot.app import wall_clock
 from bot.command import story
 from bot.command.stage import open_stage
 from bot.command.terminal import coloured, complain, paint
+from bot.owner_files import read_playbook
 
 NAME = "demo"
 HELP = "see it work on this machine: a shop, a phone, the bot; no account needed"

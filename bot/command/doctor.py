@@ -11,11 +11,11 @@ from enum import StrEnum
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import read_playbook
 from bot.channel import SendError
 from bot.channel.whatsapp import number, templates
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
+from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
 from bot.store.database import StoreUnavailable, file_of, is_server, is_there, read_only, shown

@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.app import read_playbook, wall_clock
+from bot.app import wall_clock
 from bot.command.terminal import complain, paint
 from bot.flow import measure, money
 from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import Button, Content
+from bot.owner_files import read_playbook
 from bot.rehearsal.play import Customer, Play, open_play
 from bot.store.contacts import Noted
 from bot.worker.playbook import Playbook

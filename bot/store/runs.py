@@ -24,6 +24,17 @@ def keep_revision(revision: str, flow: str, source: str, now: datetime) -> Step[
     yield sql("run.keep_revision", id=revision, flow=flow, source=source, now=to_micros(now))
 
 
+def in_force(revision: str, flow: str, source: str, now: datetime) -> Step[None]:
+    """Store a revision as the one new runs of its flow begin with from `now` (UTC) on."""
+    yield sql("run.in_force", id=revision, flow=flow, source=source, now=to_micros(now))
+
+
+def last_in_force(flow: str) -> Step[tuple[str, str] | None]:
+    """Id and source of the revision of a flow that was in force last."""
+    rows = yield sql("run.last_in_force", flow=flow)
+    return (str(rows[0]["id"]), str(rows[0]["source"])) if rows else None
+
+
 def revision_source(revision: str) -> Step[str | None]:
     """The source a stored revision can be read back from."""
     rows = yield sql("run.revision", id=revision)

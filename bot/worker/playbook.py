@@ -1,7 +1,8 @@
 """What the owner's files say now, and every revision that runs still need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.flow import condition, library
@@ -17,7 +18,10 @@ from bot.worker.tally import SILENT, Tally
 
 @dataclass(slots=True)
 class Playbook:
-    """The flows new runs start with, the rules of the store, and the revisions that live runs finish on."""
+    """The flows new runs start with, the rules of the store, and the revisions that live runs finish on.
+
+    It never changes under a piece of work: files that were edited make a new one (`renewed`).
+    """
 
     library: Library
     house_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -59,6 +63,33 @@ class Playbook:
                 return str(code)
         return next((code for code in spoken if language and code.partition("_")[0] == language.partition("_")[0]), spoken[0])
 
+    def renewed(self, loaded: Library, house_texts: Mapping[str, Mapping[str, str]]) -> "Playbook | None":
+        """The playbook after the files were read again; a flow with a mistake goes on in its last good revision.
+
+        None when the rules have a mistake: without them everybody would be written to at night, and too often.
+        """
+        if loaded.broken_rules:
+            return None
+        last_good = {flow: revision for flow, revision in self.library.flows.items() if flow in loaded.left_out}
+        return Playbook(_with(loaded, last_good), house_texts, self._revisions)
+
+    def begun(self, now: datetime) -> Step["Playbook"]:
+        """The playbook a process begins with: for a flow with a mistake, the revision that was in force last. Those in force are kept."""
+        last_good: dict[str, Revision] = {}
+        for flow in sorted(self.library.left_out):
+            stored = yield from runs.last_in_force(flow)
+            with suppress(ValueError):  # stored by a release that wrote flows otherwise
+                if stored is not None:
+                    last_good[flow] = library.restore(*stored)
+        playbook = Playbook(_with(self.library, last_good), self.house_texts, self._revisions)
+        yield from playbook.remember(now)
+        return playbook
+
+    def remember(self, now: datetime) -> Step[None]:
+        """Store the revisions in force, so that runs finish on them, and a later mistake falls back on them."""
+        for revision in self.library.flows.values():
+            yield from runs.in_force(revision.id, revision.flow.id, revision.source, now)
+
     def revision(self, revision_id: str) -> Step[Revision]:
         """The revision a run was started with, read back from the store when the files have moved on."""
         for revision in (*self.library.flows.values(), *self._revisions.values()):
@@ -69,6 +100,10 @@ class Playbook:
             raise LookupError(f"revision {revision_id} is not in the store")
         self._revisions[revision_id] = library.restore(revision_id, source)
         return self._revisions[revision_id]
+
+
+def _with(loaded: Library, last_good: Mapping[str, Revision]) -> Library:
+    return replace(loaded, flows=dict(sorted({**loaded.flows, **last_good}.items())))
 
 
 def _segments_of(rules: StoreRules) -> Mapping[str, Condition]:

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.app import read_files
 from bot.channel import Delivered, Outgoing, SendError
 from bot.channel.whatsapp import webhook
 from bot.desk import actions
 from bot.flow import library
 from bot.flow.run import Run
+from bot.owner_files import read_files
 from bot.shop import plain
 from bot.store import contacts, discounts, runs
 from bot.store.database import Database

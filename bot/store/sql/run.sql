@@ -3,6 +3,13 @@
 -- name: keep_revision
 insert into revision (id, flow, source, stored_at) values (:id, :flow, :source, :now) on conflict do nothing
 
+-- name: in_force
+insert into revision (id, flow, source, stored_at) values (:id, :flow, :source, :now)
+on conflict (id) do update set stored_at = excluded.stored_at
+
+-- name: last_in_force
+select id, source from revision where flow = :flow order by stored_at desc, id limit 1
+
 -- name: revision
 select id, source from revision where id = :id
 

@@ -1,0 +1,139 @@
+"""The owner's files on disk: read at the start, and again when they change.
+
+A change is taken over as a whole, while conversations go on: who is in the middle of a flow finishes on the revision they began with.
+What is wrong never takes anything away: a flow whose file has a mistake goes on in its last good revision, and a mistake in `store.yaml`
+leaves everything as it was.
+"""
+
+import asyncio
+import contextlib
+import io
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from babel.messages.pofile import read_po
+
+from bot.flow import library
+from bot.flow.library import Library
+from bot.store.database import Database, StoreUnavailable
+from bot.worker.playbook import Playbook
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0  # a file saved is a flow served a moment later; a look is a few dozen calls of stat
+_PATTERNS = (("flows", "**/*.yaml"), ("locales", "**/*.po"))
+
+Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
+
+
+def read_files(flows: Path, locales: Path) -> dict[str, str]:
+    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are."""
+    return {name: path.read_text("utf-8", errors="replace") for name, path in _found(flows, locales).items()}
+
+
+def read_playbook(flows: Path, locales: Path) -> Playbook:
+    """The owner's files as they are now, and the house's own texts in their languages."""
+    files = read_files(flows, locales)
+    return Playbook(library.load(files), _house_texts(files))
+
+
+def fingerprint(flows: Path, locales: Path) -> Fingerprint:
+    """What tells that a file was added, removed or written, without reading it."""
+    seen = set()
+    for name, path in _found(flows, locales).items():
+        stat = path.stat()
+        seen.add((name, stat.st_mtime_ns, stat.st_size))
+    return frozenset(seen)
+
+
+def _found(flows: Path, locales: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder, (name, pattern) in zip((flows, locales), _PATTERNS, strict=True):
+        for path in sorted(folder.glob(pattern)):
+            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
+    return found
+
+
+def _house_texts(files: dict[str, str]) -> dict[str, dict[str, str]]:
+    texts: dict[str, dict[str, str]] = {}
+    for path, text in files.items():
+        _, language, *rest = path.split("/")
+        if rest == ["LC_MESSAGES", "bot.po"]:
+            catalog = read_po(io.BytesIO(text.encode()), ignore_obsolete=True)
+            texts[language] = {str(entry.id): str(entry.string) for entry in catalog if entry.id and entry.string and not entry.fuzzy}
+    return texts
+
+
+class Watch:
+    """Keeps `playbook` as its owner's files are. `wake` is called when something changed."""
+
+    def __init__(self, flows: Path, locales: Path, clock: Callable[[], datetime]) -> None:
+        """Reads the files. Raises OSError when they cannot be read."""
+        self._folders = (flows, locales)
+        self._clock = clock
+        self._known = fingerprint(flows, locales)
+        self.playbook = read_playbook(flows, locales)
+        self._asked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, store: Database, wake: Callable[[], None]) -> None:
+        """Fall back on the store where a file has a mistake, and look again and again from now on. Raises StoreUnavailable."""
+        self.playbook = await store.run(self.playbook.begun(self._clock()))
+        self._task = asyncio.create_task(self._keep_looking(store, wake), name="owner-files")
+
+    def look_now(self) -> None:
+        """Somebody says the files have changed (SIGHUP)."""
+        self._asked.set()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_looking(self, store: Database, wake: Callable[[], None]) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._asked.wait()
+            try:
+                if await self._changed() and await self._take_over(store):
+                    wake()
+            except (OSError, StoreUnavailable) as error:  # a file that is just being replaced, a database that is away: the next look sees
+                log.warning("the flow files could not be read again: %s", error)
+            except Exception:
+                log.exception("reading the flow files again stumbled")
+
+    async def _changed(self) -> bool:
+        """Whether to read again: somebody said so, or what is on disk differs from what was read and is not being written right now."""
+        asked = self._asked.is_set()
+        self._asked.clear()
+        seen = await asyncio.to_thread(fingerprint, *self._folders)
+        if asked or seen == self._known:
+            return asked
+        await asyncio.sleep(LOOK_SECONDS / 4)
+        return seen == await asyncio.to_thread(fingerprint, *self._folders)
+
+    async def _take_over(self, store: Database) -> bool:
+        """Read the files; whether anything is otherwise now."""
+        seen, loaded, texts = await asyncio.to_thread(_load, *self._folders)
+        self._known = seen
+        for problem in loaded.problems:
+            log.error("not taken over: %s", problem)
+        renewed = self.playbook.renewed(loaded, texts)
+        if renewed is None:
+            log.error("store.yaml has a mistake: everything goes on as it was before")
+            return False
+        await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
+        self.playbook = renewed
+        log.info("the flow files were read again: %s", ", ".join(renewed.library.flows) or "no flows")
+        return True
+
+
+def _load(flows: Path, locales: Path) -> tuple[Fingerprint, Library, dict[str, dict[str, str]]]:
+    seen = fingerprint(flows, locales)  # before reading: what is written meanwhile is seen by the next look
+    files = read_files(flows, locales)
+    return seen, library.load(files), _house_texts(files)

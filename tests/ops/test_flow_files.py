@@ -1,0 +1,130 @@
+"""Files that change while the bot serves: taken over when they are right, and nothing is taken away when they are wrong."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.owner_files import Watch
+from bot.store.database import Database, open_database
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The shop's flows and translations, copied."""
+    for name in ("flows", "locales"):
+        shutil.copytree(name, tmp_path / name)
+    return tmp_path / "flows", tmp_path / "locales"
+
+
+@pytest_asyncio.fixture
+async def store(where: str) -> AsyncIterator[Database]:
+    opened = await open_database(where)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def watch(folders: tuple[Path, Path], store: Database) -> AsyncIterator[Watch]:
+    one = Watch(*folders, lambda: NOW)
+    await one.start(store, lambda: None)
+    yield one
+    await one.stop()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not so():  # noqa: ASYNC110 - what the watch does is seen in what it keeps
+            await asyncio.sleep(0.02)
+
+
+def revision(watch: Watch, flow: str = "cart_reminder") -> str | None:
+    found = watch.playbook.library.flows.get(flow)
+    return found.id if found else None
+
+
+async def test_a_saved_file_is_served_a_moment_later(watch: Watch, folders: tuple[Path, Path]) -> None:
+    before = revision(watch)
+    edit(folders[0] / "cart_reminder.yaml", "Of course! A colleague", "Sure! A colleague")
+    await until(lambda: revision(watch) != before)
+    assert "Sure! A colleague" in watch.playbook.library.flows["cart_reminder"].source
+
+
+async def test_a_changed_translation_is_served_too(watch: Watch, folders: tuple[Path, Path]) -> None:
+    before = revision(watch)
+    catalog = folders[1] / "es" / "LC_MESSAGES" / "flows.po"
+    edit(catalog, "Terminar mi pedido", "Acabar mi pedido")
+    await until(lambda: revision(watch) != before)
+
+
+async def test_a_mistake_leaves_the_last_good_revision_serving_and_says_so(
+    watch: Watch, folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = revision(watch)
+    edit(folders[0] / "cart_reminder.yaml", "- wait: 1 day", "- wiat: 1 day")
+    await until(lambda: "wiat" in caplog.text)
+    await until(lambda: watch.playbook.library.left_out == {"cart_reminder"})
+    assert revision(watch) == before
+    assert "did you mean 'wait'" in caplog.text
+    edit(folders[0] / "cart_reminder.yaml", "- wiat: 1 day", "- wait: 2 days")
+    await until(lambda: revision(watch) != before)
+    assert watch.playbook.library.left_out == frozenset()
+
+
+async def test_a_mistake_in_the_rules_leaves_everything_as_it_was(
+    watch: Watch, folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    before, rules = revision(watch), watch.playbook.rules
+    (folders[0] / "store.yaml").write_text("quiet_hours: never\n")
+    edit(folders[0] / "cart_reminder.yaml", "Of course! A colleague", "Sure! A colleague")
+    await until(lambda: "store.yaml has a mistake" in caplog.text)
+    assert (revision(watch), watch.playbook.rules) == (before, rules)
+
+
+async def test_a_removed_file_starts_nothing_more_and_a_new_one_does(watch: Watch, folders: tuple[Path, Path]) -> None:
+    (folders[0] / "welcome.yaml").rename(folders[0] / "hello.yaml")
+    await until(lambda: revision(watch, "hello") is not None)
+    assert revision(watch, "welcome") is None
+
+
+async def test_a_process_that_starts_on_a_mistake_goes_on_with_what_was_in_force(
+    watch: Watch, folders: tuple[Path, Path], store: Database
+) -> None:
+    before = revision(watch)
+    edit(folders[0] / "cart_reminder.yaml", "Of course! A colleague", "Sure! A colleague")
+    await until(lambda: revision(watch) != before)
+    newest = revision(watch)
+    await watch.stop()
+    edit(folders[0] / "cart_reminder.yaml", "- wait: 1 day", "- wiat: 1 day")
+    later = Watch(*folders, lambda: NOW.replace(hour=10))
+    assert revision(later) is None
+    await later.start(store, lambda: None)
+    assert revision(later) == newest
+    await later.stop()
+
+
+async def test_one_that_is_asked_looks_at_once(
+    watch: Watch, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("bot.owner_files.LOOK_SECONDS", 3600)
+    await until(lambda: watch._task is not None)
+    watch.look_now()  # the look that is under way still has the old pause
+    await until(lambda: caplog.text.count("were read again") == 1)
+    edit(folders[0] / "welcome.yaml", "name: ", "about: Said anew.\nname: ")
+    watch.look_now()
+    await until(lambda: caplog.text.count("were read again") == 2)
