@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bot.app import read_files
+from bot.owner_files import read_files
 from bot.command.terminal import as_json, paint
 from bot.flow import library
 from bot.flow.problem import Problem

@@ -42,6 +42,12 @@ class Library:
     templates: Mapping[str, Template] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    left_out: frozenset[str] = frozenset()  # flows whose file is there, but has a mistake
+
+    @property
+    def broken_rules(self) -> tuple[Problem, ...]:
+        """The mistakes in store.yaml: the rules are not what the owner meant."""
+        return tuple(problem for problem in self.problems if problem.file == STORE_FILE)
 
     def starting_on(self, trigger: Trigger) -> tuple[Revision, ...]:
         """The flows that start on this event, by id."""
@@ -105,14 +111,17 @@ class _Loading:
         around = Surroundings(
             rules, faulty_segments, self.templates, frozenset(self.faulty_templates), template_languages=self.template_languages()
         )
-        revisions = [self.read_flow(path, around) for path in self.within(FLOWS) if path != STORE_FILE]
+        written = [path for path in self.within(FLOWS) if path != STORE_FILE]
+        revisions = [self.read_flow(path, around) for path in written]
+        flows = {revision.flow.id: revision for revision in revisions if revision}
         sound = {name: template for name, template in self.templates.items() if name not in self.faulty_templates}
         return Library(
             rules,
-            MappingProxyType({revision.flow.id: revision for revision in revisions if revision}),
+            MappingProxyType(flows),
             MappingProxyType(sound),
             tuple(sorted(self.problems)),
             tuple(sorted(self.warnings)),
+            frozenset(PurePosixPath(path).stem for path in written) - flows.keys(),
         )
 
     # ---- files
