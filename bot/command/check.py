@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from bot.owner_files import read_files
 from bot.command.terminal import as_json, paint
 from bot.flow import library
 from bot.flow.problem import Problem
+from bot.owner_files import read_files
 
 NAME = "check"
 HELP = "say what is wrong in the flow files, all at once"

@@ -2,27 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.app import App
-from bot.flow.model import (
-    AnyStep,
-    AskStep,
-    DiscountStep,
-    EndStep,
-    Flow,
-    GoToStep,
-    HandOverStep,
-    IfStep,
-    SendStep,
-    TagStep,
-    TemplateUse,
-    UntagStep,
-    WaitStep,
-    branches,
-    verb_of,
-)
+from bot.flow.model import AnyStep, AskStep, Flow, branches, verb_of
 from bot.flow.run import Run, Waiting
+from bot.flow.spoken import branch_name, quoted, saying
 from bot.policy.decision import Consent, Control, Reason
 from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
 from bot.store import contacts, desk, mirror, runs, story
@@ -36,7 +21,6 @@ from bot.store.story import Arrived, Asked, Noted, Story, Timer
 from bot.worker.flows import RUN_TIMER, START_TIMER
 from bot.worker.shopping import REORDER_TIMER
 
-WORDS = 90  # characters of a message that the timeline quotes
 TIMELINE = 60  # lines; what is older is not what the visitor just did
 _SHOP_SAYS = {
     "cart.updated": "The cart changed",
@@ -93,7 +77,7 @@ class Reader:
             if text:
                 coming.append(Coming(timer.due, text))
         coming += [
-            Coming(one.not_before, f"{self._name(one)} may send: {_quoted(one.text)}") for one in told.asked if _is_held(one)
+            Coming(one.not_before, f"{self._name(one)} may send: {quoted(one.text)}") for one in told.asked if _is_held(one)
         ]
         flows: list[FlowNow] = []
         for live in _shown(told):
@@ -146,7 +130,7 @@ class Reader:
         """Newest first. Of the same moment: what came in, what was decided, what was sent; the rows are newest first already."""
         sends = [self._send(one) for one in told.asked]
         notes = [self._note(one) for one in told.noted if not _is_told_elsewhere(one)]
-        heard = [Thought(one.at, Mood.HEARD, "They wrote", _quoted(one.text or f"({one.kind})")) for one in told.heard]
+        heard = [Thought(one.at, Mood.HEARD, "They wrote", quoted(one.text or f"({one.kind})")) for one in told.heard]
         events = [event for one in told.arrived if (event := _event(one)) is not None]
         everything = [*sends, *notes, *heard, *events]
         return sorted(everything, key=lambda one: one.at, reverse=True)[:TIMELINE]
@@ -160,7 +144,7 @@ class Reader:
 
     def _send(self, asked: Asked) -> Thought:
         mood, fate = _fate(asked)
-        return Thought(asked.at, mood, self._name(asked), f"{fate}: {_quoted(asked.text)}", _reason(asked.why))
+        return Thought(asked.at, mood, self._name(asked), f"{fate}: {quoted(asked.text)}", _reason(asked.why))
 
 
 def _shown(told: Story) -> tuple[Live, ...]:
@@ -212,12 +196,6 @@ def _reason(why: str | None) -> str:
     return Reason(why).sentence if why in frozenset(Reason) else _capital(why or "")
 
 
-def _quoted(text: str) -> str:
-    """The beginning of a message, isolated: words that run from right to left must not turn ours around."""
-    first = " ".join(text.split())
-    return f"“\u2068{first if len(first) <= WORDS else first[:WORDS] + '…'}\u2069”"
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -236,63 +214,10 @@ def _lines(flow: Flow, steps: tuple[AnyStep, ...], path: str, at: str, depth: in
     """Every step of a list; of the branches only the one the run stands in, and the names of those it may take next."""
     for number, step in enumerate(steps):
         here = f"{path}.{number}"
-        yield Line(depth, verb_of(step) or "", _saying(step), lit=here == at)
+        yield Line(depth, verb_of(step) or "", saying(step), lit=here == at)
         for name, inner in branches(step):
             if at.startswith(f"{here}.{name}."):
                 yield Line(depth + 1, "", branch_name(step, name))
                 yield from _lines(flow, inner, f"{here}.{name}", at, depth + 1)
             elif here == at and isinstance(step, AskStep):
                 yield Line(depth + 1, "", branch_name(step, name))
-
-
-def branch_name(step: AnyStep, branch: str) -> str:
-    """What leads into a branch, in the owner's words."""
-    match step:
-        case AskStep() if branch == "no_answer.then":
-            return f"no answer for {_length(step.no_answer.after)}"
-        case AskStep():
-            answer = step.answers[int(branch.split(".")[1])]
-            return answer.button or ", ".join(answer.words) or "anything else"
-        case IfStep():
-            return "if so" if branch == "then" else "if not"
-        case _:
-            return "without a code"
-
-
-def _saying(step: AnyStep) -> str:
-    """A step in a few words."""
-    match step:
-        case SendStep():
-            return _wording(step.send)
-        case AskStep():
-            return _wording(step.ask)
-        case WaitStep():
-            return _length(step.wait)
-        case IfStep():
-            return step.if_
-        case DiscountStep():
-            return f"{step.discount}, valid for {_length(step.valid_for)}"
-        case TagStep():
-            return step.tag
-        case UntagStep():
-            return step.untag
-        case HandOverStep():
-            return step.hand_over
-        case GoToStep():
-            return step.go_to
-        case EndStep():
-            return step.end
-        case _:
-            return ""
-
-
-def _wording(said: str | TemplateUse) -> str:
-    return f"template {said.template}" if isinstance(said, TemplateUse) else _quoted(said)
-
-
-def _length(length: timedelta) -> str:
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if length >= unit and length % unit == timedelta():
-            count = length // unit
-            return f"{count} {name}{'s' if count > 1 else ''}"
-    return f"{int(length.total_seconds())} seconds"

@@ -1,11 +1,15 @@
 """Runs of flows, and the revisions they were started with."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.flow.codec import decode_run, encode_run
 from bot.flow.run import Run
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
+
+STOP, MOVE = "stop_run", "move_run"  # the kinds of inbox entry by which an owner decides about a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +28,17 @@ def keep_revision(revision: str, flow: str, source: str, now: datetime) -> Step[
     yield sql("run.keep_revision", id=revision, flow=flow, source=source, now=to_micros(now))
 
 
-def in_force(revision: str, flow: str, source: str, now: datetime) -> Step[None]:
-    """Store a revision as the one new runs of its flow begin with from `now` (UTC) on."""
-    yield sql("run.in_force", id=revision, flow=flow, source=source, now=to_micros(now))
+def in_force() -> Step[dict[str, str]]:
+    """The revision each flow is served in, by flow: what new runs begin with."""
+    rows = yield sql("run.in_force")
+    served: dict[str, str] = json.loads(rows[0]["value"]) if rows else {}
+    return served
 
 
-def last_in_force(flow: str) -> Step[tuple[str, str] | None]:
-    """Id and source of the revision of a flow that was in force last."""
-    rows = yield sql("run.last_in_force", flow=flow)
-    return (str(rows[0]["id"]), str(rows[0]["source"])) if rows else None
+def put_in_force(revisions: Mapping[str, str]) -> Step[None]:
+    """From now on these are served, and no others. They are stored already (`keep_revision`)."""
+    if (yield from in_force()) != revisions:
+        yield sql("run.put_in_force", value=json.dumps(dict(revisions)))
 
 
 def revision_source(revision: str) -> Step[str | None]:
@@ -57,6 +63,11 @@ def save(run: Run, now: datetime) -> Step[None]:
     )
 
 
+def use_revision(run: int, revision: str) -> Step[None]:
+    """A run goes on in another revision."""
+    yield sql("run.use_revision", id=run, revision=revision)
+
+
 def live(contact: int) -> Step[list[Live]]:
     """The person's runs that are not ended, the oldest first."""
     rows = yield sql("run.live", contact=contact)
@@ -71,6 +82,29 @@ def load(run: int) -> Step[Live | None]:
 
 def _live(row: Row) -> Live:
     return Live(decode_run(row["body"]), row["contact"], row["number"], row["shop"], from_micros(row["started_at"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many runs that are not ended stand at one step (its path) of one revision of a flow."""
+
+    flow: str
+    revision: str
+    position: str
+    waiting: str | None
+    count: int
+
+
+def standing() -> Step[list[Standing]]:
+    """Where everybody stands who is in the middle of a flow."""
+    rows = yield sql("run.standing")
+    return [Standing(row["flow"], row["revision"], row["position"] or "", row["waiting"], row["n"]) for row in rows]
+
+
+def under_way(flow: str, after: int, limit: int) -> Step[list[Live]]:
+    """Runs of a flow that are not ended, of everybody, by id, from after a run on."""
+    rows = yield sql("run.under_way", flow=flow, after=after, limit=limit)
+    return [_live(row) for row in rows]
 
 
 def last_start(contact: int, flow: str) -> Step[datetime | None]:

@@ -6,6 +6,7 @@ One process has the database; `comeback desk` in another terminal asks it here.
 import hashlib
 import json
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.desk import actions
+from bot.desk import actions, owner
 from bot.store import held
 from bot.store.database import Database, StoreUnavailable
 
@@ -65,15 +66,15 @@ class DeskSocket:
         """One action with its words."""
         try:
             told = await request.json()
-            words = {name: str(told.get(name, "")) for name in ("who", "staff", "text")}
+            words = {str(name): str(word) for name, word in told.items()}
         except (ValueError, AttributeError):
-            raise web.HTTPBadRequest(text="this is not JSON with who, staff and text") from None
+            raise web.HTTPBadRequest(text="this is not a JSON object of words") from None
         return web.json_response(await self.answer(request.match_info["action"], words))
 
     async def answer(self, action: str, words: Mapping[str, str]) -> dict[str, Any]:
         """`{"result": ...}`, or `{"error": sentence}`; moments as ISO 8601 in UTC."""
         try:
-            result = await self._act(action, words["who"], words["staff"], words["text"])
+            result = await self._act(action, defaultdict(str, words))
         except (actions.NotFound, actions.Refused) as fault:
             return {"error": str(fault)}
         except StoreUnavailable:
@@ -82,8 +83,8 @@ class DeskSocket:
         answer: dict[str, Any] = json.loads(json.dumps({"result": result}, default=lambda moment: moment.isoformat()))
         return answer
 
-    async def _act(self, action: str, who: str, staff: str, text: str) -> object:
-        now = self._clock()
+    async def _act(self, action: str, words: Mapping[str, str]) -> object:
+        now, who, staff, text = self._clock(), words["who"], words["staff"], words["text"]
         match action:
             case "list":
                 return [asdict(one) for one in await self._store.read(actions.waiting())]
@@ -97,6 +98,11 @@ class DeskSocket:
                 return await self._store.run(actions.hand_back(who, staff, now))
             case "release":
                 return asdict(await self._store.run(held.release()))
+            case "stop_runs":
+                return await self._store.run(owner.stop_runs(list(map(int, json.loads(words["runs"]))), now))
+            case "move_runs":
+                where = {int(run): str(path) for run, path in json.loads(words["runs"]).items()}
+                return await self._store.run(owner.move_runs(where, words["revision"], now))
             case "leave" if self._leave is not None:
                 self._leave()
                 return "stopping"

@@ -18,12 +18,12 @@ from typing import Any
 from bot.channel.whatsapp import reading
 from bot.shop import plain
 from bot.shop.event import Unreadable as ShopUnreadable
-from bot.store import contacts, inbox
+from bot.store import contacts, inbox, runs
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.model import Source
 from bot.store.step import Step, attempt, together
-from bot.worker import customer, shopping, staff, timers
+from bot.worker import customer, edits, shopping, staff, timers
 from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
             return (yield from timers.due(house, contact, entry.kind, event))
         case Source.DESK:
             return (yield from staff.did(house, entry.id, contact, entry.kind, entry.place, event))
+        case _ if entry.kind in (runs.STOP, runs.MOVE):
+            return (yield from edits.decided(house, entry.kind, event))
         case _:
             return (yield from timers.code_decided(house, int(event["discount"])))
 

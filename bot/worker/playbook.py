@@ -74,21 +74,24 @@ class Playbook:
         return Playbook(_with(loaded, last_good), house_texts, self._revisions)
 
     def begun(self, now: datetime) -> Step["Playbook"]:
-        """The playbook a process begins with: for a flow with a mistake, the revision that was in force last. Those in force are kept."""
+        """The playbook a process begins with: for a flow with a mistake, the revision that was in force. Those in force are kept."""
+        served = yield from runs.in_force()
         last_good: dict[str, Revision] = {}
-        for flow in sorted(self.library.left_out):
-            stored = yield from runs.last_in_force(flow)
+        for flow in sorted(self.library.left_out & served.keys()):
+            source = yield from runs.revision_source(served[flow])
             with suppress(ValueError):  # stored by a release that wrote flows otherwise
-                if stored is not None:
-                    last_good[flow] = library.restore(*stored)
+                if source is not None:
+                    last_good[flow] = library.restore(served[flow], source)
         playbook = Playbook(_with(self.library, last_good), self.house_texts, self._revisions)
         yield from playbook.remember(now)
         return playbook
 
     def remember(self, now: datetime) -> Step[None]:
         """Store the revisions in force, so that runs finish on them, and a later mistake falls back on them."""
-        for revision in self.library.flows.values():
-            yield from runs.in_force(revision.id, revision.flow.id, revision.source, now)
+        flows = self.library.flows
+        for revision in flows.values():
+            yield from runs.keep_revision(revision.id, revision.flow.id, revision.source, now)
+        yield from runs.put_in_force({flow: revision.id for flow, revision in flows.items()})
 
     def revision(self, revision_id: str) -> Step[Revision]:
         """The revision a run was started with, read back from the store when the files have moved on."""

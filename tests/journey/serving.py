@@ -81,7 +81,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Served]:
+async def serving(folder: Path, *, flows: Path = ROOT / "flows") -> AsyncIterator[Served]:
     """Start the sandbox and `comeback serve`; at the end SIGTERM must end it with 0."""
     secret, app_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(), secrets.token_hex(16)
     cloud = CloudApi(_now, app_secret=app_secret, status_delay=STATUS_SECONDS)
@@ -90,7 +90,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     environment = clean_environment(
         COMEBACK_DATABASE=str(folder / "comeback.db"),
         COMEBACK_PORT="0",
-        COMEBACK_FLOWS=str(ROOT / "flows"),
+        COMEBACK_FLOWS=str(flows),
         COMEBACK_LOCALES=str(ROOT / "locales"),
         COMEBACK_WHATSAPP_TOKEN=cloud.token,
         COMEBACK_WHATSAPP_APP_SECRET=app_secret,

@@ -50,9 +50,11 @@ class Editor:
 
     def save(self) -> dict[str, str]:
         self.versions += 1
-        mark, steps = f"v{self.versions}.", []
-        for number in range(self.random.randint(1, 4)):
-            steps.append(QUESTION.format(mark=mark, number=number, wait=self.random.randint(1, 90), patience=self.random.randint(1, 9)))
+        mark = f"v{self.versions}."
+        steps = [
+            QUESTION.format(mark=mark, number=number, wait=self.random.randint(1, 90), patience=self.random.randint(1, 9))
+            for number in range(self.random.randint(1, 4))
+        ]
         steps.append(f"  - send: '{mark} bye'\n  - end: done\n")
         text = EVERY_TEXT.format(steps="".join(steps))
         if self.versions > 1 and self.random.random() < 0.2:
