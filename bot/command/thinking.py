@@ -19,6 +19,7 @@ from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.story import Arrived, Asked, Noted, Story, Timer
 from bot.worker.flows import RUN_TIMER, START_TIMER
+from bot.worker.playbook import Playbook
 from bot.worker.shopping import REORDER_TIMER
 
 TIMELINE = 60  # lines; what is older is not what the visitor just did
@@ -62,13 +63,28 @@ class Reader:
 
     async def of(self, phone: str) -> Mind:
         """What the bot thinks about the person with this phone (E.164)."""
-        return await self._app.store.read(self._mind(phone))
+        return await self._app.store.read(self._of(phone))
 
-    def _mind(self, phone: str) -> Step[Mind]:
+    def _of(self, phone: str) -> Step[Mind]:
         contact = yield from contacts.find(Identity(IdentityKind.PHONE, phone))
         if contact is None:
             return Mind(facts=("the bot has not heard of them",))
-        told = yield from story.story(contact)
+        return (yield from Thinking(self._app.playbook).about(contact))
+
+    async def next_due(self) -> datetime | None:
+        """When the bot does something next of its own accord (UTC); timers that are set and will do nothing do not count."""
+        return await self._app.store.read(Thinking(self._app.playbook).next_due())
+
+
+class Thinking:
+    """Tells the store's rows in sentences; the names of flows are those of a playbook."""
+
+    def __init__(self, playbook: Playbook) -> None:
+        self._playbook = playbook
+
+    def about(self, contact: int, rows: int = TIMELINE) -> Step[Mind]:
+        """All about one person; at most the newest `rows` of each kind are told."""
+        told = yield from story.story(contact, rows)
         person = yield from contacts.load(contact)
         talk = yield from desk.talk(contact)
         coming: list[Coming] = []
@@ -81,17 +97,14 @@ class Reader:
         ]
         flows: list[FlowNow] = []
         for live in _shown(told):
-            revision = yield from self._app.playbook.revision(live.run.revision)
+            revision = yield from self._playbook.revision(live.run.revision)
             flows.append(_flow_now(revision.flow, live.run))
         return Mind(
-            _facts(person, talk), tuple(flows), tuple(sorted(coming, key=lambda one: one.due)), tuple(self._timeline(told))
+            _facts(person, talk), tuple(flows), tuple(sorted(coming, key=lambda one: one.due)), tuple(self._timeline(told)[:rows])
         )
 
-    async def next_due(self) -> datetime | None:
-        """When the bot does something next of its own accord (UTC); timers that are set and will do nothing do not count."""
-        return await self._app.store.read(self._next_due())
-
-    def _next_due(self) -> Step[datetime | None]:
+    def next_due(self) -> Step[datetime | None]:
+        """When something is due next (UTC)."""
         moments = yield from story.next_others()
         for timer in (yield from story.next_timers()):
             if (yield from self._timer(timer)):
@@ -118,7 +131,7 @@ class Reader:
         return f"{flow} begins"
 
     def _flow(self, flow_id: str) -> str:
-        revision = self._app.playbook.library.flows.get(flow_id)
+        revision = self._playbook.library.flows.get(flow_id)
         return revision.flow.name if revision else flow_id
 
     def _name(self, asked: Asked) -> str:
@@ -133,7 +146,7 @@ class Reader:
         heard = [Thought(one.at, Mood.HEARD, "They wrote", quoted(one.text or f"({one.kind})")) for one in told.heard]
         events = [event for one in told.arrived if (event := _event(one)) is not None]
         everything = [*sends, *notes, *heard, *events]
-        return sorted(everything, key=lambda one: one.at, reverse=True)[:TIMELINE]
+        return sorted(everything, key=lambda one: one.at, reverse=True)
 
     def _note(self, noted: Noted) -> Thought:
         mood = _MOODS.get(noted.about, Mood.DECIDED)

@@ -50,7 +50,7 @@ class Thread:
 
 
 def find(who: str) -> Step[int]:
-    """The contact behind what staff type: a contact id, a phone number or an e-mail address. Raises NotFound."""
+    """The contact behind what staff type: a contact id, a phone number, an e-mail address or a BSUID. Raises NotFound."""
     who = who.strip()
     if re.fullmatch(r"#?\d{1,9}", who):
         contact = yield from contacts.by_id(int(who.lstrip("#")))
@@ -64,6 +64,8 @@ def find(who: str) -> Step[int]:
 def _name(who: str) -> Identity:
     if "@" in who:
         return Identity(IdentityKind.EMAIL, who.lower())
+    if re.fullmatch(r"[A-Z]{2}\.\w+", who):
+        return Identity(IdentityKind.BSUID, who)
     return Identity(IdentityKind.PHONE, "+" + re.sub(r"\D", "", who))
 
 

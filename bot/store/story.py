@@ -82,13 +82,13 @@ class Story:
     last: Live | None
 
 
-def story(contact: int) -> Step[Story]:
-    """The story of a person."""
-    arrived = yield sql("story.arrived", contact=contact, limit=MAX_ROWS)
-    heard = yield sql("story.messages", contact=contact, limit=MAX_ROWS)
-    noted = yield sql("story.noted", contact=contact, limit=MAX_ROWS)
-    asked = yield sql("story.sends", contact=contact, limit=MAX_ROWS)
-    timers = yield sql("story.timers", contact=contact, limit=MAX_ROWS)
+def story(contact: int, limit: int = MAX_ROWS) -> Step[Story]:
+    """The story of a person, at most `limit` rows of each kind."""
+    arrived = yield sql("story.arrived", contact=contact, limit=limit)
+    heard = yield sql("story.messages", contact=contact, limit=limit)
+    noted = yield sql("story.noted", contact=contact, limit=limit)
+    asked = yield sql("story.sends", contact=contact, limit=limit)
+    timers = yield sql("story.timers", contact=contact, limit=limit)
     newest = yield sql("story.last_run", contact=contact)
     return Story(
         arrived=tuple(Arrived(from_micros(row["received_at"]), row["source"], row["kind"], row["why"]) for row in arrived),

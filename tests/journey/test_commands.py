@@ -14,7 +14,7 @@ import pytest_asyncio
 from bot.command import story
 
 from .serving import ROOT, Served, clean_environment, command, serving
-from .walk import ANA, BEN, CARLA, open_walk
+from .walk import ANA, BEN, CARLA, DORA, open_walk
 
 NORA = "+34600777002"
 together = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +25,36 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve
     """One running bot for the commands of this module; each test has customers of its own."""
     async with serving(tmp_path_factory.mktemp("served")) as served:
         yield served
+
+
+@together
+async def test_an_owner_reads_why_somebody_was_answered_and_why_no_more(house: Served) -> None:
+    house.cloud.introduce(DORA, "Dora")
+    house.cloud.receive_from(DORA, "hello")
+    await house.told(DORA, 2)
+    await asyncio.sleep(1)  # WhatsApp tells whole seconds
+    house.cloud.receive_from(DORA, "STOP")
+    await house.told(DORA, 3)
+    await house.settled()
+
+    told = await house.run("explain", DORA)
+    assert told.code == 0, told.err
+    lines = [line.split(maxsplit=1)[1] for line in told.out.splitlines() if line[2:4].isdigit()]
+    order = [
+        "They wrote: “\u2068hello\u2069”",
+        "Welcome: Started as run",
+        "They wrote: “\u2068STOP\u2069”",
+        "Consent: Stopped marketing messages",
+    ]
+    found = [next(at for at, line in enumerate(lines) if line.startswith(words)) for words in order]
+    assert found == sorted(found)
+    assert "wants no offers" in told.out
+
+    as_data = json.loads((await house.run("explain", DORA, "--since", "1 hour", "--json")).out)
+    assert [one["about"] for one in as_data["timeline"]].count("They wrote") == 2
+    assert as_data["flows"] == [] or all(flow["over"] for flow in as_data["flows"])
+    nobody = await house.run("explain", "+34600000777")
+    assert (nobody.code, "nobody here goes by" in nobody.err) == (1, True)
 
 
 @together
