@@ -31,6 +31,7 @@ class Place(NamedTuple):
 
 
 TOP = Place(1, 1)
+_GUESS = re.compile(r"did you mean '([^']*)'\?$")
 
 
 class Marked(NamedTuple):
@@ -100,9 +101,11 @@ class Document:
         return value
 
     def problem(self, place: Place, kind: Mistake, message: str, remedy: str | None = None) -> Problem:
-        """A problem of this file. `remedy` where there is a better one than the kind's."""
+        """A problem of this file. `remedy` where there is a better one than the kind's; what a sentence guesses is one."""
         end_line, end_column = self._end(place)
-        return Problem(self.file, place.line, place.column, message, kind, end_line, end_column, remedy or kind.remedy)
+        guess = _GUESS.search(message)
+        better = remedy or (f"write '{guess[1]}'" if guess else kind.remedy)
+        return Problem(self.file, place.line, place.column, message, kind, end_line, end_column, better)
 
     def _end(self, place: Place) -> tuple[int, int]:
         """The line and column behind a place; of what is as long as nothing (a mapping), behind the rest of its line."""
@@ -147,7 +150,7 @@ class _Reader:
         self.next()  # the stream begins
         begins = self.next()
         if type(begins) is yaml.StreamEndEvent:
-            raise self.refused(TOP, Mistake.EMPTY_FILE, "this file is empty")
+            raise self.refused(TOP, Mistake.EMPTY_FILE, "this file is empty: write something into it, or delete it")
         if begins.version or begins.tags:
             raise self.refused(_place(begins), Mistake.DIRECTIVE, "a line that begins with '%' says nothing here: take it out")
         root = self.node(self.next(), "", 1)
@@ -254,11 +257,13 @@ def _not_text(file: str, text: str) -> Problem | None:
 
 # What the parser says, and what an owner can do about it. `{}` is the character it stumbled on.
 _SENTENCES = (
+    ("scanning a tag", Mistake.YAML_TAG, "a text that begins with '!' needs quotes around it"),
+    ("parsing a tag", Mistake.YAML_TAG, "a text that begins with '!' needs quotes around it"),
+    ("expected alphabetic or numeric character", Mistake.ALIAS, "a text that begins with '*' or '&' needs quotes around it"),
     ("mapping values are not allowed", Mistake.NEEDS_QUOTES, "a text that holds ': ' needs quotes around it"),
     ("cannot start any token", Mistake.ODD_BEGINNING, "a text that begins with '{}' needs quotes around it"),
     ("tab character where an indentation", Mistake.TAB, "this line begins with a tab: indent with spaces"),
-    ("expected alphabetic or numeric character", Mistake.ALIAS, "a text that begins with '*' or '&' needs quotes around it"),
-    ("unexpected end of stream", Mistake.QUOTE_NEVER_CLOSED, "a quote is opened here and never closed"),
+    ("unexpected end of stream", Mistake.QUOTE_NEVER_CLOSED, "a quote is opened here and never closed: close it, or take it out"),
     (
         "could not find expected ':'",
         Mistake.BAD_INDENTATION,
@@ -276,10 +281,11 @@ _SENTENCES = (
 _UNREADABLE = "this line cannot be read: compare its indentation and its quotes with those of the lines around it"
 _TOLD_WHERE_IT_BEGAN = ("unexpected end of stream", "could not find expected ':'")  # noticed lines later
 _KEY_ALONE = re.compile(r"\s+[\w-]+")
+_BEGINS_WITH_BRACE = re.compile(r"\s*(?:- )?[\w-]+:\s+\{")
 
 
 def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
-    said = str(getattr(error, "problem", None) or error)
+    said = f"{getattr(error, 'context', '')} {getattr(error, 'problem', '') or error}"
     began, noticed = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
     mark = began if began and any(theirs in said for theirs in _TOLD_WHERE_IT_BEGAN) else noticed
     line, column, index = (mark.line + 1, mark.column + 1, mark.index) if mark else (1, 1, 0)
@@ -287,7 +293,10 @@ def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
     kind, sentence = next(known, (Mistake.NOT_YAML, _UNREADABLE))
     if kind is Mistake.ODD_BEGINNING and text[index : index + 1] == "\t":
         kind, sentence = Mistake.TAB, "this line begins with a tab: indent with spaces"
-    if kind is Mistake.NEEDS_QUOTES and _KEY_ALONE.fullmatch(text, index - column + 1, index):
+    line_begins = index - column + 1
+    if kind is Mistake.BAD_INDENTATION and (brace := _BEGINS_WITH_BRACE.match(text, line_begins, index)):
+        kind, sentence, column = Mistake.NEEDS_QUOTES, "a text that begins with '{{' needs quotes around it", brace.end() - line_begins
+    if kind is Mistake.NEEDS_QUOTES and _KEY_ALONE.fullmatch(text, line_begins, index):
         kind, sentence = Mistake.BAD_INDENTATION, "this line is indented deeper than the one it belongs to: line it up"
     return problem_at_top(file, kind, sentence.format(text[index : index + 1]), line=line, column=column)
 

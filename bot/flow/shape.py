@@ -158,13 +158,18 @@ def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseMod
 def _unknown_key(reading: _Reading, where: Where, holder: type[BaseModel]) -> None:
     around, key = where[:-1], str(where[-1])
     written = reading.at(around)
+    if holder is TemplateUse and list(written.values()) == [""]:  # {contact.first_name}
+        place = reading.document.place(_path(around))
+        reading.tell(place, Mistake.NEEDS_QUOTES, "a text that begins with '{' needs quotes around it")
+        reading.put(around, UNKNOWN)
+        return
     meant = _meant(key, (name for name in _keys_of(holder) if name not in written))
     place = reading.document.key_place(_path(where))
     if key in VERBS and issubclass(holder, Step):
         reading.tell(place, Mistake.TWO_STEPS_IN_ONE, f"a step does one thing: begin '{key}' as a step of its own, with '- '")
         meant = None
     else:
-        reading.tell(place, Mistake.UNKNOWN_KEY, f"'{key}' is not known here{_hint(meant, _keys_of(holder))}", _instead(meant))
+        reading.tell(place, Mistake.UNKNOWN_KEY, f"'{key}' is not known here{_hint(meant, _keys_of(holder))}")
     if meant is None:
         written.pop(key)
     else:
@@ -193,7 +198,7 @@ def _misspelt_step(reading: _Reading, where: Where, step: Mapping[str, Value]) -
     for key in step:
         if meant := _meant(key, VERBS):
             message = f"I do not know the step '{key}'{_hint(meant)}"
-            reading.tell(reading.document.key_place(_path((*where, key))), Mistake.UNKNOWN_STEP, message, _instead(meant))
+            reading.tell(reading.document.key_place(_path((*where, key))), Mistake.UNKNOWN_STEP, message)
             reading.rename(where, key, meant)
             return
     unknown = next((key for key in step if key != "label"), None)
@@ -258,10 +263,6 @@ def _hint(meant: str | None, known: Iterable[str] = ()) -> str:
         return f", did you mean '{meant}'?"
     words = list(known)
     return f": here can stand {', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else ""
-
-
-def _instead(meant: str | None) -> str | None:
-    return f"write '{meant}'" if meant else None
 
 
 _STEPS_BEGIN = ": a step begins with a word like send, ask, wait, if or end"

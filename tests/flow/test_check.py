@@ -45,7 +45,7 @@ HEADS = [
     (flow("  - end", CART.replace("  for: 1 hour\n", "")),
      ["4:3: say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'"]),
     (flow("  - end", HEAD + "  if: cart.total is at least 20\n"),
-     ["5:7: a flow that starts with message_received is not about a cart: there is no cart.total"]),
+     ["5:7: a flow that starts with message_received is not about a cart: there is no cart.total, take it out"]),
     (flow("  - end", HEAD + "  if: in regular\n"), ["5:10: I do not know the segment 'regular', did you mean 'regulars'?"]),
     (HEAD + "steps: []\n", ["5:1: a flow needs at least one step: write '- ' and what happens below 'steps:'"]),
     (HEAD + "steps: end\n", ["5:1: write a list here, each entry on a line that begins with '- '"]),
@@ -88,11 +88,13 @@ STEPS = [
     ("  - send: |\n      Hi,\n      {contact.frist_name}!\n",
      "8:7: I do not know 'contact.frist_name', did you mean 'contact.first_name'?"),
     ("  - send: '{store.links.return}'\n", "6:12: store.yaml has no link 'return', did you mean 'returns'?"),
-    ("  - send: '{order.number}'\n", "6:12: a flow that starts with message_received is not about an order: there is no order.number"),
+    ("  - send: '{order.number}'\n",
+     "6:12: a flow that starts with message_received is not about an order: there is no order.number, take it out"),
     ("  - send: We open {staff.next_open}\n", "6:19: nobody knows when the desk opens next: add 'staff_hours:' to store.yaml"),
     ("  - send: Your code is {discount.code}\n", "6:24: there is no discount yet when discount.code is used"),
     ("  - end\n  - send: Hello\n", "7:5: this step is never reached: take it out, or lead a go_to to it"),
-    ("  - label: a\n    send: Hello\n  - go_to: a\n", "8:5: from here the flow goes round in a circle to line 6 without an ask or a wait: put one of them into it"),
+    ("  - label: a\n    send: Hello\n  - go_to: a\n",
+     "8:5: from here the flow goes round in a circle to line 6 without an ask or a wait: put one of them into it"),
     (f"  - send: {'x' * 4097}\n", "6:5: a message has at most 4096 characters, this one has 4097"),
 ]  # fmt: skip
 
@@ -271,14 +273,15 @@ def test_a_discount_is_only_named_where_it_was_surely_made(steps: str, problems:
     assert told(store(flow(steps))) == problems
 
 
+NEVER = "this step is never reached: take it out, or lead a go_to to it"
 REACHES = [
-    ("  - end\n  - tag: a\n  - tag: b\n", ["7:5: this step is never reached: take it out, or lead a go_to to it"]),
-    ("  - go_to: there\n  - tag: a\n  - label: there\n    tag: b\n", ["7:5: this step is never reached: take it out, or lead a go_to to it"]),
-    ("  - if: tags has x\n    then: [end]\n    else: [end]\n  - tag: a\n", ["9:5: this step is never reached: take it out, or lead a go_to to it"]),
+    ("  - end\n  - tag: a\n  - tag: b\n", [f"7:5: {NEVER}"]),
+    ("  - go_to: there\n  - tag: a\n  - label: there\n    tag: b\n", [f"7:5: {NEVER}"]),
+    ("  - if: tags has x\n    then: [end]\n    else: [end]\n  - tag: a\n", [f"9:5: {NEVER}"]),
     ("  - if: tags has x\n    then: [end]\n  - tag: a\n", []),
-    ("  - if: tags has x\n    then: [end, tag: a]\n", ["7:17: this step is never reached: take it out, or lead a go_to to it"]),
+    ("  - if: tags has x\n    then: [end, tag: a]\n", [f"7:17: {NEVER}"]),
     ("  - if: tags has x\n    then: [continue]\n  - tag: a\n", []),
-    ("  - opt_out\n  - if: tags has x\n    then: [tag: a]\n", ["7:5: this step is never reached: take it out, or lead a go_to to it"]),
+    ("  - opt_out\n  - if: tags has x\n    then: [tag: a]\n", [f"7:5: {NEVER}"]),
 ]  # fmt: skip
 
 

@@ -100,8 +100,8 @@ def test_a_word_in_a_quoted_text_is_found_wherever_it_stands(text: str, data: st
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "1:1: this file is empty"),
-        ("# only a comment\n", "1:1: this file is empty"),
+        ("", "1:1: this file is empty: write something into it, or delete it"),
+        ("# only a comment\n", "1:1: this file is empty: write something into it, or delete it"),
         ("a: 1\nb: 2\na: 3\n", "3:1: 'a' is written twice here: keep one of them"),
         ("a: {b: 1, b: 2}", "1:11: 'b' is written twice here: keep one of them"),
         ("a: &x 1\nb: *x\n", "1:4: anchors (&name) are not allowed; a text that begins with '&' needs quotes"),
@@ -114,7 +114,7 @@ def test_a_word_in_a_quoted_text_is_found_wherever_it_stands(text: str, data: st
         ("a:\n\tb: 1", "2:1: this line begins with a tab: indent with spaces"),
         ("a: @x", "1:4: a text that begins with '@' needs quotes around it"),
         ("send: Now: half the price", "1:10: a text that holds ': ' needs quotes around it"),
-        ('a: "b\nc: d\n', "1:4: a quote is opened here and never closed"),
+        ('a: "b\nc: d\n', "1:4: a quote is opened here and never closed: close it, or take it out"),
         ("a: 1\n  b: 2", "2:4: this line is indented deeper than the one it belongs to: line it up"),
         ("a: 1\nb\nc: 2", "2:1: this line is neither 'key: value' nor a list entry: a ':' is missing, or a quote"),
         ("a: 1\nb: \x00", "2:4: a character that no editor shows stands here (U+0000): delete it"),
@@ -167,7 +167,8 @@ def nested(depth: int) -> str:
 
 def test_the_limits_are_where_they_say() -> None:
     read("flow.yaml", nested(MAX_DEPTH))
-    assert refusal(nested(MAX_DEPTH + 1)) == f"flow.yaml:1:{MAX_DEPTH + 1}: this is nested more than {MAX_DEPTH} levels deep: use a label and go_to instead"
+    too_deep = f"this is nested more than {MAX_DEPTH} levels deep: use a label and go_to instead"
+    assert refusal(nested(MAX_DEPTH + 1)) == f"flow.yaml:1:{MAX_DEPTH + 1}: {too_deep}"
     read("flow.yaml", "- a\n" * (MAX_VALUES - 1))
     assert "more than 5,000 values" in refusal("- a\n" * MAX_VALUES)
     read("flow.yaml", "a" * MAX_BYTES)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.flow.library import Audience, StaffHours, StoreRules, extract, load, restore
 from bot.flow.model import Trigger
-from bot.flow.revision import ButtonKind, Category, TemplateButton
+from bot.flow.revision import ButtonKind, Category, Role, TemplateButton
 from bot.flow.rules import read_limits, read_staff_hours
 
 from .owner import STORE, shipped_files, store, told, warned
@@ -65,7 +65,9 @@ def test_flows_are_found_by_what_they_start_on() -> None:
 
 def test_without_a_store_file_that_is_told_and_there_are_rules_all_the_same() -> None:
     library = load({"flows/flow.yaml": FLOW})
-    assert told(library, "flows/store.yaml") == ["1:1: there is no store.yaml: write one that says the name, currency, timezone and languages"]
+    assert told(library, "flows/store.yaml") == [
+        "1:1: there is no store.yaml: write one that says the name, currency, timezone and languages"
+    ]
     assert library.rules == StoreRules()
     assert list(library.flows) == ["flow"]
 
@@ -187,10 +189,11 @@ TRANSLATIONS = [
     (SPANISH.replace('msgid "Fine"', 'msgctxt "x"\nmsgid "Fine"').replace("Bien", ""), [],
      ["7:9: not translated into es yet: 'Fine'"]),
     (SPANISH.replace("Bien", "Muy bien, muchas gracias"), ["4:1: a button has at most 20 characters, this one has 24"], []),
-    (SPANISH.replace("{contact.first_name or \\\"amigo\\\"}", "amigo"), ["1:1: this translation lacks {contact.first_name}"], []),
-    (SPANISH.replace("Bien", "Bien {store.name}"), ["4:1: this translation has {store.name}, its source has not"], []),
+    (SPANISH.replace("{contact.first_name or \\\"amigo\\\"}", "amigo"),
+     ["1:1: this translation lacks {contact.first_name}: write it where it belongs"], []),
+    (SPANISH.replace("Bien", "Bien {store.name}"), ["4:1: this translation has {store.name}, its source has not: take it out"], []),
     (SPANISH.replace("Bien", "Bien {"), ["4:1: this brace is never closed; a brace that is meant is written twice: {{"], []),
-    ("msgid nonsense", ["1:1: this is not a translation file"], []),
+    ("msgid nonsense", ["1:1: this line does not belong into a translation file"], []),
 ]  # fmt: skip
 
 

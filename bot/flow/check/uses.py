@@ -1,5 +1,6 @@
 """Templates as a flow uses them: do name, values, buttons and languages fit the template's own file, and can the customer stop it?"""
 
+from bot.flow.catalog import names_one
 from bot.flow.check.case import Case
 from bot.flow.check.words import judge_placeholder
 from bot.flow.model import Answer, AskStep, OptOutStep, SendStep, TemplateUse
@@ -86,13 +87,7 @@ def _has_way_out(case: Case, template: Template, ask: AskStep | None) -> bool:
     """Marketing must say how to stop it: by a button that opts out at once, or by a stop word in the footer."""
     if case.flow.purpose is not Purpose.MARKETING and template.category is not Category.MARKETING:
         return True
-    return names_stop_word(case, template.footer or "") or (ask is not None and any(map(_opts_out, ask.answers)))
-
-
-def names_stop_word(case: Case, text: str) -> bool:
-    """Whether a text tells a word that stops the messages."""
-    folded = text.casefold()
-    return any(word.casefold() in folded for word in case.rules.opt_out_words)
+    return names_one(template.footer or "", case.rules.opt_out_words) or (ask is not None and any(map(_opts_out, ask.answers)))
 
 
 def _opts_out(answer: Answer) -> bool:
@@ -105,7 +100,7 @@ def judge_way_out(case: Case) -> None:
     texts = [step.send if isinstance(step, SendStep) else step.ask for step in writing]
     if case.flow.purpose is not Purpose.MARKETING or not texts or any(isinstance(text, TemplateUse) for text in texts):
         return
-    says_so = any(isinstance(text, str) and names_stop_word(case, text) for text in texts)
+    says_so = any(isinstance(text, str) and names_one(text, case.rules.opt_out_words) for text in texts)
     if not says_so and not any(isinstance(step, OptOutStep) for step in case.steps.values()):
         word = case.rules.opt_out_words[0].upper()
         message = f"marketing needs a way out: add an answer that leads to opt_out, or tell people to write {word}"

@@ -76,9 +76,9 @@ def _absent(case: Case, name: str) -> Fault | None:
     if case.told.is_broken("start.when") or names.find(name) is None:
         return None
     if name.startswith("cart.") and when not in ABOUT_A_CART:
-        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a cart: there is no {name}"
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a cart: there is no {name}, take it out"
     if name.startswith("order.") and when not in ABOUT_AN_ORDER:
-        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}"
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}, take it out"
     if name == "staff.next_open" and case.rules.staff_hours is None:
         return Mistake.NAME_NOT_HERE, "nobody knows when the desk opens next: add 'staff_hours:' to store.yaml"
     return None
