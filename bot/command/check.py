@@ -1,34 +1,43 @@
 """`comeback check`: what is wrong in the flows, before anyone is written to."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from bot.command.terminal import as_json, paint
+from bot.command.terminal import as_json, complain, paint
 from bot.flow import library
 from bot.flow.problem import Problem
 from bot.owner_files import read_files
 
+NOT_THERE = 2  # as for any other wrong argument
 NAME = "check"
 HELP = "say what is wrong in the flow files, all at once"
 ABOUT = """\
 Reads every flow, template and translation and prints each mistake as  file:line:column: what to do.
 Give single files to see only their mistakes; they are read together with the folder they lie in.
-Exit codes: 0 nothing is wrong (warnings are fine), 1 something is."""
+
+With --json, for editors: an array of
+  {"file", "line", "column", "end": {"line", "column"}, "kind", "severity", "message", "remedy"}
+Lines and columns count from 1, columns in characters; the end is behind the last one. "kind" is a
+stable word (unknown_name, window_closed ...), "severity" is problem or warning, "message" is what is
+printed without --json, "remedy" is what to do, alone.
+
+Exit codes: 0 nothing is wrong (warnings are fine), 1 something is, 2 a path given is not there."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("paths", nargs="*", type=Path, default=[Path("flows")], help="flow files, or a folder of them (flows)")
     parser.add_argument("--locales", type=Path, default=Path("locales"), help="the folder of translations (locales)")
-    parser.add_argument("--json", action="store_true", help="for machines: a list of problems")
+    parser.add_argument("--json", action="store_true", help="for editors: an array of problems")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check; returns the exit code."""
     missing = [path for path in args.paths if not path.exists()]
     if missing:
-        print(f"{missing[0]} is not there")
-        return 1
+        complain(f"{missing[0]} is not there")
+        return NOT_THERE
     problems: list[Problem] = []
     warnings: list[Problem] = []
     for folder, only in _folders(args.paths).items():
@@ -36,15 +45,24 @@ def run(args: argparse.Namespace) -> int:
         problems += _placed(loaded.problems, folder, args.locales, only)
         warnings += _placed(loaded.warnings, folder, args.locales, only)
     if args.json:
-        told = [
-            {"severity": severity, "file": one.file, "line": one.line, "column": one.column, "message": one.message}
-            for severity, found in (("problem", problems), ("warning", warnings))
-            for one in found
-        ]
-        print(as_json(told))
+        print(as_json([_plain(problem) for problem in (*problems, *warnings)]))
     else:
         _print(problems, warnings)
     return 1 if problems else 0
+
+
+def _plain(problem: Problem) -> dict[str, object]:
+    """A problem as an editor reads it."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "end": {"line": problem.end_line, "column": problem.end_column},
+        "kind": problem.kind,
+        "severity": problem.severity,
+        "message": problem.message,
+        "remedy": problem.remedy,
+    }
 
 
 def _folders(paths: list[Path]) -> dict[Path, frozenset[Path]]:
@@ -76,7 +94,7 @@ def _placed(found: tuple[Problem, ...], folder: Path, locales: Path, only: froze
         if only and problem.file not in names:
             continue
         file = names.get(problem.file) or str((folder if room == "flows" else locales) / rest)
-        placed.append(Problem(file, problem.line, problem.column, problem.message))
+        placed.append(replace(problem, file=file))
     return placed
 
 

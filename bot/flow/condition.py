@@ -76,7 +76,10 @@ Operand = Callable[[_World], Any]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One comparison of a known name, made ready: how to read it, what to compare it with, and how."""
+    """One comparison of a known name, made ready: how to read it, what to compare it with, and how.
+
+    `comparison` and `constant` are the same as written, for `overlap.py`.
+    """
 
     name: str
     read: Reader
@@ -84,6 +87,8 @@ class Test:
     compare: Callable[[Any, Any], bool]
     operand: Operand
     when_missing: bool
+    comparison: "Comparison"
+    constant: Any
 
     def holds(self, world: _World) -> bool:
         value = self.read(world.facts, world.discount)
@@ -317,14 +322,26 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What stands on the right. `kind` is None for a name nobody knows."""
+    """What stands on the right. `kind` is None for a name nobody knows.
+
+    `constant` tells it from other values of its kind whatever the world is: the value itself, how long ago a moment is, an amount
+    in the store's currency as ("", ten-thousandths), a name as a `Named`.
+    """
 
     kind: Kind | None
     operand: Operand
+    constant: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value that is read from a name."""
+
+    name: str
 
 
 def _constant(kind: Kind, constant: Any) -> _Value:
-    return _Value(kind, lambda _: constant)
+    return _Value(kind, lambda _: constant, constant)
 
 
 def _named(written: str, kind: Kind | None) -> _Value:
@@ -335,7 +352,7 @@ def _named(written: str, kind: Kind | None) -> _Value:
         value = read(world.facts, world.discount)
         return None if value is None else key(value)
 
-    return _Value(kind, operand)
+    return _Value(kind, operand, Named(written))
 
 
 def _fits(kind: Kind, value: _Value) -> bool:
@@ -501,7 +518,7 @@ class _Parser:
             raise ConditionError(f"a test begins with a name such as cart.total, not with '{token.text}'", token.offset)
         kind = self.name(token)
         if kind is Kind.YES_NO and self.ends_here():
-            return self.made(token, kind, Comparison.IS, _Value(Kind.YES_NO, lambda _: True))
+            return self.made(token, kind, Comparison.IS, _constant(Kind.YES_NO, True))
         comparison = self.comparison(token, kind)
         value = self.values(kind) if comparison in _LISTED else self.value(kind)
         return self.made(token, kind, comparison, value)
@@ -555,6 +572,8 @@ class _Parser:
             _comparing(kind, comparison),
             value.operand,
             comparison in _WHEN_MISSING,
+            comparison,
+            value.constant,
         )
 
     # -- values
@@ -569,7 +588,7 @@ class _Parser:
             raise ConditionError("this list is not closed with ']'", self.token.offset)
         operands = tuple(value.operand for value in found)
         odd = next((value for value in found if kind and not _fits(kind, value)), found[0])
-        return _Value(odd.kind, lambda world: tuple(operand(world) for operand in operands))
+        return _Value(odd.kind, lambda world: tuple(operand(world) for operand in operands), tuple(value.constant for value in found))
 
     def value(self, kind: Kind | None) -> _Value:
         """The value that comes next. What a bare word means depends on the name's kind: NO is Norway for a country."""
@@ -593,7 +612,7 @@ class _Parser:
         after = self.token
         if after.kind != "word" or after.word in _RESERVED:
             if kind is Kind.MONEY:
-                return _Value(Kind.MONEY, lambda world: (world.facts.store.currency, scaled))
+                return _Value(Kind.MONEY, lambda world: (world.facts.store.currency, scaled), ("", scaled))
             return _constant(Kind.NUMBER, number)
         self.next()
         if _CURRENCY.fullmatch(after.text):
@@ -611,5 +630,5 @@ class _Parser:
             raise ConditionError("a length of time lies between 0 and 100 years", offset)
         length = unit * float(number)
         if self.takes("ago"):
-            return _Value(Kind.MOMENT, lambda world: world.now - length)
+            return _Value(Kind.MOMENT, lambda world: world.now - length, length)
         return _constant(Kind.LENGTH, length)

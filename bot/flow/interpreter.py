@@ -112,11 +112,19 @@ _Later = Replied | Pressed | TimeIsUp | DiscountMade | DiscountRefused  # every 
 
 
 class _Play:
-    """One advance under way: the run as it stands, and what it has asked for so far."""
+    """One advance under way: where the run stands by now, and what it has asked for so far. What changes of a run is held apart,
+    for a new run at each change would cost more than the steps."""
 
     def __init__(self, revision: Revision, run: Run, facts: Facts, segments: Mapping[str, Condition], now: datetime) -> None:
         self.revision = revision
-        self.run = run
+        self.began = run
+        self.position = run.position
+        self.waiting = run.waiting
+        self.generation = run.generation
+        self.sends = run.sends
+        self.replying = run.replying
+        self.discount_made = run.discount
+        self.outcome = run.outcome
         self.facts = facts
         self.segments = segments
         self.now = now
@@ -124,16 +132,34 @@ class _Play:
         self.notes: list[str] = []
         self.answered: Position | None = None
 
+    @property
+    def run(self) -> Run:
+        """The run as it stands."""
+        began = self.began
+        return Run(
+            began.id,
+            began.flow,
+            began.revision,
+            self.position,
+            self.waiting,
+            self.generation,
+            self.sends,
+            self.replying,
+            began.subject,
+            self.discount_made,
+            self.outcome,
+        )
+
     # ---- from the event to the step it leads to
 
     def resume(self, event: Event) -> None:
         if isinstance(event, Started):
-            self.run = replace(self.run, replying=event.by_customer)
+            self.replying = event.by_customer
             self.go(position.first(self.revision.flow))
             return
-        here = position.find(self.revision.flow, self.run.position)
+        here = position.find(self.revision.flow, self.position)
         if here is None:
-            self.notes.append(f"the flow has no step '{self.run.position}', so the run cannot go on")
+            self.notes.append(f"the flow has no step '{self.position}', so the run cannot go on")
             self.finish("lost its place")
             return
         self.happened(here, event)
@@ -141,18 +167,18 @@ class _Play:
     def happened(self, here: Position, event: _Later) -> None:
         match event:
             case Pressed(generation, answer, title):
-                is_current = generation == self.run.generation and _has_button(here, answer)
+                is_current = generation == self.generation and _has_button(here, answer)
                 self.reply(here, answer if is_current else self.meant(here, title))
             case Replied(text):
                 self.reply(here, self.meant(here, text))
             case TimeIsUp():
-                self.run = replace(self.run, waiting=None, replying=False)
+                self.waiting, self.replying = None, False
                 self.go(here.into("no_answer.then") if isinstance(here.step, AskStep) else here.below())
             case DiscountMade(_, discount):
-                self.run = replace(self.run, waiting=None, discount=discount)
+                self.waiting, self.discount_made = None, discount
                 self.go(here.below())
             case DiscountRefused(_, why):
-                self.run = replace(self.run, waiting=None)
+                self.waiting = None
                 self.go(self.without_discount(here, why))
 
     def meant(self, here: Position, text: str) -> int | None:
@@ -163,7 +189,7 @@ class _Play:
         """Go on with an answer; without one the question stays open."""
         if number is None or not isinstance(here.step, AskStep):
             return
-        self.run = replace(self.run, waiting=None, replying=True)
+        self.waiting, self.replying = None, True
         self.answered = here
         branch = "then" if here.step.answers[number].anything_else is None else "anything_else"
         self.go(here.into(f"answers.{number}.{branch}"))
@@ -177,6 +203,7 @@ class _Play:
             if steps == MAX_STEPS:
                 self.stop_circling()
                 return
+            self.revision.passes(here.path)
             here = _DO[type(here.step)](self, here, here.step)
             steps += 1
         if self.is_going:
@@ -184,7 +211,7 @@ class _Play:
 
     @property
     def is_going(self) -> bool:
-        return self.run.waiting is None and self.run.outcome is None
+        return self.waiting is None and self.outcome is None
 
     def stop_circling(self) -> None:
         """A flow that runs in a circle ends, and nothing of what it wrote is sent: it could be a hundred messages."""
@@ -193,14 +220,15 @@ class _Play:
         self.finish("too many steps")
 
     def finish(self, outcome: str) -> None:
-        self.run = replace(self.run, waiting=None, outcome=outcome)
+        self.waiting, self.outcome = None, outcome
         self.effects.append(Finish(outcome))
 
     def wait(self, here: Position, waiting: Waiting) -> None:
-        self.run = replace(self.run, waiting=waiting, position=here.path, generation=self.run.generation + 1)
+        self.waiting, self.position = waiting, here.path
+        self.generation += 1
 
     def set_timer(self, length: timedelta) -> None:
-        self.effects.append(SetTimer(self.later(length), self.run.generation))
+        self.effects.append(SetTimer(self.later(length), self.generation))
 
     def later(self, length: timedelta) -> datetime:
         return self.now + min(length, LONGEST_WAIT)
@@ -217,9 +245,9 @@ class _Play:
         self.set_timer(step.no_answer.after)
 
     def write(self, wording: Wording, ask: AskStep | None = None) -> None:
-        self.run = replace(self.run, sends=self.run.sends + 1)
+        self.sends += 1
         content = self.writer.content(wording, ask.answers if ask else ())
-        self.effects.append(Send(self.run.sends, content, self.revision.flow.purpose, self.run.replying))
+        self.effects.append(Send(self.sends, content, self.revision.flow.purpose, self.replying))
 
     @property
     def writer(self) -> Writer:
@@ -231,7 +259,7 @@ class _Play:
 
     def choose(self, here: Position, step: IfStep) -> Position | None:
         try:
-            is_true = holds(parse(step.if_), self.facts, self.run.discount, self.segments, self.now)
+            is_true = holds(parse(step.if_), self.facts, self.discount_made, self.segments, self.now)
         except ConditionError as error:
             self.notes.append(f"the condition '{step.if_}' cannot be read, it counts as false: {error.message}")
             is_true = False
@@ -244,7 +272,7 @@ class _Play:
             return self.without_discount(here, str(error))
         self.wait(here, Waiting.DISCOUNT)
         share, amount = (None, worth) if isinstance(worth, Money) else (worth, None)
-        self.effects.append(MakeDiscount(self.run.generation, self.later(step.valid_for), share, amount))
+        self.effects.append(MakeDiscount(self.generation, self.later(step.valid_for), share, amount))
         return None
 
     def without_discount(self, here: Position, why: str) -> Position | None:

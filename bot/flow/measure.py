@@ -1,6 +1,6 @@
 """Lengths of time, clock times and discounts, as an owner writes them: "1 hour", "21:00 to 09:00", "5%".
 
-Every function raises ValueError with a sentence that says how to write it.
+Every function raises WrittenWrongly (a ValueError) with a sentence that says how to write it.
 """
 
 import re
@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from bot.flow import money
 from bot.flow.facts import Money
+from bot.flow.problem import Mistake, WrittenWrongly
 
 _UNITS = {
     "second": timedelta(seconds=1),
@@ -26,7 +27,7 @@ def read_length(text: str) -> timedelta:
     """`10 minutes`, `1 day`: a length of time longer than nothing."""
     match = _LENGTH.fullmatch(text.strip().lower())
     if match is None or int(match[1]) == 0:
-        raise ValueError("write a length of time like '1 hour' or '2 days'")
+        raise WrittenWrongly(Mistake.BAD_LENGTH_OF_TIME, "write a length of time like '1 hour' or '2 days'")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -34,7 +35,7 @@ def read_clock(text: str) -> time:
     """`09:00`: a time on the clock, 24 hours."""
     match = _CLOCK.fullmatch(text.strip())
     if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise ValueError("write a time like '09:00' or '21:30'")
+        raise WrittenWrongly(Mistake.BAD_CLOCK_TIME, "write a time like '09:00' or '21:30'")
     return time(int(match[1]), int(match[2]))
 
 
@@ -42,10 +43,10 @@ def read_clock_span(text: str) -> tuple[time, time]:
     """`21:00 to 09:00`: from one clock time to another, perhaps past midnight."""
     start, to, end = text.partition(" to ")
     if not to:
-        raise ValueError("write two times like '21:00 to 09:00'")
+        raise WrittenWrongly(Mistake.BAD_CLOCK_TIME, "write two times like '21:00 to 09:00'")
     span = read_clock(start), read_clock(end)
     if span[0] == span[1]:
-        raise ValueError("these two times are the same, so nothing lies between them")
+        raise WrittenWrongly(Mistake.BAD_CLOCK_TIME, "these two times are the same, so nothing lies between them")
     return span
 
 
@@ -60,13 +61,13 @@ def read_discount(text: str, currency: str) -> Decimal | Money:
     if match := _PERCENT.fullmatch(text.strip()):
         share = Decimal(match[1])
         if not 0 < share <= 100:
-            raise ValueError("a discount is more than 0% and at most 100%")
+            raise WrittenWrongly(Mistake.BAD_DISCOUNT, "a discount is more than 0% and at most 100%")
         return share
     amount = money.parse(text, currency)
     if amount is None:
-        raise ValueError(f"write a discount like '5%' or '10 {currency}'")
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, f"write a discount like '5%' or '10 {currency}'")
     if amount.currency != currency:
-        raise ValueError(f"this store counts in {currency}, not in {amount.currency}")
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, f"this store counts in {currency}, not in {amount.currency}")
     if amount.minor == 0:
-        raise ValueError("a discount is more than nothing")
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, "a discount is more than nothing")
     return amount

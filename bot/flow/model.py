@@ -339,13 +339,18 @@ def walk(steps: tuple[AnyStep, ...], path: str = "steps") -> Iterator[tuple[str,
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a flow file, for editors; shipped as `flow.schema.json` beside this module."""
-    written = Flow.model_json_schema()
+    written = editor_schema(Flow)
     written["properties"].pop("id")  # the file's name, not written in it
     written["required"].remove("id")
     step = written["properties"]["steps"]["items"]
-    shared = _with_reference(written, step, {"$ref": "#/$defs/Step"})
+    shared: dict[str, Any] = _with_reference(written, step, {"$ref": "#/$defs/Step"})
     shared["$defs"]["Step"] = step
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shared}
+    return shared
+
+
+def editor_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a file that is written by this model."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
 def _with_reference(written: Any, repeated: Any, reference: dict[str, str]) -> Any:

@@ -165,9 +165,13 @@ def lookup(facts: Facts, discount: Discount | None, name: str) -> Value | None:
     return reader(name)(facts, discount)
 
 
+MAX_APART = 4  # characters between the lengths of a word and of what may be meant
+MAX_COMPARED = 700  # words a misspelt one is compared with: all time zones, and a bound to what an owner's thousand labels cost
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'cart.total'?` for `cart.totl`; nothing when no known word is near."""
-    words = list(known)
+    words = [other for other in known if abs(len(other) - len(word)) <= MAX_APART][:MAX_COMPARED]
     swapped = [other for other in words if sorted(other) == sorted(word)]  # `adn`: too short to be near by what it shares
     near = swapped or get_close_matches(word, words, n=1, cutoff=0.7)
     return f", did you mean '{near[0]}'?" if near else ""

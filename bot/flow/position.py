@@ -1,9 +1,13 @@
 """Where a run stands in a flow: a step, the list it is in, and the step whose branch that list is."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Optional
 
-from bot.flow.model import AnyStep, AskStep, Flow, IfStep, branches, walk
+from bot.flow.model import AnyStep, AskStep, Flow, IfStep, branches
+
+FLOWS_KEPT = 1024  # flows whose positions are kept ready: more than a store has, with the revisions its runs still finish on
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Position:
 
     def into(self, branch: str) -> Optional["Position"]:
         """The first step of a branch (`no_answer.then`); an empty branch goes on below."""
-        steps = dict(branches(self.step)).get(branch, ())
+        steps = next((steps for name, steps in branches(self.step) if name == branch), ())
         return Position(steps, f"{self.path}.{branch}", owner=self) if steps else self.below()
 
     def after_branch(self) -> Optional["Position"]:
@@ -63,21 +67,48 @@ def first(flow: Flow) -> Position | None:
 
 def find(flow: Flow, path: str) -> Position | None:
     """The position behind a path, None when the flow has no such step."""
-    steps, list_path, owner = flow.steps, "steps", None
-    while path.startswith(f"{list_path}."):
-        number = path.removeprefix(f"{list_path}.").partition(".")[0]
-        if not (number.isdecimal() and len(number) < 5) or int(number) >= len(steps):
-            return None
-        here = Position(steps, list_path, int(number), owner)
-        if here.path == path:
-            return here
-        inside = ((inner, nested) for inner, nested in branches(here.step) if path.startswith(f"{here.path}.{inner}."))
-        branch, steps = next(inside, ("", ()))
-        list_path, owner = f"{here.path}.{branch}", here
-    return None
+    return _places(_Itself(flow)).by_path.get(path)
 
 
 def labelled(flow: Flow, label: str) -> Position | None:
-    """The position of the step with a label, None when no step has it."""
-    path = next((path for path, step in walk(flow.steps) if step.label == label), None)
-    return find(flow, path) if path else None
+    """The position of the step with a label, None when no step has it; of several the first."""
+    return _places(_Itself(flow)).by_label.get(label)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """All positions of a flow."""
+
+    by_path: Mapping[str, Position]
+    by_label: Mapping[str, Position]
+
+
+class _Itself:
+    """A flow as a key: this very object. Comparing what it holds would cost more than finding the place."""
+
+    __slots__ = ("flow",)
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    def __hash__(self) -> int:
+        return id(self.flow)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.flow is self.flow
+
+
+@lru_cache(maxsize=FLOWS_KEPT)
+def _places(itself: _Itself) -> _Places:
+    positions = list(_positions(itself.flow.steps, "steps", None))
+    labelled = ((here.step.label, here) for here in reversed(positions) if here.step.label is not None)
+    return _Places({here.path: here for here in positions}, dict(labelled))
+
+
+def _positions(steps: tuple[AnyStep, ...], list_path: str, owner: Position | None) -> Iterator[Position]:
+    """Every position, in reading order."""
+    for number, step in enumerate(steps):
+        here = Position(steps, list_path, number, owner)
+        yield here
+        for branch, nested in branches(step):
+            yield from _positions(nested, f"{here.path}.{branch}", here)

@@ -1,10 +1,9 @@
 """The ways through a flow: what can follow what, and what is true, at worst, when a step is reached."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.flow import position
 from bot.flow.facts import Money
 from bot.flow.measure import read_discount
 from bot.flow.model import (
@@ -73,7 +72,9 @@ Ways = Mapping[str, tuple[Way, ...]]
 
 def ways(flow: Flow, rules: StoreRules) -> Ways:
     """Every step's ways on, by its path."""
-    return {here.path: tuple(_ways_on(here, flow, rules)) for here in _positions(flow.steps, "steps", None)}
+    positions = {here.path: here for here in _positions(flow.steps, "steps", None)}
+    labels = {here.step.label: path for path, here in reversed(positions.items()) if here.step.label is not None}
+    return {path: tuple(_ways_on(here, labels, rules)) for path, here in positions.items()}
 
 
 def _positions(steps: tuple[AnyStep, ...], path: str, owner: Position | None) -> Iterator[Position]:
@@ -85,14 +86,14 @@ def _positions(steps: tuple[AnyStep, ...], path: str, owner: Position | None) ->
             yield from _positions(nested, f"{here.path}.{branch}", here)
 
 
-def _ways_on(here: Position, flow: Flow, rules: StoreRules) -> Iterator[Way]:
+def _ways_on(here: Position, labels: Mapping[str, str], rules: StoreRules) -> Iterator[Way]:
     match here.step:
         case EndStep() | HandOverStep() | OptOutStep():
             return
         case ContinueStep():
             yield Way(_path(here.after_branch()))
         case GoToStep(go_to=label):
-            yield Way(_path(position.labelled(flow, label)))
+            yield Way(labels.get(label))
         case WaitStep(wait=length):
             yield Way(_path(here.below()), takes=length)
         case DiscountStep() as step:
@@ -139,6 +140,20 @@ def worst_cases(ways: Ways, first: Mapping[str, Worst]) -> dict[str, Worst]:
         worst[path] = reached
         pending.extend((way.to, reached.after(way)) for way in ways[path] if way.to is not None)
     return worst
+
+
+def asked_unanswered(path: str, ways: Ways, asks: Collection[str]) -> Iterator[str]:
+    """The other asks a run can come to while the one at this path was never answered."""
+    seen = {path}
+    pending = [way.to for way in ways[path] if not way.answered]
+    while pending:
+        to = pending.pop()
+        if to is None or to in seen:
+            continue
+        seen.add(to)
+        if to in asks:
+            yield to
+        pending.extend(way.to for way in ways[to] if not way.answered)
 
 
 def circles(ways: Ways) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,8 @@ A part with a mistake in it is told as a problem and gives way to its default, s
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
@@ -15,15 +16,18 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import is_currency
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from bot.flow import names
+from bot.flow.account import Account, Enough
 from bot.flow.condition import ConditionError, parse, validate
 from bot.flow.document import Document, Value
 from bot.flow.measure import read_clock_span, read_length
-from bot.flow.model import Length, Word, Written
+from bot.flow.model import Length, Word, Written, editor_schema
 from bot.flow.names import did_you_mean
-from bot.flow.problem import Problem
+from bot.flow.problem import Mistake, Problem, WrittenWrongly
 from bot.flow.shape import read
 
 DAY = timedelta(days=1)
+MAX_SEGMENTS = 200  # more than anyone tells apart; and all of them are followed to see whether one leads back to itself
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DEFAULT_CURRENCY = "EUR"
 DEFAULT_TIMEZONE = "UTC"
@@ -106,7 +110,7 @@ def read_limits(text: str) -> tuple[tuple[int, timedelta], ...]:
 def _read_limit(text: str) -> tuple[int, timedelta]:
     match = _LIMIT.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise ValueError("write a limit like '1 per day, 3 per week'")
+        raise WrittenWrongly(Mistake.BAD_LIMIT, "write a limit like '1 per day, 3 per week'")
     return int(match[1]), _PERIODS.get(match[2]) or read_length(match[2])
 
 
@@ -115,7 +119,7 @@ def read_staff_hours(text: str) -> StaffHours:
     days, _, hours = text.rpartition(",")
     start, end = read_clock_span(hours)
     if end < start:
-        raise ValueError("staff hours end on the day they begin: write the earlier time first")
+        raise WrittenWrongly(Mistake.BAD_STAFF_HOURS, "staff hours end on the day they begin: write the earlier time first")
     return StaffHours(_read_weekdays(days.lower()), start, end)
 
 
@@ -133,7 +137,7 @@ def _read_weekday_span(text: str) -> Iterator[int]:
 
 def _read_weekday(text: str) -> int:
     if (day := text.strip()) not in WEEKDAYS:
-        raise ValueError("write staff hours like 'Monday to Friday, 09:00 to 18:00'")
+        raise WrittenWrongly(Mistake.BAD_STAFF_HOURS, "write staff hours like 'Monday to Friday, 09:00 to 18:00'")
     return WEEKDAYS.index(day)
 
 
@@ -143,7 +147,7 @@ def _read_reorder(text: str) -> timedelta | None:
 
 def _read_currency(text: str) -> str:
     if not is_currency(text):
-        raise ValueError(f"I do not know the currency '{text}': write three letters like EUR or USD")
+        raise WrittenWrongly(Mistake.BAD_CURRENCY, f"I do not know the currency '{text}': write three letters like EUR or USD")
     return text
 
 
@@ -151,9 +155,9 @@ def _read_timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError, a folder's name an OSError, a path a ValueError
-        raise ValueError(_unknown_timezone(text)) from None
+        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
     except KeyError:
-        raise ValueError(_unknown_timezone(text)) from None
+        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
     return text
 
 
@@ -167,19 +171,19 @@ def _read_language(text: str) -> str:
     try:
         Locale.parse(code)
     except (UnknownLocaleError, ValueError, TypeError):
-        raise ValueError(f"I do not know the language '{text}': write a code like en, es or pt_BR") from None
+        raise WrittenWrongly(Mistake.BAD_LANGUAGE, f"I do not know the language '{text}': write a code like en, es or pt_BR") from None
     return code
 
 
 def _read_link(text: str) -> str:
     if not text.startswith(("https://", "http://")) or any(character.isspace() for character in text):
-        raise ValueError("write a whole link that begins with https://")
+        raise WrittenWrongly(Mistake.BAD_LINK, "write a whole link that begins with https://")
     return text
 
 
 def _read_opt_out_word(text: str) -> str:
     if not text.strip():
-        raise ValueError("write a word here")
+        raise WrittenWrongly(Mistake.EMPTY_TEXT, "write a word here")
     return text.strip()
 
 
@@ -231,19 +235,21 @@ def read_rules(document: Document) -> tuple[StoreRules, frozenset[str], tuple[Pr
     if shape.value is None:
         return StoreRules(), frozenset(), shape.problems
     meaning = _Meaning(shape.document, shape.value, shape.broken)
-    rules = meaning.rules()
+    try:
+        rules = meaning.rules()
+    except Enough:
+        rules = StoreRules()
     faulty_segments = frozenset(shape.value.segments) - frozenset(rules.segments)
-    return rules, faulty_segments, (*shape.problems, *meaning.problems)
+    return rules, faulty_segments, (*shape.problems, *meaning.told.problems)
 
 
 class _Meaning:
     """What the written rules mean: drops what makes no sense, and tells it."""
 
     def __init__(self, document: Document, written: StoreFile, broken: frozenset[str]) -> None:
-        self.document = document
+        self.told = Account(document)
         self.written = written
         self.broken = broken
-        self.problems: list[Problem] = []
 
     def rules(self) -> StoreRules:
         written = self.written
@@ -265,32 +271,35 @@ class _Meaning:
 
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
         """The list without what could not be read, the default when nothing is left."""
-        if not written and self.document.value(key) == []:
-            self.problems.append(self.document.problem(self.document.key_place(key), "name at least one"))
+        if not written and self.told.document.value(key) == []:
+            self.told.tell(key, Mistake.EMPTY_LIST, f"name at least one here, as in '{key}: [{default[0]}]'")
         return written or default
 
     def segments(self) -> dict[str, str]:
         """The segments that make sense, and so do those they name."""
         known = self.written.segments
+        if len(known) > MAX_SEGMENTS:
+            self.told.tell("segments", Mistake.TOO_MANY_VALUES, f"a store has at most {MAX_SEGMENTS} segments, these are {len(known)}")
+            return {}
         sound = {name: text for name, text in known.items() if self.makes_sense(f"segments.{name}", text)}
-        sound = {name: text for name, text in sound.items() if not self.goes_round(name, sound)}
+        circles = {name: circle for name in sound if (circle := _circle(name, sound))}
+        self.tell_circles(circles)
+        sound = {name: text for name, text in sound.items() if name not in circles}
         while unsound := [name for name, text in sound.items() if parse(text).segments() - sound.keys()]:
             sound = {name: text for name, text in sound.items() if name not in unsound}
         return sound
 
-    def goes_round(self, name: str, segments: Mapping[str, str]) -> bool:
-        """Whether a segment is defined by itself."""
-        pending, seen = list(parse(segments[name]).segments()), set[str]()
-        while pending:
-            segment = pending.pop()
-            if segment == name:
-                place = self.document.key_place(f"segments.{name}")
-                self.problems.append(self.document.problem(place, f"'{name}' is defined by itself"))
-                return True
-            if segment not in seen and segment in segments:
-                seen.add(segment)
-                pending.extend(parse(segments[segment]).segments())
-        return False
+    def tell_circles(self, circles: Mapping[str, tuple[str, ...]]) -> None:
+        """Each circle once, at the first of its segments."""
+        told: set[str] = set()
+        for name, (_, *others) in circles.items():
+            if name in told:
+                continue
+            told.update((name, *others))
+            message = f"the segment '{name}' names itself: say in other words who is in it"
+            if others:
+                message = f"the segment '{name}' leads back to itself through '{others[0]}': define one of them without the other"
+            self.told.tell(f"segments.{name}", Mistake.SEGMENT_NAMES_ITSELF, message)
 
     def audiences(self, segments: Mapping[str, str]) -> dict[str, Audience]:
         return {
@@ -305,10 +314,46 @@ class _Meaning:
         return not any(broken.startswith(f"{path}.") for broken in self.broken)
 
     def makes_sense(self, path: str, condition: str) -> bool:
-        try:
-            mistakes = validate(parse(condition), self.written.segments)
-        except ConditionError as error:
-            mistakes = [(error.offset, error.message)]
-        for offset, message in mistakes:
-            self.problems.append(self.document.problem(self.document.inside(path, offset), message))
+        mistakes = condition_mistakes(condition, self.written.segments)
+        for offset, kind, message in mistakes:
+            self.told.tell_inside(path, offset, kind, message)
         return not mistakes
+
+
+def condition_mistakes(text: str, segments: Collection[str]) -> list[tuple[int, Mistake, str]]:
+    """What is wrong with a condition: where in it, the kind, a sentence. `segments` are the known ones."""
+    try:
+        condition = parse(text)
+    except ConditionError as error:
+        return [(error.offset, Mistake.BAD_CONDITION, error.message)]
+    named = {offset for offset, _ in condition.members}
+    return [(offset, _kind(text, offset, named), message) for offset, message in validate(condition, segments)]
+
+
+_WORD = re.compile(r"[\w.\-]+")
+
+
+def _kind(text: str, offset: int, segments: AbstractSet[int]) -> Mistake:
+    if offset in segments:
+        return Mistake.UNKNOWN_SEGMENT
+    word = _WORD.match(text, offset)
+    return Mistake.UNKNOWN_NAME if word and names.find(word.group()) is None else Mistake.CANNOT_COMPARE
+
+
+def _circle(name: str, segments: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The segments on the shortest way from one back to itself, beginning with it; None when there is none."""
+    ways: list[tuple[str, ...]] = [(name,)]
+    seen = {name}
+    for way in ways:  # grows while it is read
+        for segment in sorted(parse(segments[way[-1]]).segments() & segments.keys()):
+            if segment == name:
+                return way
+            if segment not in seen:
+                seen.add(segment)
+                ways.append((*way, segment))
+    return None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `store.yaml`, for editors; shipped as `store.schema.json` beside this module."""
+    return editor_schema(StoreFile)

@@ -14,10 +14,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.flow.account import Enough
 from bot.flow.document import Document, Place, Value
 from bot.flow.model import BARE_WORDS, TAG, VERBS, Answer, Flow, NoAnswer, Start, Step, TemplateUse
 from bot.flow.names import did_you_mean
-from bot.flow.problem import Problem
+from bot.flow.problem import MAX_PROBLEMS, Mistake, Problem, WrittenWrongly
 
 MAX_ROUNDS = 32  # each round mends all it finds; a mended step can show its own mistakes in the next, so as many as levels
 ALIKE = 0.6  # how alike a key must be to what is known before it is read as that (1 is equal)
@@ -49,8 +50,10 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 
-    def tell(self, place: Place, message: str) -> None:
-        self.problems.append(self.document.problem(place, message))
+    def tell(self, place: Place, kind: Mistake, message: str, remedy: str | None = None) -> None:
+        self.problems.append(self.document.problem(place, kind, message, remedy))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise Enough
 
     def at(self, where: Where) -> Any:
         value = self.values
@@ -98,13 +101,17 @@ class _Reading:
 def read(document: Document, model: type[Model], substitutes: Mapping[str, Value], **given: str) -> Shape[Model]:
     """The document as a model. `substitutes` stand in, by key, for what is missing or wrong; `given` is not written in the file."""
     if not isinstance(document.root, dict):
-        problem = document.problem(document.place(""), "write keys and values here, as in 'name: Cart reminder'")
+        message = "write keys and values here, as in 'name: Cart reminder'"
+        problem = document.problem(document.place(""), Mistake.WRONG_KIND_OF_VALUE, message)
         return Shape(document, None, (problem,), frozenset({""}))
     try:
         return Shape(document, _validated(model, document.root, given))
     except ValidationError:
         reading = _Reading(document, copy.deepcopy(document.root), substitutes)
-        value = _read_and_mend(reading, model, given)
+        try:
+            value = _read_and_mend(reading, model, given)
+        except Enough:
+            value = None
         return Shape(reading.document, value, tuple(reading.problems), frozenset(reading.broken))
 
 
@@ -136,10 +143,12 @@ def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseMod
         case "missing" if where[-1] in reading.at(where[:-1]):
             pass
         case "missing":
-            reading.tell(reading.document.key_place(_path(where[:-1])), MISSING.get(str(where[-1]), f"'{where[-1]}' is missing here"))
+            missing = MISSING.get(str(where[-1]), f"add '{where[-1]}:', which is missing here")
+            reading.tell(reading.document.key_place(_path(where[:-1])), Mistake.MISSING_KEY, missing, f"add '{where[-1]}:'")
             reading.substitute(where)
         case _:
-            reading.tell(reading.document.key_place(_path(where)), _sentence(mistake))
+            kind, sentence = _kind_and_sentence(mistake)
+            reading.tell(reading.document.key_place(_path(where)), kind, sentence)
             reading.substitute(where)
 
 
@@ -149,13 +158,18 @@ def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseMod
 def _unknown_key(reading: _Reading, where: Where, holder: type[BaseModel]) -> None:
     around, key = where[:-1], str(where[-1])
     written = reading.at(around)
+    if holder is TemplateUse and list(written.values()) == [""]:  # {contact.first_name}
+        place = reading.document.place(_path(around))
+        reading.tell(place, Mistake.NEEDS_QUOTES, "a text that begins with '{' needs quotes around it")
+        reading.put(around, UNKNOWN)
+        return
     meant = _meant(key, (name for name in _keys_of(holder) if name not in written))
     place = reading.document.key_place(_path(where))
     if key in VERBS and issubclass(holder, Step):
-        reading.tell(place, f"a step does one thing: begin '{key}' as a step of its own, with '- '")
+        reading.tell(place, Mistake.TWO_STEPS_IN_ONE, f"a step does one thing: begin '{key}' as a step of its own, with '- '")
         meant = None
     else:
-        reading.tell(place, f"'{key}' is not known here{_hint(meant)}")
+        reading.tell(place, Mistake.UNKNOWN_KEY, f"'{key}' is not known here{_hint(meant, _keys_of(holder))}")
     if meant is None:
         written.pop(key)
     else:
@@ -167,28 +181,32 @@ def _unknown_step(reading: _Reading, where: Where) -> None:
     if isinstance(step, dict) and step:
         _misspelt_step(reading, where, step)
         return
-    reading.tell(reading.document.place(_path(where)), _about_bare(step))
+    reading.tell(reading.document.place(_path(where)), *_about_bare(step))
     meant = _meant(step, BARE_WORDS) if isinstance(step, str) and step not in VERBS else None
     reading.put(where, meant or dict(HARMLESS_STEP))
 
 
-def _about_bare(step: Value) -> str:
+def _about_bare(step: Value) -> tuple[Mistake, str]:
     if not isinstance(step, str) or not step:
-        return "write a step here: it begins with a word like send, ask or wait"
+        return Mistake.UNFINISHED_STEP, "write a step here: it begins with a word like send, ask or wait"
     if step in VERBS:
-        return f"'{step}' needs something after it: write '{step}: ...'"
-    return f"I do not know the step '{step}'{did_you_mean(step, BARE_WORDS)}"
+        return Mistake.UNFINISHED_STEP, f"'{step}' needs something after it: write '{step}: ...'"
+    return Mistake.UNKNOWN_STEP, f"I do not know the step '{short(step)}'{did_you_mean(step, BARE_WORDS) or _STEPS_BEGIN}"
 
 
 def _misspelt_step(reading: _Reading, where: Where, step: Mapping[str, Value]) -> None:
     for key in step:
         if meant := _meant(key, VERBS):
-            reading.tell(reading.document.key_place(_path((*where, key))), f"I do not know the step '{key}'{_hint(meant)}")
+            message = f"I do not know the step '{key}'{_hint(meant)}"
+            reading.tell(reading.document.key_place(_path((*where, key))), Mistake.UNKNOWN_STEP, message)
             reading.rename(where, key, meant)
             return
     unknown = next((key for key in step if key != "label"), None)
-    message = "a label needs a step beside it" if unknown is None else f"I do not know the step '{unknown}'"
-    reading.tell(reading.document.key_place(_path((*where, unknown or "label"))), message)
+    place = reading.document.key_place(_path((*where, unknown or "label")))
+    if unknown is None:
+        reading.tell(place, Mistake.UNFINISHED_STEP, "a label needs a step beside it, such as 'send:' or 'ask:'")
+    else:
+        reading.tell(place, Mistake.UNKNOWN_STEP, f"I do not know the step '{unknown}'{_STEPS_BEGIN}")
     kept: dict[str, Value] = {"label": step["label"]} if "label" in step else {}
     reading.put(where, {**kept, **HARMLESS_STEP})
 
@@ -239,8 +257,22 @@ def _meant(word: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=ALIKE)), None)
 
 
-def _hint(meant: str | None) -> str:
-    return f", did you mean '{meant}'?" if meant else ""
+def _hint(meant: str | None, known: Iterable[str] = ()) -> str:
+    """What was meant; when nothing is near, a short list of what there is."""
+    if meant:
+        return f", did you mean '{meant}'?"
+    words = list(known)
+    return f": here can stand {', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else ""
+
+
+_STEPS_BEGIN = ": a step begins with a word like send, ask, wait, if or end"
+LONGEST_REPEATED = 40  # characters of a value that a sentence repeats
+
+
+def short(written: str) -> str:
+    """What was written, or its beginning: a sentence is no place for a whole text."""
+    line = " ".join(written[: LONGEST_REPEATED * 4].split())
+    return line if len(line) <= LONGEST_REPEATED else f"{line[: LONGEST_REPEATED - 1]}…"
 
 
 # ---- sentences
@@ -278,17 +310,19 @@ _KINDS: Mapping[str, str] = {
     "dict_type": _KEYS,
     "model_type": _KEYS,
     "time_delta_type": "write a length of time like '1 hour' or '2 days'",
-    "bool_type": "nothing stands behind this word",
-    "bool_parsing": "nothing stands behind this word",
+    "bool_type": "nothing stands behind this word: take out what follows it",
+    "bool_parsing": "nothing stands behind this word: take out what follows it",
 }
 
 
-def _sentence(mistake: ErrorDetails) -> str:
-    if mistake["type"] == "value_error":
-        return str(mistake["ctx"]["error"])
+def _kind_and_sentence(mistake: ErrorDetails) -> tuple[Mistake, str]:
+    if mistake["type"] == "value_error" and isinstance(error := mistake["ctx"]["error"], WrittenWrongly):
+        return error.kind, error.message
     if mistake["type"] == "enum":
-        return _one_of(mistake["input"], str(mistake["ctx"]["expected"]))
-    return _KINDS.get(mistake["type"], mistake["msg"])
+        return Mistake.UNKNOWN_CHOICE, _one_of(mistake["input"], str(mistake["ctx"]["expected"]))
+    if mistake["type"] == "too_long":
+        return Mistake.TOO_MANY_BUTTONS, f"a template has at most {mistake['ctx']['max_length']} buttons"
+    return Mistake.WRONG_KIND_OF_VALUE, _KINDS.get(mistake["type"], mistake["msg"])
 
 
 def _one_of(written: object, expected: str) -> str:
@@ -296,7 +330,7 @@ def _one_of(written: object, expected: str) -> str:
     choice = f"write {', '.join(allowed[:-1])} or {allowed[-1]}"
     if not isinstance(written, str):
         return choice
-    return f"'{written}' is not known here{did_you_mean(written, allowed) or f': {choice}'}"
+    return f"'{short(written)}' is not known here{did_you_mean(written, allowed) or f': {choice}'}"
 
 
 # ---- paths

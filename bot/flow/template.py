@@ -6,14 +6,15 @@ Outside the reply window WhatsApp takes only templates that Meta approved; the l
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 from unicodedata import category as unicode_category
 
 from pydantic import Field
 
 from bot.flow.document import Document, Value
 from bot.flow.message import LINK, LINK_SUFFIX
-from bot.flow.model import Text, Word, Written
-from bot.flow.problem import Problem
+from bot.flow.model import Text, Word, Written, editor_schema
+from bot.flow.problem import Mistake, Problem
 from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
 from bot.flow.shape import read
 from bot.flow.text import Placeholder, TextError, placeholders
@@ -105,37 +106,59 @@ def _found(text: str) -> tuple[Placeholder, ...]:
 
 # ---- what Meta would refuse
 
+Fault = tuple[str, Mistake, str]
+"""A mistake in a part of a template: the part's path, the kind, a sentence."""
+
 
 def _mistakes(name: str, written: TemplateFile, document: Document) -> Iterator[Problem]:
-    for path, message in _all_mistakes(name, written):
-        yield document.problem(document.key_place(path), message)
+    for path, kind, message in _all_mistakes(name, written):
+        yield document.problem(document.key_place(path), kind, message)
     for part, text, limit in (("header", written.header or "", MAX_HEADER), ("body", written.body, MAX_BODY)):
         if len(text) <= limit:
             yield from _placeholder_mistakes(part, text, document)
 
 
-def _all_mistakes(name: str, written: TemplateFile) -> Iterator[tuple[str, str]]:
+def _all_mistakes(name: str, written: TemplateFile) -> Iterator[Fault]:
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME:
-        yield "", f"a template's name has only small letters, digits and _, and at most {MAX_NAME} of them: rename the file"
+        message = f"a template's name has only small letters, digits and _, and at most {MAX_NAME} of them: rename the file"
+        yield "", Mistake.BAD_TEMPLATE_NAME, message
     yield from _too_long("header", "a header", written.header, MAX_HEADER)
     yield from _too_long("body", "a template's body", written.body, MAX_BODY)
     yield from _too_long("footer", "a footer", written.footer, MAX_FOOTER)
     if not written.body.strip():
-        yield "body", "write what the customer reads here"
-    if (emoji := sum(1 for character in written.body if is_emoji(character))) > MAX_EMOJI:
-        yield "body", f"a template's body has at most {MAX_EMOJI} emoji, this one has {emoji}"
+        yield "body", Mistake.EMPTY_TEXT, "write what the customer reads here"
+    for kind, message in body_mistakes(written.body):
+        yield "body", kind, message
+    if written.header and (side := side_by_side(written.header)):
+        yield "header", Mistake.PLACEHOLDERS_SIDE_BY_SIDE, side
     if written.footer and "{" in written.footer:
-        yield "footer", "a footer cannot hold a placeholder"
+        yield "footer", Mistake.PLACEHOLDER_IN_FOOTER, "a footer cannot hold a placeholder: write it into the body"
     if len(_found(written.header or "")) > 1:
-        yield "header", "a header holds at most one placeholder"
+        yield "header", Mistake.TOO_MANY_IN_HEADER, "a header holds at most one placeholder: write the other into the body"
     if sum(LINK_SUFFIX in (entry.link.url if entry.link else "") for entry in written.buttons) > 1:
-        yield "buttons", f"at most one link of a template can end with {LINK_SUFFIX}"
+        yield "buttons", Mistake.BAD_LINK_END, f"at most one link of a template can end with {LINK_SUFFIX}"
     yield from _button_mistakes(written.buttons)
 
 
-def _too_long(path: str, what: str, text: str | None, limit: int) -> Iterator[tuple[str, str]]:
+def body_mistakes(body: str) -> Iterator[tuple[Mistake, str]]:
+    """What Meta refuses in a body, whatever its language: the kind and a sentence."""
+    if (emoji := sum(map(is_emoji, body))) > MAX_EMOJI:
+        yield Mistake.TOO_MANY_EMOJI, f"a template's body has at most {MAX_EMOJI} emoji, this one has {emoji}"
+    if _found(body) and (body.strip().startswith("{") or body.strip().endswith("}")):
+        message = "Meta refuses a body that begins or ends with a placeholder: add a word or a dot"
+        yield Mistake.PLACEHOLDER_AT_THE_EDGE, message
+    if side := side_by_side(body):
+        yield Mistake.PLACEHOLDERS_SIDE_BY_SIDE, side
+
+
+def side_by_side(text: str) -> str | None:
+    """A sentence about placeholders with no word between them."""
+    return "Meta refuses placeholders side by side: write a word between them" if re.search(r"\}\s*\{", text) else None
+
+
+def _too_long(path: str, what: str, text: str | None, limit: int) -> Iterator[Fault]:
     if text is not None and len(text) > limit:
-        yield path, f"{what} has at most {limit} characters, this one has {len(text)}"
+        yield path, Mistake.TEMPLATE_TEXT_TOO_LONG, f"{what} has at most {limit} characters, this one has {len(text)}"
 
 
 def is_emoji(character: str) -> bool:
@@ -143,25 +166,28 @@ def is_emoji(character: str) -> bool:
     return ord(character) > 0x2000 and unicode_category(character) == "So"
 
 
-def _button_mistakes(entries: tuple[ButtonFile, ...]) -> Iterator[tuple[str, str]]:
-    kinds: list[ButtonKind] = []
+def _button_mistakes(entries: tuple[ButtonFile, ...]) -> Iterator[Fault]:
+    buttons: list[TemplateButton] = []
     for number, entry in enumerate(entries):
         path = f"buttons.{number}"
-        buttons = list(entry.buttons())
-        if len(buttons) != 1:
-            yield path, "a button is one of quick_reply, link and copy_code"
+        meant = list(entry.buttons())
+        if len(meant) != 1:
+            yield path, Mistake.UNCLEAR_BUTTON, "a button is one of quick_reply, link and copy_code: write one of them"
             continue
-        kinds.append(buttons[0].kind)
-        yield from _one_button_mistakes(path, buttons[0])
-    yield from _mix_mistakes(kinds)
+        if any(button.text == meant[0].text for button in buttons):
+            yield path, Mistake.DUPLICATE_BUTTON, f"two buttons of this template say '{meant[0].text}': write another text on one"
+        buttons.append(meant[0])
+        yield from _one_button_mistakes(path, meant[0])
+    yield from _mix_mistakes([button.kind for button in buttons])
 
 
-def _one_button_mistakes(path: str, button: TemplateButton) -> Iterator[tuple[str, str]]:
+def _one_button_mistakes(path: str, button: TemplateButton) -> Iterator[Fault]:
     here = f"{path}.{button.kind.value}"
     match button.kind:
         case ButtonKind.COPY_CODE:
             if not _CODE.fullmatch(button.text) or len(button.text) > MAX_CODE:
-                yield here, f"write an example code here: letters and digits, at most {MAX_CODE} of them"
+                message = f"write an example code here: letters and digits, at most {MAX_CODE} of them"
+                yield here, Mistake.BAD_EXAMPLE_CODE, message
             return
         case ButtonKind.LINK:
             yield from _url_mistakes(f"{here}.url", button.url or "")
@@ -169,43 +195,41 @@ def _one_button_mistakes(path: str, button: TemplateButton) -> Iterator[tuple[st
         case ButtonKind.QUICK_REPLY:
             pass
     if not button.text.strip():
-        yield here, "write what stands on the button"
+        yield here, Mistake.EMPTY_TEXT, "write what stands on the button"
     if "{" in button.text:
-        yield here, "a button cannot hold a placeholder"
-    yield from _too_long(here, "a template's button", button.text, MAX_BUTTON)
+        yield here, Mistake.PLACEHOLDER_IN_BUTTON, "a button cannot hold a placeholder: write fixed words on it"
+    if len(button.text) > MAX_BUTTON:
+        message = f"a template's button has at most {MAX_BUTTON} characters, this one has {len(button.text)}"
+        yield here, Mistake.BUTTON_TOO_LONG, message
 
 
-def _url_mistakes(path: str, url: str) -> Iterator[tuple[str, str]]:
+def _url_mistakes(path: str, url: str) -> Iterator[Fault]:
     if not url.startswith(("https://", "http://")):
-        yield path, "write a whole link that begins with https://"
+        yield path, Mistake.BAD_LINK, "write a whole link that begins with https://"
     if "{" in url.removesuffix(LINK_SUFFIX):
-        yield path, f"the only placeholder a link can have is {LINK_SUFFIX}, at its very end"
+        yield path, Mistake.BAD_LINK_END, f"the only placeholder a link can have is {LINK_SUFFIX}, at its very end"
     yield from _too_long(path, "a link", url, MAX_URL)
 
 
-def _mix_mistakes(kinds: list[ButtonKind]) -> Iterator[tuple[str, str]]:
+def _mix_mistakes(kinds: list[ButtonKind]) -> Iterator[Fault]:
     replies = [kind is ButtonKind.QUICK_REPLY for kind in kinds]
     if sum(1 for before, after in pairwise(replies) if before != after) > 1:
-        yield "buttons", "keep the quick replies together: Meta refuses them mixed with other buttons"
+        yield "buttons", Mistake.MIXED_BUTTONS, "keep the quick replies together: Meta refuses them mixed with other buttons"
     if kinds.count(ButtonKind.LINK) > MAX_LINKS:
-        yield "buttons", f"a template has at most {MAX_LINKS} links"
+        yield "buttons", Mistake.TOO_MANY_BUTTONS, f"a template has at most {MAX_LINKS} links"
     if kinds.count(ButtonKind.COPY_CODE) > MAX_COPY_CODES:
-        yield "buttons", "a template has at most one copy_code"
+        yield "buttons", Mistake.TOO_MANY_BUTTONS, "a template has at most one copy_code"
 
 
 def _placeholder_mistakes(path: str, text: str, document: Document) -> Iterator[Problem]:
     try:
         found = placeholders(text)
     except TextError as error:
-        yield document.problem(document.inside(path, error.offset), error.message)
+        yield document.problem(document.inside(path, error.offset), Mistake.BAD_PLACEHOLDER, error.message)
         return
     for placeholder in found:
         if message := _about_placeholder(placeholder):
-            yield document.problem(document.inside(path, placeholder.offset), message)
-    if path == "body" and found and (text.strip().startswith("{") or text.strip().endswith("}")):
-        yield document.problem(document.key_place(path), "Meta refuses a body that begins or ends with a placeholder: add a word or a dot")
-    if re.search(r"\}\s*\{", text):
-        yield document.problem(document.key_place(path), "Meta refuses placeholders side by side: write a word between them")
+            yield document.problem(document.inside(path, placeholder.offset), Mistake.BAD_TEMPLATE_PLACEHOLDER, message)
 
 
 def _about_placeholder(placeholder: Placeholder) -> str | None:
@@ -213,4 +237,11 @@ def _about_placeholder(placeholder: Placeholder) -> str | None:
         return f"a template's placeholder is one word of small letters, like {{name}}; what fills '{placeholder.name}' stands in the flow"
     if placeholder.fallback is not None:
         return f"write {{{placeholder.name}}} here; the words for when it is missing stand in the flow"
+    if placeholder.forms:
+        return f"write {{{placeholder.name}}} here; what is counted stands in the flow: {placeholder.name}: cart.items thing/things"
     return None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a template's file, for editors; shipped as `template.schema.json` beside this module."""
+    return editor_schema(TemplateFile)

@@ -100,10 +100,10 @@ def test_a_word_in_a_quoted_text_is_found_wherever_it_stands(text: str, data: st
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "1:1: this file is empty"),
-        ("# only a comment\n", "1:1: this file is empty"),
-        ("a: 1\nb: 2\na: 3\n", "3:1: 'a' is written twice here"),
-        ("a: {b: 1, b: 2}", "1:11: 'b' is written twice here"),
+        ("", "1:1: this file is empty: write something into it, or delete it"),
+        ("# only a comment\n", "1:1: this file is empty: write something into it, or delete it"),
+        ("a: 1\nb: 2\na: 3\n", "3:1: 'a' is written twice here: keep one of them"),
+        ("a: {b: 1, b: 2}", "1:11: 'b' is written twice here: keep one of them"),
         ("a: &x 1\nb: *x\n", "1:4: anchors (&name) are not allowed; a text that begins with '&' needs quotes"),
         ("a: *x\n", "1:4: aliases (*name) are not allowed; a text that begins with '*' needs quotes"),
         ("a: !!python/object:os.system x\n", "1:4: tags (!name) are not allowed; a text that begins with '!' needs quotes"),
@@ -111,14 +111,14 @@ def test_a_word_in_a_quoted_text_is_found_wherever_it_stands(text: str, data: st
         ("!x b: c\n", "1:1: tags (!name) are not allowed; a text that begins with '!' needs quotes"),
         ("a: 1\n---\nb: 1\n", "2:1: a file holds one document: take the line '---' out"),
         ("{a: b}: c", "1:1: a list or a mapping cannot be a key; a text that begins with '{' or '[' needs quotes"),
-        ("a:\n\tb: 1", "2:1: this character cannot begin a value: put the text in quotes, and indent with spaces, never with tabs"),
-        ("a: @x", "1:4: this character cannot begin a value: put the text in quotes, and indent with spaces, never with tabs"),
+        ("a:\n\tb: 1", "2:1: this line begins with a tab: indent with spaces"),
+        ("a: @x", "1:4: a text that begins with '@' needs quotes around it"),
         ("send: Now: half the price", "1:10: a text that holds ': ' needs quotes around it"),
-        ('a: "b\nc: d\n', "1:4: a quote is opened here and never closed"),
-        ("a: 1\n  b: 2", "2:4: a text that holds ': ' needs quotes around it"),
+        ('a: "b\nc: d\n', "1:4: a quote is opened here and never closed: close it, or take it out"),
+        ("a: 1\n  b: 2", "2:4: this line is indented deeper than the one it belongs to: line it up"),
         ("a: 1\nb\nc: 2", "2:1: this line is neither 'key: value' nor a list entry: a ':' is missing, or a quote"),
-        ("a: 1\nb: \x00", "2:1: this file holds a control character that no editor shows: take it out"),
-        ("a: 1\nb: \ud800", "2:1: this line holds a character that is not text (half of a surrogate pair)"),
+        ("a: 1\nb: \x00", "2:4: a character that no editor shows stands here (U+0000): delete it"),
+        ("a: 1\nb: \ud800", "2:4: a character that no editor shows stands here (U+D800): delete it"),
         ('"\\x1ftext": 1', "1:1: a word is missing before this ':'"),
         ("'': 1", "1:1: a word is missing before this ':'"),
     ],
@@ -167,11 +167,12 @@ def nested(depth: int) -> str:
 
 def test_the_limits_are_where_they_say() -> None:
     read("flow.yaml", nested(MAX_DEPTH))
-    assert refusal(nested(MAX_DEPTH + 1)) == f"flow.yaml:1:{MAX_DEPTH + 1}: this is nested more than {MAX_DEPTH} levels deep"
+    too_deep = f"this is nested more than {MAX_DEPTH} levels deep: use a label and go_to instead"
+    assert refusal(nested(MAX_DEPTH + 1)) == f"flow.yaml:1:{MAX_DEPTH + 1}: {too_deep}"
     read("flow.yaml", "- a\n" * (MAX_VALUES - 1))
     assert "more than 5,000 values" in refusal("- a\n" * MAX_VALUES)
     read("flow.yaml", "a" * MAX_BYTES)
-    assert refusal("a" * (MAX_BYTES + 2048)) == "flow.yaml:1:1: this file has 258 KiB, more than the 256 KiB a file may have"
+    assert refusal("a" * (MAX_BYTES + 2048)) == "flow.yaml:1:1: this file has 258 KiB, more than the 256 KiB a file may have: split it"
 
 
 @settings(deadline=None)  # the machine may be busy with others

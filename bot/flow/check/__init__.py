@@ -1,0 +1,123 @@
+"""What is wrong in a flow, before anyone runs it: everything at once, each with its place and a sentence that says what to write.
+
+`shape.py` has already seen to keys and kinds of values; here it is about meaning: names, labels, templates, the customer's reply
+window, discounts, languages. A path that was mended there is not judged again.
+"""
+
+import re
+from contextlib import suppress
+
+from bot.flow.account import Account, Enough
+from bot.flow.catalog import flow_entries
+from bot.flow.check.answers import judge_answers
+from bot.flow.check.case import Case, Surroundings, open_case
+from bot.flow.check.rivals import judge_rivals
+from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
+from bot.flow.check.ways import judge_ways
+from bot.flow.check.words import judge_condition, judge_text
+from bot.flow.measure import read_discount
+from bot.flow.model import AskStep, DiscountStep, Flow, GoToStep, IfStep, SendStep, Step, TagStep, TemplateUse, Trigger, UntagStep, Wording
+from bot.flow.names import did_you_mean
+from bot.flow.problem import Mistake, Problem, WrittenWrongly
+from bot.flow.revision import Role
+from bot.flow.shape import Shape
+
+__all__ = ["Surroundings", "check", "judge_rivals"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+LONGEST_TAG = 64  # characters; a tag is a word, not a note
+
+
+def check(shape: Shape[Flow], around: Surroundings) -> list[Problem]:
+    """Everything wrong with a flow, shape and meaning, in the order of its lines."""
+    if shape.value is None:
+        return sorted(shape.problems)
+    told = Account(shape.document, shape.broken)
+    with suppress(Enough):
+        _judge(open_case(shape.value, told, around))
+    return sorted({*shape.problems, *told.problems})
+
+
+def _judge(case: Case) -> None:
+    _judge_head(case)
+    for path, step in case.steps.items():
+        _judge_step(case, path, step)
+    _judge_lengths(case)
+    judge_way_out(case)
+    judge_ways(case)
+
+
+def _judge_head(case: Case) -> None:
+    flow, told = case.flow, case.told
+    if not _ID.fullmatch(flow.id):
+        message = "the name of this file is the flow's id: write it with letters, digits, - and _ (at most 64)"
+        told.tell("", Mistake.BAD_FILE_NAME, message)
+    if not flow.steps:
+        told.tell("steps", Mistake.EMPTY_LIST, "a flow needs at least one step: write '- ' and what happens below 'steps:'")
+    if flow.start.when is Trigger.CART_ABANDONED and flow.start.for_ is None and not told.is_broken("start.for"):
+        message = "say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'"
+        told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
+    if flow.start.if_ is not None:
+        judge_condition(case, "start.if", flow.start.if_)
+    for event in flow.stop_when:
+        if event in flow.goal:
+            told.tell("stop_when", Mistake.GOAL_STOPS, f"{event} is the goal already: take it out of stop_when, or out of goal")
+
+
+def _judge_step(case: Case, path: str, step: Step) -> None:
+    if step.label is not None and case.labels[step.label] > 1:
+        message = f"the label '{step.label}' is on several steps: give each a label of its own"
+        case.told.tell(f"{path}.label", Mistake.DUPLICATE_LABEL, message)
+    match step:
+        case SendStep(send=wording):
+            _judge_wording(case, f"{path}.send", wording, None)
+        case AskStep():
+            _judge_ask(case, path, step)
+        case IfStep(if_=condition):
+            judge_condition(case, f"{path}.if", condition)
+        case DiscountStep():
+            _judge_discount(case, path, step)
+        case GoToStep(go_to=label) if label not in case.labels:
+            hint = did_you_mean(label, case.labels) or ": write 'label:' at the step that is meant"
+            case.told.tell(f"{path}.go_to", Mistake.UNKNOWN_LABEL, f"no step has the label '{label}'{hint}")
+        case TagStep(tag=tag):
+            _judge_tag(case, f"{path}.tag", tag)
+        case UntagStep(untag=tag):
+            _judge_tag(case, f"{path}.untag", tag)
+        case _:
+            pass
+
+
+def _judge_ask(case: Case, path: str, step: AskStep) -> None:
+    _judge_wording(case, f"{path}.ask", step.ask, step)
+    judge_answers(case, path, step)
+    if isinstance(step.ask, TemplateUse):
+        judge_quick_replies(case, f"{path}.answers", step, step.ask.template)
+
+
+def _judge_wording(case: Case, path: str, wording: Wording, ask: AskStep | None) -> None:
+    if isinstance(wording, TemplateUse):
+        judge_use(case, path, wording, ask)
+    else:
+        judge_text(case, path, wording)
+
+
+def _judge_discount(case: Case, path: str, step: DiscountStep) -> None:
+    try:
+        read_discount(step.discount, case.rules.currency)
+    except WrittenWrongly as wrong:
+        case.told.tell(f"{path}.discount", wrong.kind, wrong.message)
+
+
+def _judge_tag(case: Case, path: str, tag: str) -> None:
+    if not tag.strip() or len(tag) > LONGEST_TAG:
+        case.told.tell(path, Mistake.BAD_TAG, f"a tag is a word of at most {LONGEST_TAG} characters: write a short one")
+
+
+def _judge_lengths(case: Case) -> None:
+    for entry in flow_entries(case.flow):
+        if entry.limit is not None and len(entry.text) > entry.limit:
+            kind = Mistake.BUTTON_TOO_LONG if entry.role is Role.BUTTON else Mistake.TEXT_TOO_LONG
+            remedy = f"shorten it by {len(entry.text) - entry.limit} characters"
+            message = f"a {entry.role.value} has at most {entry.limit} characters, this one has {len(entry.text)}"
+            case.told.tell(entry.path, kind, message, remedy)
