@@ -84,6 +84,11 @@ class BotProcess:
         """SIGTERM; returns the exit code."""
         return await self._end(signal.SIGTERM)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def ended(self) -> int:
         """Until it ends of its own accord; returns the exit code."""
         assert self._process is not None
