@@ -171,6 +171,7 @@ async def surroundings(
     no_limit = SendLimit(per_second=None, pair_seconds=None)  # what is refused is refused by the faults' shares
     cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=no_limit, retry_pauses=STATUS_PAUSES, parallel=4)
     _write_flows(folder / "flows", cloud)
+    (folder / "locales").mkdir(exist_ok=True)
     runner = await _open(cloud, random)
     port = free_port()
     database = database or folder / "comeback.db"
