@@ -6,26 +6,32 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import aiohttp
 
-from bot.channel.whatsapp.sending import WhatsApp
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import optout_log
-from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
+from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
+from bot.web import port
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
 from bot.web.metrics import Metrics
+from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender
+
+if TYPE_CHECKING:
+    from bot.channel.whatsapp.sending import WhatsApp
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +55,8 @@ class App:
     files: Watch
     crew: Crew
     session: aiohttp.ClientSession
-    listening: Listening
     url: str
+    _rooms: AsyncExitStack
 
     @property
     def playbook(self) -> Playbook:
@@ -58,12 +64,8 @@ class App:
         return self.files.playbook
 
     async def stop(self) -> None:
-        """Claim nothing more, finish what is on the wire; the door closes last, the database after it."""
-        await self.files.stop()
-        await self.crew.stop()
-        await self.listening.close()
-        await self.session.close()
-        await self.store.close()
+        """Claim nothing more, finish what is on the wire; the door closes after it, the database last."""
+        await self._rooms.aclose()
 
 
 async def take_over(database: str) -> Database:
@@ -71,6 +73,7 @@ async def take_over(database: str) -> Database:
 
     It finishes what is on the wire while its door is open; between its door and ours there is only the opening of the file.
     """
+    _load_channel()  # while the other one still serves
     asked, give_up = False, monotonic() + TAKE_OVER_SECONDS
     while True:
         try:
@@ -87,58 +90,66 @@ async def start_app(
     whatsapp: WhatsAppSettings,
     clock: Clock = wall_clock,
     *,
+    taken: Port | None = None,
     opened: Callable[[str], Awaitable[Database]] = open_database,
     leave: Callable[[], None] | None = None,
 ) -> App:
-    """Start everything; `opened` opens the database, `leave` stops this process when another one takes over.
+    """Start everything, the door first: what comes in while the rest is loaded is kept.
 
+    `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over.
     Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
-    OSError when the port is not.
+    PortUnavailable when the port is not.
     """
     files = Watch(settings.flows, settings.locales, clock)
     _refuse_broken_rules(files.playbook)
     for problem in files.playbook.library.problems:
         log.error("not loaded: %s", problem)
     optouts = OptOutLog(settings.optouts or optout_log.beside(settings.database))
-    store = await opened(settings.database)
-    try:
+    async with AsyncExitStack() as rooms:  # closed in the opposite order
+        store = await opened(settings.database)
+        rooms.push_async_callback(store.close)
         optouts.check()
-    except StoreUnavailable:
-        await store.close()
-        raise
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))
+        session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
+        listening, metrics = Listening(), Metrics()
+        rooms.push_async_callback(listening.close)
+        crew: Crew | None = None
 
-    def house() -> House:
-        return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
+        def wake() -> None:
+            if crew is not None:  # else it need not be woken: a crew that starts looks for itself
+                crew.wake()
 
-    metrics = Metrics()
-    channel = WhatsApp(session, token=whatsapp.token, api_url=whatsapp.api)
-    sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
-    makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
-    crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts)
-    shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
-    door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, crew.wake, metrics, settings.metrics_token)
-    application = door.application()
-    if settings.desk_password:
-        from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
+        def house() -> House:
+            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
 
-        looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
-        desk_pages.add_to(application, desk_pages.DeskPages(store, clock, crew.wake, settings.desk_password, looks))
-    listening = Listening()
-    try:
-        await files.start(store, crew.wake)
-        await crew.start()
+        shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
+        door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token)
+        application = door.application()
+        if settings.desk_password:
+            from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
+
+            looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
+            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
-            await listening.on_socket(DeskSocket(store, clock, crew.wake, leave).application(), socket_path(file_of(settings.database)))
-        url = await listening.on_port(application, settings.host, settings.port)
-    except BaseException:
-        await files.stop()
-        await crew.stop()
-        await listening.close()
-        await session.close()
-        await store.close()
-        raise
-    return App(store, files, crew, session, listening, url)
+            await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
+        url = await listening.on_port(application, taken or port.take(settings.host, settings.port))
+
+        channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
+        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
+        sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
+        makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
+        crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts)
+        rooms.push_async_callback(crew.stop)
+        await files.start(store, wake)
+        rooms.push_async_callback(files.stop)
+        await crew.start()
+        return App(store, files, crew, session, url, rooms.pop_all())
+
+
+def _load_channel() -> "type[WhatsApp]":
+    """Loading pywa takes as long as a third of everything else, and nobody needs it before something is sent."""
+    from bot.channel.whatsapp.sending import WhatsApp
+
+    return WhatsApp
 
 
 def _refuse_broken_rules(playbook: Playbook) -> None:
@@ -147,16 +158,18 @@ def _refuse_broken_rules(playbook: Playbook) -> None:
         raise SettingsError(tuple(map(str, broken)))
 
 
-async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, successor: bool = False) -> bool:
+async def serve(
+    settings: Settings, whatsapp: WhatsAppSettings, started: Callable[[App], None], *, taken: Port | None = None, successor: bool = False
+) -> bool:
     """Run until SIGTERM or SIGINT, or until another process has taken the database over, which is returned.
 
-    `started` is called once everything runs. A `successor` takes over.
+    `started` is called once everything runs. `taken` is the port, where it was taken before. A `successor` takes over.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    app = await start_app(settings, whatsapp, opened=take_over if successor else open_database, leave=stop.set)
+        loop.add_signal_handler(number, stop.set)  # a second one changes nothing: what is on the wire is finished, in under ten seconds
+    app = await start_app(settings, whatsapp, taken=taken, opened=take_over if successor else open_database, leave=stop.set)
     loop.add_signal_handler(signal.SIGHUP, app.files.look_now)
     started(app)
     waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
@@ -164,6 +177,7 @@ async def serve(settings: Settings, whatsapp: WhatsAppSettings, started: Callabl
     superseded = app.crew.superseded.is_set()
     for task in waiting:
         task.cancel()
+    log.info("stopping: what is on the wire is finished first")
     await app.stop()
     if superseded:
         log.error("another process has taken this database over: this one has stopped")

@@ -122,8 +122,8 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         database=reading.database(),
         host=reading.text("COMEBACK_HOST") or "127.0.0.1",
         port=reading.port(),
-        flows=Path(reading.text("COMEBACK_FLOWS") or "flows"),
-        locales=Path(reading.text("COMEBACK_LOCALES") or "locales"),
+        flows=reading.folder("COMEBACK_FLOWS", "flows"),
+        locales=reading.folder("COMEBACK_LOCALES", "locales"),
         public_url=reading.url("COMEBACK_PUBLIC_URL"),
         whatsapp=reading.whatsapp(needed=serving),
         shops=MappingProxyType({name: reading.shop(name, needed=serving) for name in shops}),
@@ -215,6 +215,14 @@ class _Reading:
             self.fault(name, "starts with http://: use https://, secrets travel over it")
         return value.rstrip("/")
 
+    def folder(self, name: str, default: str) -> Path:
+        """A folder; one that is named must be there: without the flows and the store's rules in it another bot would start."""
+        value = self.text(name)
+        path = Path(value or default)
+        if value is not None and not path.is_dir():
+            self.fault(name, f"there is no folder {path}: give the path of one that this user may read")
+        return path
+
     def port(self) -> int:
         value = self.text("COMEBACK_PORT") or "8080"
         if not (value.isascii() and value.isdigit() and len(value) <= 5 and int(value) <= 65_535):
@@ -251,7 +259,7 @@ class _Reading:
         scheme, separator, rest = value.partition("://")
         if separator and scheme in ("postgresql", "postgres"):
             self._check_server(value)
-        elif separator and (scheme != "sqlite" or not rest.removeprefix("/")):
+        elif separator and (scheme != "sqlite" or not rest.startswith("/") or rest == "/"):
             self.fault("COMEBACK_DATABASE", "is not a database known here: give the path of a file, sqlite:///path or postgresql://...")
         elif ":memory:" in value:
             self.fault("COMEBACK_DATABASE", "would forget everything at the end: give the path of a file, such as comeback.db")

@@ -2,16 +2,21 @@
 
 import argparse
 import asyncio
+import gc
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 from bot import settings as settings_module
 from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.logbook import open_logbook
 from bot.command.terminal import complain
-from bot.settings import SettingsError
+from bot.settings import Settings, SettingsError
 from bot.store import lock
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server
+from bot.web import port
+from bot.web.port import Port, PortUnavailable
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -42,13 +47,17 @@ def run(args: argparse.Namespace) -> int:
             complain(f"  - {fault}")
         return EX_CONFIG
     assert settings.whatsapp is not None  # serving=True: it is a fault otherwise
+    if args.take_over and is_server(settings.database):
+        complain("--take-over is for a database in a file: on PostgreSQL start the new process on a port of its own, then stop the old one")
+        return EX_CONFIG
     open_logbook(settings.log_level, settings.log_format, settings.secrets())
+    signal.signal(signal.SIGTERM, _leave)  # until the loop runs: as process 1 of a container it would not be heard
+    gc.disable()  # what is loaded now stays: looking through it again and again would take a sixth of the start
     try:
-        if not args.take_over and not is_server(settings.database):
-            lock.check(file_of(settings.database))  # before the rest is imported: a second process is told in a moment, not in two seconds
+        taken = None if args.take_over else _take_port(settings)
         from bot.app import serve
 
-        superseded = asyncio.run(serve(settings, settings.whatsapp, _started, successor=args.take_over))
+        superseded = asyncio.run(serve(settings, settings.whatsapp, _started, taken=taken, successor=args.take_over))
         return EX_TEMPFAIL if superseded else 0
     except SettingsError as error:
         complain("The store's rules have a mistake, and without them nobody is written to:")
@@ -58,11 +67,24 @@ def run(args: argparse.Namespace) -> int:
     except StoreTaken as taken:
         complain(str(taken))
         return EX_TEMPFAIL
-    except (StoreUnavailable, OSError) as trouble:
+    except (PortUnavailable, StoreUnavailable, OSError) as trouble:
         complain(f"cannot start: {trouble}")
         return 1
 
 
+def _take_port(settings: Settings) -> Port:
+    """Before the rest is loaded: callers wait for us meanwhile, and a second process is told in a moment."""
+    if not is_server(settings.database):
+        lock.check(file_of(settings.database))
+    return port.take(settings.host, settings.port)
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)
+
+
 def _started(app: "App") -> None:
+    gc.freeze()
+    gc.enable()
     flows = ", ".join(sorted(app.playbook.library.flows)) or "none: put some into the flows folder"
     print(f"Comeback listens on {app.url}. Flows: {flows}.", flush=True)

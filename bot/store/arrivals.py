@@ -1,7 +1,8 @@
 """Who was heard of in the last moments, in this process.
 
 Between the commit of a claim and the start of its request an opt-out can be acknowledged. The sender asks here, with nothing awaited
-between the question and the request: then no request starts after the acknowledgement.
+between the question and the request: then no request starts after the acknowledgement. An opt-out that another process takes is
+acknowledged only after what was claimed has started, or never will (`START_SECONDS` in `outbox.py`).
 """
 
 from collections import deque
@@ -27,6 +28,8 @@ class Arrivals:
         """A delivery was committed and is about to be acknowledged."""
         self.count += 1
         for update in updates:
+            if not update.may_object:
+                continue
             for identity in update.identities:
                 name = (str(identity.kind), identity.scope, identity.value)
                 self._latest[name] = self.count

@@ -19,6 +19,9 @@ class IdentityKind(StrEnum):
     CART = "cart"  # the shop's cart key; scope is the shop
 
 
+STATUS = "status"  # the kind of an update that tells how far a message of ours got
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One name of one person. `scope` is the shop for names that only mean something there, else empty."""
@@ -56,6 +59,11 @@ class Update:
     occurred_at: datetime
     identities: tuple[Identity, ...] = ()
     unreadable: str | None = None
+
+    @property
+    def may_object(self) -> bool:
+        """Whether the person may have said in it that they want no more: word of how far a message of ours got never does."""
+        return self.kind != STATUS and self.unreadable is None
 
 
 def update_key(occurred_at: datetime, name: str) -> bytes:

@@ -21,6 +21,7 @@ from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql
 
 _HELD_WHY = "taken, held by the platform until it has assessed its quality"
 LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
+START_SECONDS = 2.0  # from the begin of its claim a message must start, or is given back: peers who acknowledge an opt-out rely on it
 LEASE = timedelta(minutes=2)  # longer than any request may last: beyond it the sender is gone, and the message's fate unknown
 
 

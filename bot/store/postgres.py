@@ -5,6 +5,8 @@
 - **Deliveries share a commit.** All that wait are kept by one statement.
 - **A person is worked on by one process at a time**: whoever holds the contact's row, in a transaction
   (`migrations/postgres/functions.sql`). A process that dies lets go of everything with its connections.
+- **An opt-out** is acknowledged only when no process is about to start marketing to that person any more (`_acknowledge`): what was
+  claimed after its commit knows of it; what was claimed before has started by then, or is given back.
 - **Presence** (`presence.py`). What a process had on the wire when it died is settled by its peers; what a living one sends is its own
   affair.
 """
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -30,6 +33,7 @@ from bot.store.arrivals import Arrivals
 from bot.store.database import StoreUnavailable, shown
 from bot.store.lockstep import Lockstep
 from bot.store.model import Update
+from bot.store.outbox import START_SECONDS
 from bot.store.presence import FAILURES, Connection, Presence
 from bot.store.step import Row, Statement, Step, T, Together, statements, to_micros
 
@@ -39,6 +43,8 @@ CONNECTIONS = 8  # a process: more only wait for each other on the server
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0  # a statement that takes longer hangs
 MAX_RECEIVED_AT_ONCE = 500  # updates a commit: bounds how long the first waits for the last
+WRITTEN_TO_SECONDS = 1.5 * START_SECONDS  # whatever was claimed before has started or was given back by then, its connection opened
+LOOK_AGAIN_SECONDS = 0.02  # whether somebody is still being written to
 MAX_WAITING = 20_000  # beyond it callers are refused: an unbounded queue only turns overload into lost time
 SCHEMA = 1668246886  # the advisory lock of whoever brings the schema up to date
 
@@ -75,14 +81,13 @@ class PostgresDatabase:
         self._presence = presence
         self._deliveries: list[_Delivery] = []
         self._receiving: asyncio.Task[None] | None = None
+        self._acknowledging: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     async def run(self, step: Step[T], *, last: bool = False) -> T:
-        """Run a step in a transaction of its own; `last`: after what is being received."""
+        """Run a step in a transaction of its own. Nothing can be `last` here: whoever claims asks `arrivals` again."""
         self._admit()
-        if last:
-            await self._received()
         task = asyncio.create_task(self._transaction(step))
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -96,7 +101,6 @@ class PostgresDatabase:
         if self._receiving is None or self._receiving.done():
             self._receiving = asyncio.create_task(self._receive(), name="store-receiving")
         new = await future
-        self.arrivals.note(updates)
         self._presence.tell()
         return new
 
@@ -121,7 +125,7 @@ class PostgresDatabase:
         self._closing = True
         if self._receiving is not None:
             await self._receiving
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._running, *self._acknowledging, return_exceptions=True)
         await self._presence.end()
         await self._pool.close()
 
@@ -160,12 +164,6 @@ class PostgresDatabase:
 
     # ---- deliveries
 
-    async def _received(self) -> None:
-        """Until what was handed over so far is kept."""
-        await asyncio.sleep(0)  # who is about to hand something over in this moment is heard
-        if self._deliveries:
-            await asyncio.wait([self._deliveries[-1].future])
-
     async def _receive(self) -> None:
         while self._deliveries:
             taken = self._take()
@@ -180,18 +178,62 @@ class PostgresDatabase:
                     for one in taken:
                         await self._keep_alone(one)
             else:
-                for delivery, count in zip(taken, counts, strict=True):
-                    if not delivery.future.done():
-                        delivery.future.set_result(count)
+                self._kept(taken, counts)
 
     async def _keep_alone(self, delivery: _Delivery) -> None:
         try:
-            (count,) = await self._keep([delivery])
+            counts = await self._keep([delivery])
         except Exception as error:  # noqa: BLE001 - its caller must hear of it
             self._refuse([delivery], error)
         else:
-            if not delivery.future.done():
-                delivery.future.set_result(count)
+            self._kept([delivery], counts)
+
+    def _kept(self, taken: Sequence[_Delivery], counts: Sequence[int]) -> None:
+        """The deliveries are on disk: our own sender hears of them now, their callers when our peers cannot be in their way."""
+        for delivery in taken:
+            self.arrivals.note(delivery.updates)
+        if not any(update.may_object for delivery in taken for update in delivery.updates):
+            _acknowledge(taken, counts)
+            return
+        task = asyncio.create_task(self._acknowledge_in_time(dict(enumerate(zip(taken, counts, strict=True)))))
+        self._acknowledging.add(task)
+        task.add_done_callback(self._acknowledging.discard)
+
+    async def _acknowledge_in_time(self, waiting: dict[int, tuple[_Delivery, int]]) -> None:
+        """Acknowledge what was kept, but not while a peer may be about to start marketing to somebody who may just have said stop."""
+        began = monotonic()
+        try:
+            while waiting:
+                patient = monotonic() - began < WRITTEN_TO_SECONDS
+                busy = (await self._being_written_to(waiting)) if patient else frozenset()
+                free = [waiting.pop(which) for which in tuple(waiting) if which not in busy]
+                _acknowledge([delivery for delivery, _ in free], [count for _, count in free])
+                if waiting:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        except Exception as error:  # noqa: BLE001 - its callers must hear of it: it is kept, and taken again it is acknowledged
+            self._refuse([delivery for delivery, _ in waiting.values()], error)
+
+    async def _being_written_to(self, waiting: Mapping[int, tuple[_Delivery, int]]) -> frozenset[int]:
+        names = {
+            (which, identity): delivery.received_at
+            for which, (delivery, _) in waiting.items()
+            for update in delivery.updates
+            if update.may_object
+            for identity in update.identities
+        }
+        if not names:
+            return frozenset()
+        parameters = {
+            "nths": [which for which, _ in names],
+            "kinds": [identity.kind for _, identity in names],
+            "scopes": [identity.scope for _, identity in names],
+            "values": [_storable(identity.value) for _, identity in names],
+            "now": max(names.values()),
+            "epoch": self.epoch,
+        }
+        async with self._connection() as connection:
+            rows = await _execute(connection, Statement(statements("postgres")["inbox.being_written_to"], parameters))
+        return frozenset(row["nth"] for row in rows)
 
     def _take(self) -> list[_Delivery]:
         count = updates = 0
@@ -225,11 +267,15 @@ class PostgresDatabase:
         return counts
 
 
+def _acknowledge(deliveries: Sequence[_Delivery], counts: Sequence[int]) -> None:
+    for delivery, count in zip(deliveries, counts, strict=True):
+        if not delivery.future.done():
+            delivery.future.set_result(count)
+
+
 def _received_parameters(told: Sequence[tuple[int, Update, int]]) -> dict[str, Any]:
     updates = [update for _, update, _ in told]
-    names = [
-        (nth, identity) for nth, update in enumerate(updates, 1) if update.unreadable is None for identity in update.identities
-    ]
+    names = [(nth, identity) for nth, update in enumerate(updates, 1) if update.unreadable is None for identity in update.identities]
     return {
         "keys": [update.key for update in updates],
         "sources": [update.source for update in updates],

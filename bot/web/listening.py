@@ -6,6 +6,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.web.port import BACKLOG, Port
+
 CLOSE_SECONDS = 3.0  # how long a stop waits for requests that are being answered
 
 
@@ -16,12 +18,13 @@ class Listening:
         self._runners: list[web.AppRunner] = []
         self._sockets: list[Path] = []
 
-    async def on_port(self, application: web.Application, host: str, port: int) -> str:
-        """Listen on a port (0: any free one); returns the URL. Raises OSError when it is not to be had."""
+    async def on_port(self, application: web.Application, port: Port) -> str:
+        """Answer on a port, which from now on is closed from here; returns the URL."""
+        url = port.url
         runner = await self._runner(application)
-        await web.TCPSite(runner, host, port).start()
-        name, number = runner.addresses[0][:2]
-        return f"http://{name}:{number}"
+        for one in port.sockets:
+            await web.SockSite(runner, one, backlog=BACKLOG).start()
+        return url
 
     async def on_socket(self, application: web.Application, path: Path) -> None:
         """Listen on a Unix socket that only this user may open."""

@@ -18,7 +18,7 @@ from bot.store import contacts, outbox
 from bot.store.database import Database as Store
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
-from bot.store.outbox import Claim, Claimed, Taken
+from bot.store.outbox import START_SECONDS, Claim, Claimed, Taken
 from bot.store.step import Step, T
 from bot.worker import flows, remedies
 from bot.worker.playbook import House
@@ -56,12 +56,12 @@ class Sender:
             return 0
         house = self._house()
         seen = self._store.arrivals.count
-        claim = await self._store.run(self._claim(house, free), last=True)
+        claim, began = await self._store.run(self._claim(house, free), last=True)
         for held in claim.held:
             if held.news or held.until is None:
                 house.tally.not_sent(held.why, for_good=held.until is None)
         for claimed in claim.claimed:
-            task = asyncio.create_task(self._send(claimed, seen), name=f"send-{claimed.id}")
+            task = asyncio.create_task(self._send(claimed, seen, began), name=f"send-{claimed.id}")
             self._on_wire.add(task)
             task.add_done_callback(self._on_wire.discard)
             task.add_done_callback(lambda _: wake())
@@ -77,7 +77,10 @@ class Sender:
         """Whether something is on the wire."""
         return bool(self._on_wire)
 
-    def _claim(self, house: House, limit: int) -> Step[Claim]:
+    def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float]]:
+        """What may go, and when the look at it began (`time.monotonic()`)."""
+        began = monotonic()
+
         def judge(message: Message, person: Person) -> Decision:
             return decide(message, person, house.playbook.policy, house.now)
 
@@ -92,11 +95,11 @@ class Sender:
             elif held.news:
                 text = f"a message waits until {held.until:%Y-%m-%d %H:%M} UTC: {held.why.sentence}"
                 yield from contacts.audit(held.contact, house.now, about, text)
-        return claim
+        return claim, began
 
-    async def _send(self, claimed: Claimed, seen: int) -> None:
-        if self._store.arrivals.since(seen, claimed.names):
-            # an event of this person was acknowledged after the claim: it may be an opt-out, so look again
+    async def _send(self, claimed: Claimed, seen: int, claim_began: float) -> None:
+        if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:
+            # an event of this person came in after the claim, here or perhaps at a peer: it may be an opt-out, so look again
             await self._keep(lambda: outbox.release(claimed.id))
             return
         tally, began = self._house().tally, monotonic()

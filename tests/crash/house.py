@@ -84,6 +84,11 @@ class BotProcess:
         """SIGTERM; returns the exit code."""
         return await self._end(signal.SIGTERM)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def ended(self) -> int:
         """Until it ends of its own accord; returns the exit code."""
         assert self._process is not None
@@ -166,6 +171,7 @@ async def surroundings(
     no_limit = SendLimit(per_second=None, pair_seconds=None)  # what is refused is refused by the faults' shares
     cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=no_limit, retry_pauses=STATUS_PAUSES, parallel=4)
     _write_flows(folder / "flows", cloud)
+    (folder / "locales").mkdir(exist_ok=True)
     runner = await _open(cloud, random)
     port = free_port()
     database = database or folder / "comeback.db"

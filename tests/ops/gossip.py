@@ -14,7 +14,7 @@ _work_off = dispatcher._work_off
 
 
 def _gossip(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
-    logging.getLogger("gossip").debug("came in: %s", entry.body.decode())
+    logging.getLogger("bot.gossip").debug("came in: %s", entry.body.decode())
     yield from _work_off(house, entry, whose)
 
 

@@ -101,6 +101,12 @@ async def _shop_tells_of_the_canary(url: str, load: Load) -> None:
         for headers in ({}, {"X-Hub-Signature-256": "sha256=" + "0" * 64}):
             async with session.post(f"{url}/webhooks/whatsapp", data=json.dumps(person).encode(), headers=headers) as answer:
                 assert answer.status == 401
+    for request in (b"Xanadu7 is no method\r\n\r\n", b"GET / HTTP/1.1\r\nXanadu7 is no header\r\n\r\n", b"GET http://[Xanadu7 HTTP/1.1\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(request)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
 
 
 def _line(formatter: logging.Formatter, message: str, error: Exception | None = None, **about: object) -> str:
@@ -150,6 +156,48 @@ def test_a_traceback_is_masked_as_well(formatter: logging.Formatter) -> None:
     line = _line(formatter, "it failed", ValueError("34600111222 lola@example.com hush-hush"))
     assert "ValueError: 346…22 …@… …" in line
     assert "600111" not in line
+
+
+@pytest.mark.parametrize("formatter", [Json(Mask()), Text(Mask())])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("Lola"),
+        ValueError("invalid literal for int() with base 10: 'Lola'"),
+        ValueError('Input should be a number\n    [input_value="Lola\\"s", input_type=str]'),
+        ValueError("null value violates a constraint\nDETAIL:  Failing row contains (12, Lola,\nhello)."),
+    ],
+)
+def test_what_an_exception_quotes_is_taken_out(formatter: logging.Formatter, error: Exception) -> None:
+    line = _line(formatter, "it failed", error)
+    assert "Lola" not in line
+    assert type(error).__name__ in line
+    assert "test_logbook.py" in line
+
+
+def test_of_an_exception_behind_another_the_place_is_told_and_nothing_else() -> None:
+    behind = ValueError(f"{LOLA!r} has no {CANARY_NAME!r}")
+    behind.__cause__ = KeyError(CANARY_NAME)
+    line = _line(Text(Mask()), "it failed", behind)
+    assert CANARY_NAME not in line
+    assert line.index("KeyError: '…'") < line.index("and then:") < line.index("ValueError: '…' has no '…'")
+
+
+@pytest.mark.parametrize("forged", ["a\nb", "a\r\nb", "a\u2028b", "a\x85b", "a\x1b[2Jb"])
+@pytest.mark.parametrize("formatter", [Json(Mask()), Text(Mask())])
+def test_whatever_is_told_an_entry_is_one_line(formatter: logging.Formatter, forged: str) -> None:
+    line = _line(formatter, forged)
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line
+    if isinstance(formatter, Json):
+        assert json.loads(line)["message"] == forged
+
+
+def test_what_other_libraries_quote_is_taken_out_and_what_we_quote_is_not() -> None:
+    record = logging.LogRecord("asyncio", logging.ERROR, __file__, 1, "Task raised %r for 'Lola'", (KeyError("Pepe"),), None)
+    assert Mask().message(record) == "Task raised KeyError('…') for '…'"
+    record.name = "bot.app"
+    assert Mask().message(record) == "Task raised KeyError('Pepe') for 'Lola'"
 
 
 async def test_an_event_that_fails_is_written_down_with_its_contact_and_its_number(

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
 from importlib import resources
+from time import monotonic
 
 import asyncpg
 import pytest
 
-from bot.store import contacts, inbox, outbox
+from bot.flow.run import Discount
+from bot.store import contacts, discounts, inbox, outbox, postgres, runs
 from bot.store.database import StoreUnavailable, open_database, shown
 from bot.store.inbox import Claim
-from bot.store.model import Identity
+from bot.store.model import STATUS, Identity
 from bot.store.postgres import PostgresDatabase, open_server, read_only
 from bot.store.step import Step, attempt, together
 from tests.postgres_server import Server
@@ -226,6 +230,134 @@ async def test_a_message_that_somebody_touches_is_settled_later_and_nobody_waits
         await other.execute("update outbox set why = 'read' where id = $1", ids[0])
         assert await store.run(outbox.settle(taken)) == {ids[1]}
     assert await store.run(outbox.settle(taken)) == set(ids)
+
+
+# ---- an opt-out at one process, a claim at another
+
+
+async def acknowledged(task: asyncio.Task[int]) -> bool:
+    """Whether it is, or will be within a fifth of a second."""
+    await asyncio.wait([task], timeout=0.2)
+    return task.done()
+
+
+@pytest.fixture
+async def lola(store: PostgresDatabase) -> int:
+    return await person(store, phone())
+
+
+def says_stop(store: PostgresDatabase) -> asyncio.Task[int]:
+    return asyncio.create_task(store.receive([update("stop", phone())], NOW))
+
+
+async def test_an_opt_out_is_acknowledged_after_what_a_peer_had_claimed_is_over(
+    store: PostgresDatabase, peer: PostgresDatabase, lola: int
+) -> None:
+    await queue(store, draft(lola, "m"))
+    assert await claim(peer) == ["m"]
+    stop = says_stop(store)
+    assert not await acknowledged(stop)
+    assert await value(store, "select count(*) from inbox") == 1, "it is kept all the same: nothing more is claimed"
+    await peer.run(outbox.release((await message(peer, "m")).id))
+    assert await stop == 1
+    assert await claim(peer) == []
+
+
+async def test_an_opt_out_waits_for_a_claim_that_did_not_see_it(store: PostgresDatabase, address: str, lola: int) -> None:
+    await queue(store, draft(lola, "m"))
+    async with elsewhere(address) as other:
+        assert [row["key"] for row in await other.fetch("select key from claim_messages($1, 50)", 2**60)] == ["m"]
+        stop = says_stop(store)
+        assert not await acknowledged(stop)
+        assert await value(store, "select count(*) from inbox") == 1
+    assert await stop == 1
+
+
+async def test_a_repeated_opt_out_waits_as_the_first_did(store: PostgresDatabase, peer: PostgresDatabase, lola: int) -> None:
+    await queue(store, draft(lola, "m"))
+    await claim(peer)
+    first, again = says_stop(store), says_stop(store)
+    assert not await acknowledged(again)
+    await peer.run(outbox.release((await message(peer, "m")).id))
+    assert {await first, await again} == {0, 1}
+
+
+async def test_an_opt_out_waits_no_longer_than_a_claim_is_good_for(
+    store: PostgresDatabase, peer: PostgresDatabase, lola: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "WRITTEN_TO_SECONDS", 0.3)
+    await queue(store, draft(lola, "m"))
+    await claim(peer)
+    began = monotonic()
+    assert await says_stop(store) == 1
+    assert monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("marketing", [False, True])
+async def test_whoever_is_not_written_to_is_acknowledged_at_once(
+    store: PostgresDatabase, peer: PostgresDatabase, lola: int, marketing: bool
+) -> None:
+    other = await person(store, phone("34600999888"))
+    await queue(store, draft(other if marketing else lola, "m", marketing=marketing))
+    await claim(peer)
+    assert await acknowledged(says_stop(store))
+
+
+async def test_word_of_how_far_a_message_got_is_acknowledged_at_once(store: PostgresDatabase, peer: PostgresDatabase, lola: int) -> None:
+    await queue(store, draft(lola, "m"))
+    await claim(peer)
+    assert await acknowledged(asyncio.create_task(store.receive([replace(update("s", phone()), kind=STATUS)], NOW)))
+
+
+async def test_its_own_claims_need_no_wait_because_the_sender_hears_of_arrivals(store: PostgresDatabase, lola: int) -> None:
+    await queue(store, draft(lola, "m"))
+    await claim(store)
+    seen = store.arrivals.count
+    assert await acknowledged(says_stop(store))
+    assert store.arrivals.since(seen, [("phone", "", phone().value)])
+
+
+# ---- limits hold, whatever the planner thinks
+
+
+@pytest.fixture
+async def awkward(server: Server, address: str) -> AsyncIterator[PostgresDatabase]:
+    """A store whose planner asks a subselect again for each row, where it may."""
+    name = address.rpartition("?")[0].rpartition("/")[2]
+    off = [f"alter database {name} set enable_{way} = off" for way in ("hashjoin", "mergejoin", "material", "hashagg", "sort", "memoize")]
+    await server.order(*off)
+    store = await open_server(address)
+    yield store
+    await store.close()
+    await server.order(f"alter database {name} reset all")
+
+
+async def test_due_timers_come_in_turn_whatever_the_plan(awkward: PostgresDatabase) -> None:
+    for n in range(25):
+        await awkward.run(inbox.set_timer(NOW, 1, "run", n, 1))
+    assert [await awkward.run(inbox.fire_timers(NOW, 10)) for _ in range(4)] == [10, 10, 5, 0]
+
+
+async def test_wanted_codes_are_taken_in_turn_whatever_the_plan(awkward: PostgresDatabase) -> None:
+    lola = await person(awkward, phone())
+    await awkward.run(runs.keep_revision("r1", "cart_reminder", "{}", NOW))
+    run = await awkward.run(runs.create(lola, "1060", "casa", "cart_reminder", "r1", NOW))
+    for n in range(25):
+        await awkward.run(discounts.want(run, n, lola, "casa", Discount(f"CODE{n}", NOW, Decimal(10)), NOW))
+    assert [len(await awkward.run(discounts.wanted(NOW, 10))) for _ in range(4)] == [10, 10, 5, 0]
+
+
+async def test_entries_and_messages_are_claimed_in_turn_whatever_the_plan(awkward: PostgresDatabase) -> None:
+    people = [await person(awkward, phone(f"346000000{n:02}")) for n in range(25)]
+    for n, who in enumerate(people):
+        await awkward.receive([update(f"w{n}", phone(f"346000000{n:02}"))], NOW)
+        await queue(awkward, draft(who, f"m{n}"))
+    for size in (10, 10, 5, 0):
+        taken = (await awkward.run(inbox.claim(NOW, 10))).entries
+        assert len(taken) == size
+        for entry in taken:
+            await awkward.run(inbox.done(entry.id, None))
+    assert [len(await claim(awkward, limit=10)) for _ in range(4)] == [10, 10, 5, 0]
 
 
 # ---- side by side

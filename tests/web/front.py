@@ -17,6 +17,7 @@ import aiohttp
 from bot.shop import signature
 from bot.store.sqlite import SqliteDatabase, open_file
 from bot.store.step import Row, Statement, Step
+from bot.web import port
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
 
@@ -68,7 +69,7 @@ async def front(path: Path) -> AsyncIterator[Front]:
     shops = {"casa": ShopDoor((SHOP_SECRET,), "ES"), "otra": ShopDoor((OTHER_SECRET,))}
     door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None))
     listening = Listening()
-    url = await listening.on_port(door.application(), "127.0.0.1", 0)
+    url = await listening.on_port(door.application(), port.take("127.0.0.1", 0))
     async with aiohttp.ClientSession() as session:
         yield Front(store, url, session, woken)
     await listening.close()

@@ -17,6 +17,7 @@ from aiohttp import web
 from bot.policy.decision import Control
 from bot.store import conversations
 from bot.store.database import open_database
+from bot.web import port
 from bot.web.desk_pages import COOKIE, MAX_FORM, PATH, DeskPages
 from bot.web.desk_session import FREE_TRIES, IDLE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_SECONDS, Gate, Sessions
 from bot.web.desk_view import Looks, pieces
@@ -123,7 +124,7 @@ async def front(where: str) -> AsyncIterator[Front]:
     pages = DeskPages(store, lambda: bench.now, wake, PASSWORD, Looks("Casa", "Europe/Madrid"), lambda: ticks[0])
     app = web.Application()
     app.add_subapp(PATH, pages.application())
-    opened = Front(bench, await listening.on_port(app, "127.0.0.1", 0), app, ticks)
+    opened = Front(bench, await listening.on_port(app, port.take("127.0.0.1", 0)), app, ticks)
     yield opened
     await asyncio.gather(*opened.tasks)
     await listening.close()

@@ -8,6 +8,7 @@ from bot.channel import Failure, Outgoing, Recipient, Remedy, SendError
 from bot.policy.decision import Consent
 from bot.store import outbox
 from bot.store.model import Identity, IdentityKind, Source, Update, update_key
+from bot.worker import sender
 
 from .bench import DAY, HOUR, LOLA, NUMBER, PEPE, Bench, failing
 
@@ -192,6 +193,16 @@ async def test_a_claim_is_let_go_when_the_person_is_heard_of_before_the_request_
     assert bench.channel.sent == []
     assert await bench.states() == ["queued"]
     assert [row["attempts"] for row in await bench.rows("select attempts from outbox")] == [0]
+
+
+async def test_a_claim_that_did_not_start_in_time_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer may have acknowledged an opt-out since: by then it relies on this."""
+    await due(bench)
+    monkeypatch.setattr(sender, "START_SECONDS", 0.0)
+    await bench.sender.send_due(lambda: None)
+    await bench.sender.finish()
+    assert bench.channel.sent == []
+    assert await bench.states() == ["queued"]
 
 
 def _stop(bench: Bench) -> list[Update]:

@@ -116,6 +116,30 @@ begin
     order by o.reply desc, o.not_before, o.id limit most for no key update of o skip locked;
 end $$;
 
+-- Which of the names (each with a number the caller gave it) are of people to whom another process may be about to start marketing: it
+-- claimed a message and has not said yet what became of it. Asked after what the names stand on was committed: a claim that does not
+-- know of it has been written down by then, or holds the person, and is waited for.
+create or replace function being_written_to(nths bigint[], kinds text[], scopes text[], "values" text[], at bigint, own bigint)
+  returns setof bigint language plpgsql as $$
+declare
+  people bigint[] := array(
+    select distinct d.contact from unnest(kinds, scopes, "values") as n (kind, scope, value)
+    join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value
+    where exists (
+      select 1 from outbox o where o.contact = d.contact and o.marketing = 1 and (
+        o.state = 'sending' and o.epoch <> own
+        -- claimed at this moment, perhaps; the clocks of processes differ a little
+        or o.state = 'queued' and o.not_before <= at + 60000000)));
+begin
+  if cardinality(people) = 0 then return; end if;
+  perform 1 from contact c where c.id = any(people) order by c.id for share;
+  return query
+    select distinct n.nth from unnest(nths, kinds, scopes, "values") as n (nth, kind, scope, value)
+    join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value
+    join outbox o on o.contact = d.contact and o.state = 'sending' and o.marketing = 1 and o.epoch <> own
+    where d.contact = any(people);
+end $$;
+
 create or replace function sendable_messages(at bigint) returns setof outbox language sql stable as $$
   select o.* from outbox o
   where o.state = 'queued' and o.not_before <= at

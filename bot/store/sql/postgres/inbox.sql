@@ -1,12 +1,16 @@
 -- What PostgreSQL must be told otherwise about the inbox: others work it off beside us.
+-- What is to be locked is chosen in `any(array(select ...))`, which is asked once. In `in (select ... limit ... skip locked)` the planner
+-- may ask again for each row of the table, and each time others are locked: the limit would hold no more.
 
 -- name: waiting
 select id, source, kind, place, contact, body, occurred_at, received_at, attempts, retry_at, person from claim_entries(:now, :limit)
 
 -- name: due_timers
-delete from timer where (due, contact, kind, subject, generation) in (
-  select due, contact, kind, subject, generation from timer where due <= :now order by due limit :limit for update skip locked)
+delete from timer where ctid = any(array(select ctid from timer where due <= :now order by due limit :limit for update skip locked))
 returning due, contact, kind, subject, generation
+
+-- name: being_written_to
+select nth from being_written_to(:nths, :kinds, :scopes, :values, :now, :epoch) as nth
 
 -- name: receive
 -- a whole delivery, or many: what was not seen before, in the order it came, with its names; gives the ordinals of what was new

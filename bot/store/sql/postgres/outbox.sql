@@ -9,17 +9,18 @@ select * from claim_messages(:now, :limit)
 
 -- name: settle
 -- nobody waits for a message here: who does so with several in one order, and another in the other, wait for ever
-select id from outbox where id in (select value::bigint from json_array_elements_text(:ids::json)) order by id for no key update skip locked
+select id from outbox where id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
+order by id for no key update skip locked
 
 -- name: orphans
 -- who ended left no row; who died is silent and lets go of their lock; who hangs is silent for long
 with gone as (
-  delete from process where epoch in (
+  delete from process where epoch = any(array(
     select epoch from process where epoch <> :epoch and case
       when beat_at > clock_timestamp() - interval '10 seconds' then false
       when beat_at < clock_timestamp() - interval '2 minutes' then true
       else pg_try_advisory_xact_lock(1668246885, epoch::int) end
-    for update skip locked)
+    for update skip locked))
   returning epoch)
 update outbox o set state = 'unknown', why = :why, lease_until = null
 where o.state = 'sending' and (

@@ -1,0 +1,121 @@
+"""`comeback move`: everything into another database, of either kind; nothing is lost, nothing is sent twice."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from time import monotonic
+
+from bot import settings as settings_module
+from bot.command.backup import progress_bar
+from bot.command.exit_code import EX_TEMPFAIL
+from bot.command.terminal import as_json, complain, paint
+from bot.settings import SettingsError
+from bot.store.database import StoreTaken, StoreUnavailable, is_server
+from bot.store.move import moving
+from bot.store.move.moving import Checked, Moved, Progress, Undone
+from bot.store.move.table import NotMoved
+
+NAME = "move"
+HELP = "move everything into another database (SQLite, PostgreSQL)"
+ABOUT = """\
+  comeback move --from sqlite:///comeback.db --to postgresql://me@db.example/comeback
+  comeback move --from postgresql://me@db.example/comeback --to sqlite:///comeback.db
+  comeback move --from ... --to ... --undo      stay with the first, empty the second
+
+Stop 'comeback serve' first, then set COMEBACK_DATABASE to the new address and start it again: timers fire and queued messages go out as
+if nothing had been. The new database must be empty (createdb comeback; a file is made). Webhooks that come meanwhile are delivered
+again by Meta and by the shop.
+
+Interrupted, by Ctrl-C, a crash or a power failure, it goes on where it was when the same command is run again. At no instant can both
+databases be served: the old one refuses from the first moment on, the new one until all is there and was compared, row by row. The old
+one is left as it was, and says where everything went. --undo takes the move back as long as nobody opened the new one.
+
+A password is best not among the words of a command: PGPASSWORD and ~/.pgpass are read. On PostgreSQL the opt-out log is
+comeback.optouts in the folder of 'comeback serve' (COMEBACK_OPTOUTS); keep the old one with the old backups.
+Exit codes: 0 done, 1 not done (the sentence says what to do), 75 a process serves one of the two, 130 interrupted."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("--from", dest="source", required=True, metavar="DATABASE", help="a file, sqlite:///path or postgresql://...")
+    parser.add_argument("--to", dest="target", required=True, metavar="DATABASE", help="an empty one, or one that is not there yet")
+    parser.add_argument("--undo", action="store_true", help="take the move between these two back")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Move, or take back; returns the exit code."""
+    began = monotonic()
+    try:
+        source, target = _address(args.source, "--from"), _address(args.target, "--to")
+        if args.undo:
+            undone = asyncio.run(moving.undo(source, target))
+            print(as_json(asdict(undone)) if args.json else "\n".join(_undone(undone)))
+            return 0
+        moved = asyncio.run(moving.move(source, target, _bars()))
+    except StoreTaken as fault:
+        complain(str(fault))
+        return EX_TEMPFAIL
+    except (NotMoved, StoreUnavailable) as fault:
+        complain(str(fault))
+        return 1
+    except KeyboardInterrupt:
+        complain("\nInterrupted. Nothing is lost: run the same command again to go on, or with --undo to stay with the first.")
+        return 130
+    seconds = monotonic() - began
+    print(as_json(_plain(moved, seconds)) if args.json else "\n".join(_lines(moved, target, seconds)))
+    return 0
+
+
+def _address(said: str, option: str) -> str:
+    """What COMEBACK_DATABASE may be. Raises NotMoved."""
+    try:
+        return settings_module.read({"COMEBACK_DATABASE": said}, serving=False).database
+    except SettingsError as error:
+        raise NotMoved(str(error).replace("COMEBACK_DATABASE", option)) from None
+
+
+def _bars() -> Progress:
+    bars: dict[str, Callable[[float], None]] = {}
+
+    def draw(what: str, share: float) -> None:
+        if what not in bars:
+            bars[what] = progress_bar(what)
+        bars[what](share)
+
+    return draw
+
+
+def _plain(moved: Moved, seconds: float) -> dict[str, object]:
+    return {
+        **asdict(moved),
+        "rows": sum(table.rows for table in moved.tables),
+        "changed": sum(table.changed for table in moved.tables),
+        "seconds": round(seconds, 2),
+    }
+
+
+def _lines(moved: Moved, target: str, seconds: float) -> Iterator[str]:
+    if not moved.tables:
+        yield f"{moved.source} was moved to {moved.target} already: nothing was done."
+        return
+    yield from map(_line, moved.tables)
+    rows = sum(table.rows for table in moved.tables)
+    yield paint(f"{moved.source} is moved to {moved.target}: {rows:,} rows in {seconds:.1f} s, the same on both sides.", "green")
+    changed = sum(table.changed for table in moved.tables)
+    if changed:
+        yield paint(f"{changed} texts lost the character zero, for which PostgreSQL has no place.", "yellow")
+    yield f"Now set COMEBACK_DATABASE to it{' (with its password, if it has one)' if is_server(target) else ''} and start 'comeback serve'."
+
+
+def _line(table: Checked) -> str:
+    return f"  {table.table:<16}{table.rows:>12,}  {paint(table.checksum, 'dim')}"
+
+
+def _undone(undone: Undone) -> Iterator[str]:
+    yield paint(f"{undone.source} may be served again.", "green")
+    if undone.emptied:
+        yield f"{undone.target} is empty."
+    else:
+        yield f"{undone.target} could not be emptied: if half a move is in it, it refuses to be served; drop it."
