@@ -3,18 +3,23 @@
 A translation that is missing, fuzzy, too long or lacks a placeholder is not used: the customer reads the source text instead.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 
+from babel.messages.catalog import Catalog as Messages
 from babel.messages.pofile import PoFileError, read_po
 
+from bot.flow import names, plural
 from bot.flow import template as template_file
 from bot.flow.message import MAX_BODY, MAX_BODY_WITH_BUTTONS
 from bot.flow.model import AskStep, Flow, SendStep, TemplateUse, Wording, walk
-from bot.flow.problem import Problem
-from bot.flow.revision import ButtonKind, Template
-from bot.flow.text import Placeholder, TextError, placeholders, read_expression
+from bot.flow.problem import Mistake, Problem, problem_at_top
+from bot.flow.revision import ButtonKind, Role, Template
+from bot.flow.text import Placeholder, TextError, counts, in_form, placeholders, read_expression
+
+TEMPLATE_BODY = "template's message"
+"""What the body of a template is called: Meta refuses more in it than in other texts."""
 
 # Cloud API, interactive messages: up to three reply buttons, beyond that a list.
 MAX_REPLY_BUTTONS = 3
@@ -25,17 +30,48 @@ MAX_LIST_ROW = 24
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One text to translate: where it stands in its file, what it is, and how many characters it may have."""
+    """One text to translate: where it stands in its file, what it is, how many characters it may have, and what else helps to
+    translate it."""
 
     path: str
     text: str
-    kind: str
+    role: Role
     limit: int | None = None
+    about: str = ""
 
     @property
-    def comment(self) -> str:
+    def id(self) -> "Id":
+        """What it goes by in a .po file: its role, and the text (of one that counts something, its first and its last form)."""
+        return self.role, ((in_form(self.text, 0), in_form(self.text, len(self.text))) if counts(self.text) else (self.text,))
+
+    @property
+    def comments(self) -> tuple[str, ...]:
         """What a translator is told of it."""
-        return f"{self.kind}, at most {self.limit} characters" if self.limit else self.kind
+        at_most = f"at most {self.limit} characters" if self.limit and self.role is not Role.MESSAGE else ""
+        kind = _KINDS[self.role]
+        return tuple(told for told in (", ".join(filter(None, (kind, at_most))), self.about, *_about_placeholders(self.text)) if told)
+
+
+Id = tuple[Role, tuple[str, ...]]
+
+_KINDS = {
+    Role.MESSAGE: "",
+    Role.BUTTON: "button",
+    Role.WORD: "a word the customer may write; several with commas between",
+    Role.HEADER: "header",
+    Role.FOOTER: "footer",
+    Role.VALUE: "stands inside a template",
+}
+
+
+def _about_placeholders(text: str) -> Iterator[str]:
+    try:
+        found = placeholders(text)
+    except TextError:
+        return
+    for placeholder in found:
+        if name := names.find(placeholder.name):
+            yield f"{{{placeholder.name}}}: {name.about}"
 
 
 def flow_entries(flow: Flow) -> Iterator[Entry]:
@@ -49,11 +85,11 @@ def flow_entries(flow: Flow) -> Iterator[Entry]:
 
 def _wording_entries(path: str, wording: Wording, limit: int) -> Iterator[Entry]:
     if isinstance(wording, str):
-        yield Entry(path, wording, "message", limit)
+        yield Entry(path, wording, Role.MESSAGE, limit)
         return
     for name, value in wording.with_.items():
         if words := _plain_words(value):
-            yield Entry(f"{path}.with.{name}", words, f"stands in the template's {{{name}}}")
+            yield Entry(f"{path}.with.{name}", words, Role.VALUE, about=f"{{{name}}} of {wording.template}")
 
 
 def _plain_words(expression: str) -> str | None:
@@ -61,7 +97,9 @@ def _plain_words(expression: str) -> str | None:
         meant = read_expression(expression)
     except TextError:
         return None
-    return meant.fallback if isinstance(meant, Placeholder) else meant
+    if isinstance(meant, Placeholder):
+        return f"{{{expression}}}" if meant.forms else meant.fallback
+    return meant
 
 
 def _ask_entries(path: str, step: AskStep) -> Iterator[Entry]:
@@ -69,9 +107,28 @@ def _ask_entries(path: str, step: AskStep) -> Iterator[Entry]:
     for number, answer in enumerate(step.answers):
         here = f"{path}.answers.{number}"
         if answer.button is not None:
-            yield Entry(f"{here}.button", answer.button, "button", button_limit(step))
+            yield Entry(f"{here}.button", answer.button, Role.BUTTON, button_limit(step), f"answers: {_question(step.ask)}")
         for place, word in enumerate(answer.words):
-            yield Entry(f"{here}.words.{place}", word, "a word the customer may write")
+            yield Entry(f"{here}.words.{place}", word, Role.WORD, about=f"answers: {_question(step.ask)}")
+
+
+def _question(wording: Wording) -> str:
+    return f"the template {wording.template}" if isinstance(wording, TemplateUse) else _short(wording)
+
+
+def fillings(flow: Flow) -> Iterator[tuple[str, str, str]]:
+    """What the flow's templates are filled with: the template, its placeholder, the name that fills it."""
+    for _, step in walk(flow.steps):
+        wording = step.send if isinstance(step, SendStep) else step.ask if isinstance(step, AskStep) else None
+        if not isinstance(wording, TemplateUse):
+            continue
+        for placeholder, expression in wording.with_.items():
+            try:
+                meant = read_expression(expression)
+            except TextError:
+                continue
+            if isinstance(meant, Placeholder):
+                yield wording.template, placeholder, meant.name
 
 
 def ask_limit(step: AskStep) -> int:
@@ -94,14 +151,14 @@ def count_buttons(step: AskStep) -> int:
 def template_entries(template: Template) -> Iterator[Entry]:
     """Every text of a template that a customer reads."""
     if template.header:
-        yield Entry("header", template.header, "header", template_file.MAX_HEADER)
-    yield Entry("body", template.body, "message", template_file.MAX_BODY)
+        yield Entry("header", template.header, Role.HEADER, template_file.MAX_HEADER)
+    yield Entry("body", template.body, Role.MESSAGE, template_file.MAX_BODY, TEMPLATE_BODY)
     if template.footer:
-        yield Entry("footer", template.footer, "footer", template_file.MAX_FOOTER)
+        yield Entry("footer", template.footer, Role.FOOTER, template_file.MAX_FOOTER)
     for number, button in enumerate(template.buttons):
         path = f"buttons.{number}.{button.kind.value}"
         if button.kind is not ButtonKind.COPY_CODE:  # Meta words that button itself; its text is an example code
-            yield Entry(f"{path}.text" if button.url else path, button.text, "button", template_file.MAX_BUTTON)
+            yield Entry(f"{path}.text" if button.url else path, button.text, Role.BUTTON, template_file.MAX_BUTTON)
 
 
 # ---- catalogs
@@ -109,48 +166,64 @@ def template_entries(template: Template) -> Iterator[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One entry of a catalog, and the line it begins on."""
+    """One entry of a catalog (as many forms as the language has, if it counts something), and the line it begins on."""
 
-    text: str
+    forms: tuple[str, ...]
     line: int
     is_fuzzy: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is translated."""
+        return all(self.forms)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The translations into one language, by source text."""
+    """The translations into one language, by role and source text; `None` is the role of those without a context.
+
+    `rule` says which form goes with which number (`plural.py`).
+    """
 
     file: str
     language: str
-    translations: Mapping[str, Translation] = field(default_factory=dict)
+    translations: Mapping[tuple[str | None, str], Translation] = field(default_factory=dict)
+    rule: str = ""
+    stop_words: tuple[str, ...] = ()  # of the store: a footer that names one must do so in every language
     # the same buttons stand in many flows: each is judged once
-    _mistakes: dict[tuple[str, str, int | None], Problem | None] = field(default_factory=dict, repr=False, compare=False)
+    _mistakes: dict[tuple[str, Role, int | None], Problem | None] = field(default_factory=dict, repr=False, compare=False)
 
-    def sound(self, entry: Entry) -> str | None:
-        """The translation of a text, if there is one that can be used."""
-        found = self.translations.get(entry.text)
-        if found is None or not found.text or found.is_fuzzy or self.mistake(entry):
+    def found(self, entry: Entry) -> Translation | None:
+        """The translation of a text, whatever it is like."""
+        role, (text, *_) = entry.id
+        return self.translations.get((role.value, text)) or self.translations.get((None, text))
+
+    def sound(self, entry: Entry) -> tuple[str, ...] | None:
+        """The translation of a text in all its forms, if there is one that can be used."""
+        found = self.found(entry)
+        if found is None or not found.is_whole or found.is_fuzzy or self.mistake(entry):
             return None
-        return found.text
+        return found.forms
 
     def mistake(self, entry: Entry) -> Problem | None:
         """What makes the translation of a text unusable."""
-        found = self.translations.get(entry.text)
-        if found is None or not found.text or found.is_fuzzy:
+        found = self.found(entry)
+        if found is None or not found.is_whole or found.is_fuzzy:
             return None
-        key = entry.text, entry.kind, entry.limit
+        key = entry.text, entry.role, entry.limit
         if key not in self._mistakes:
-            message = _length_mistake(entry, found.text) or _placeholder_mistake(entry, found.text)
-            self._mistakes[key] = Problem(self.file, found.line, 1, message) if message else None
+            first = next((fault for form in found.forms if (fault := _fault(entry, form, self.stop_words))), None)
+            self._mistakes[key] = problem_at_top(self.file, *first, line=found.line) if first else None
         return self._mistakes[key]
 
-    def lack(self, entry: Entry) -> str | None:
+    def lack(self, entry: Entry) -> tuple[Mistake, str] | None:
         """A sentence on a text without a translation, or with one that is out of date."""
-        found = self.translations.get(entry.text)
-        if found is None or not found.text:
-            return f"not translated into {self.language} yet: {_short(entry.text)}"
-        if found.is_fuzzy:
-            return f"the {self.language} translation is marked fuzzy, so it is not used: {_short(entry.text)}"
+        found = self.found(entry)
+        if found is not None and found.is_fuzzy:
+            message = f"changed since it was translated into {self.language}, so customers read it untranslated: {_short(entry.text)}"
+            return Mistake.TRANSLATION_OUT_OF_DATE, message
+        if found is None or not found.is_whole:
+            return Mistake.NOT_TRANSLATED, f"not translated into {self.language} yet: {_short(entry.text)}"
         return None
 
 
@@ -159,21 +232,57 @@ def read_catalog(file: str, language: str, text: str) -> tuple[Catalog, tuple[Pr
     try:
         messages = read_po(StringIO(text), locale=None, ignore_obsolete=True, abort_invalid=True)
     except PoFileError as error:
-        return Catalog(file, language), (Problem(file, (error.lineno or 0) + 1, 1, f"this is not a translation file: {error}"),)
-    except (ValueError, LookupError) as error:
-        return Catalog(file, language), (Problem(file, 1, 1, f"this is not a translation file: {error}"),)
-    translations = {
-        message.id: Translation(str(message.string or ""), message.lineno or 1, message.fuzzy)
-        for message in messages
-        if message.id and isinstance(message.id, str)
-    }
-    return Catalog(file, language, translations), ()
+        return Catalog(file, language), (_unreadable(file, (error.lineno or 0) + 1),)
+    except (ValueError, LookupError):
+        return Catalog(file, language), (_unreadable(file, 1),)
+    return Catalog(file, language, _translations(messages), _rule(messages, language)), ()
 
 
-def _length_mistake(entry: Entry, translated: str) -> str | None:
-    if entry.limit is None or len(translated) <= entry.limit:
-        return None
-    return f"a {entry.kind} has at most {entry.limit} characters, this one has {len(translated)}"
+def _translations(messages: Messages) -> dict[tuple[str | None, str], Translation]:
+    found: dict[tuple[str | None, str], Translation] = {}
+    for message in messages:
+        if not message.id:
+            continue  # the header
+        first = message.id if isinstance(message.id, str) else message.id[0]
+        forms = (message.string or "",) if isinstance(message.string, str | None) else tuple(message.string)
+        found[message.context, first] = Translation(forms, message.lineno or 1, message.fuzzy)
+    return found
+
+
+def _rule(messages: Messages, language: str) -> str:
+    """The file's own rule: its forms stand in the order that this rule gives them."""
+    return messages.plural_expr if messages.num_plurals != 1 else plural.rule_of(language)
+
+
+def _unreadable(file: str, line: int) -> Problem:
+    message = "this line does not belong into a translation file: take it out, or compare it with the lines around it"
+    return problem_at_top(file, Mistake.NOT_A_CATALOG, message, line=line)
+
+
+Fault = tuple[Mistake, str]
+
+
+def _fault(entry: Entry, translated: str, stop_words: tuple[str, ...]) -> Fault | None:
+    """What makes a translation unusable: the kind and a sentence."""
+    if entry.limit is not None and len(translated) > entry.limit:
+        what = TEMPLATE_BODY if entry.about == TEMPLATE_BODY else entry.role.value
+        message = f"a {what} has at most {entry.limit} characters, this one has {len(translated)}"
+        return Mistake.TRANSLATION_TOO_LONG, message
+    if difference := _placeholder_mistake(entry, translated):
+        return Mistake.TRANSLATION_DIFFERS, difference
+    if entry.role is Role.FOOTER and names_one(entry.text, stop_words) and not names_one(translated, stop_words):
+        message = f"this footer has lost the word that stops the messages: write {' or '.join(map(str.upper, stop_words[:3]))} into it"
+        return Mistake.TRANSLATION_WITHOUT_WAY_OUT, message
+    if entry.about == TEMPLATE_BODY:
+        refused = next(template_file.body_mistakes(translated), None)
+        return (Mistake.TRANSLATION_REFUSED, refused[1]) if refused else None
+    return None
+
+
+def names_one(text: str, words: Iterable[str]) -> bool:
+    """Whether a text tells one of the words that stop the messages."""
+    folded = text.casefold()
+    return any(word.casefold() in folded for word in words)
 
 
 def _placeholder_mistake(entry: Entry, translated: str) -> str | None:
@@ -185,10 +294,13 @@ def _placeholder_mistake(entry: Entry, translated: str) -> str | None:
         there = {found.name for found in placeholders(translated)}
     except TextError as error:
         return error.message
-    if missing := sorted(wanted - there):
-        return f"this translation lacks {{{missing[0]}}}"
+    counted = counts(entry.text)
+    if counts(translated):
+        return f"write only {{{counted}}} here, and the words of this form behind it"
+    if missing := sorted(wanted - there - {counted}):  # "two things" is one word in Arabic
+        return f"this translation lacks {{{missing[0]}}}: write it where it belongs"
     if extra := sorted(there - wanted):
-        return f"this translation has {{{extra[0]}}}, its source has not"
+        return f"this translation has {{{extra[0]}}}, its source has not: take it out"
     return None
 
 

@@ -7,22 +7,24 @@ nothing out.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import PurePosixPath
 from types import MappingProxyType
-
-from babel.messages.catalog import Catalog as Messages
+from typing import NamedTuple
 
 from bot.flow import document, shape
-from bot.flow.catalog import Catalog, Entry, flow_entries, read_catalog, template_entries
-from bot.flow.check import Surroundings, check
+from bot.flow.catalog import Catalog, Entry, fillings, flow_entries, read_catalog, template_entries
+from bot.flow.check import Surroundings, check, judge_rivals
 from bot.flow.document import Document, DocumentError
 from bot.flow.model import Flow, TemplateUse, Trigger, walk
-from bot.flow.problem import Problem
-from bot.flow.revision import Revision, Template
+from bot.flow.problem import Mistake, Problem, limited, problem_at_top
+from bot.flow.revision import Counted, Revision, Template
 from bot.flow.rules import Audience, StaffHours, StoreRules, read_rules
-from bot.flow.shape import FLOW_SUBSTITUTES
+from bot.flow.shape import FLOW_SUBSTITUTES, Shape
+from bot.flow.source import Source, gather
 from bot.flow.template import read_template
+from bot.flow.text import counts
 
 __all__ = ["Audience", "Library", "StaffHours", "StoreRules", "extract", "load", "restore"]
 
@@ -60,11 +62,8 @@ def load(files: Mapping[str, str]) -> Library:
     return _Loading(files).library()
 
 
-def extract(files: Mapping[str, str]) -> Messages:
-    """Every text to translate, with its places and what it is, as a gettext catalog without translations.
-
-    A file that cannot be read is left out.
-    """
+def extract(files: Mapping[str, str]) -> tuple[Source, ...]:
+    """Every text to translate, with its places and what it is. A file that cannot be read is left out."""
     return _Loading(files).extract()
 
 
@@ -78,7 +77,12 @@ def restore(id: str, source: str) -> Revision:  # noqa: A002 - the word everyone
     if flow is None:
         raise ValueError(f"the flow of revision {id} cannot be read")
     templates = {name: _stored_template(name, text) for name, text in stored["templates"].items()}
-    return Revision(id, flow, stored["language"], source, stored["translations"], templates)
+    counted = {language: Counted(one["rule"], _tuples(one["forms"])) for language, one in stored.get("counted", {}).items()}
+    return Revision(id, flow, stored["language"], source, stored["translations"], templates, counted)
+
+
+def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(forms) for key, forms in lists.items()}
 
 
 def _stored_template(name: str, text: str) -> Template:
@@ -93,6 +97,12 @@ def revision_id(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:ID_LENGTH]
 
 
+def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """By file and line, of each file no more than anyone would mend."""
+    ordered = sorted(problems)
+    return tuple(problem for _, of_file in groupby(ordered, key=lambda problem: problem.file) for problem in limited(list(of_file)))
+
+
 class _Loading:
     """One load under way."""
 
@@ -103,24 +113,28 @@ class _Loading:
         self.catalogs: list[Catalog] = []
         self.templates: dict[str, Template] = {}
         self.faulty_templates: set[str] = set()
+        self.rivals: set[str] = set()
 
     def library(self) -> Library:
         rules, faulty_segments = self.read_rules()
-        self.catalogs = [self.read_catalog(language) for language in rules.languages[1:]]
+        catalogs = [self.read_catalog(language) for language in rules.languages[1:]]
+        self.catalogs = [replace(catalog, stop_words=rules.opt_out_words) for catalog in catalogs]
         self.read_templates()
         around = Surroundings(
             rules, faulty_segments, self.templates, frozenset(self.faulty_templates), template_languages=self.template_languages()
         )
         written = [path for path in self.within(FLOWS) if path != STORE_FILE]
-        revisions = [self.read_flow(path, around) for path in written]
+        shapes = [shape for path in written if (shape := self.read_shape(path))]
+        self.judge_rivals(shapes, rules)
+        revisions = [self.read_flow(shape, around) for shape in shapes]
         flows = {revision.flow.id: revision for revision in revisions if revision}
         sound = {name: template for name, template in self.templates.items() if name not in self.faulty_templates}
         return Library(
             rules,
             MappingProxyType(flows),
             MappingProxyType(sound),
-            tuple(sorted(self.problems)),
-            tuple(sorted(self.warnings)),
+            _in_order(self.problems),
+            _in_order(self.warnings),
             frozenset(PurePosixPath(path).stem for path in written) - flows.keys(),
         )
 
@@ -131,7 +145,8 @@ class _Loading:
         paths = [path for path in sorted(self.files) if str(PurePosixPath(path).parent) == folder]
         for path in paths:
             if path.endswith(".yml"):
-                self.problems.add(Problem(path, 1, 1, "let this file's name end with .yaml, else it is not read"))
+                message = "let this file's name end with .yaml, else it is not read"
+                self.problems.add(problem_at_top(path, Mistake.BAD_FILE_NAME, message))
         return [path for path in paths if path.endswith(".yaml")]
 
     def read(self, path: str) -> Document | None:
@@ -144,7 +159,8 @@ class _Loading:
     def read_rules(self) -> tuple[StoreRules, frozenset[str]]:
         """The rules, and the segments that have a mistake."""
         if STORE_FILE not in self.files:
-            self.problems.add(Problem(STORE_FILE, 1, 1, "there is no store.yaml: it says the name, currency, timezone and languages"))
+            message = "there is no store.yaml: write one that says the name, currency, timezone and languages"
+            self.problems.add(problem_at_top(STORE_FILE, Mistake.STORE_FILE_MISSING, message))
             return StoreRules(), frozenset()
         written = self.read(STORE_FILE)
         if written is None:
@@ -156,7 +172,8 @@ class _Loading:
     def read_catalog(self, language: str) -> Catalog:
         path = f"locales/{language}/{CATALOG}"
         if path not in self.files:
-            self.warnings.add(Problem(path, 1, 1, f"this store speaks {language}, but there are no translations yet"))
+            message = f"this store speaks {language}, but there are no translations yet: begin with 'comeback translate {language}'"
+            self.warnings.add(problem_at_top(path, Mistake.NO_TRANSLATIONS, message))
             return Catalog(path, language)
         catalog, problems = read_catalog(path, language, self.files[path])
         self.problems.update(problems)
@@ -188,44 +205,56 @@ class _Loading:
             for name, template in self.templates.items()
         }
 
-    def extract(self) -> Messages:
-        messages = Messages(fuzzy=False)
-        for path in (*self.within(FLOWS), *self.within(TEMPLATES)):
-            if path == STORE_FILE or (written := self.read(path)) is None:
-                continue
-            for entry in _entries(written):
-                messages.add(entry.text, locations=[(path, written.place(entry.path).line)], auto_comments=[entry.comment])
-        return messages
+    def extract(self) -> tuple[Source, ...]:
+        paths = [path for path in (*self.within(FLOWS), *self.within(TEMPLATES)) if path != STORE_FILE]
+        documents = [written for written in map(self.read, paths) if written is not None]
+        filled: dict[tuple[str, str], str] = {}
+        for flow in filter(None, map(_flow, documents)):
+            filled.update(((template, placeholder), name) for template, placeholder, name in fillings(flow))
+        return gather(((written, PurePosixPath(written.file).stem, _entries(written)) for written in documents), filled)
 
     # ---- flows
 
-    def read_flow(self, path: str, around: Surroundings) -> Revision | None:
-        """The flow in a file, None when something is wrong with it."""
+    def read_shape(self, path: str) -> Shape[Flow] | None:
+        """What is written in a flow's file, None when it cannot be read at all."""
         written = self.read(path)
-        if written is None:
-            return None
-        read = shape.read(written, Flow, FLOW_SUBSTITUTES, id=PurePosixPath(path).stem)
+        return shape.read(written, Flow, FLOW_SUBSTITUTES, id=PurePosixPath(path).stem) if written else None
+
+    def judge_rivals(self, shapes: Iterable[Shape[Flow]], rules: StoreRules) -> None:
+        """Flows that start together without saying which wins: the later one by name is told, and left out."""
+        written = {read.value.id: read for read in shapes if read.value and not read.broken & {"start", "start.when", "start.if"}}
+        for flow, message in judge_rivals((read.value for read in written.values() if read.value), rules.segments):
+            document = written[flow.id].document
+            self.rivals.add(flow.id)
+            self.problems.add(document.problem(document.key_place("start.when"), Mistake.RIVAL_FLOWS, message))
+
+    def read_flow(self, read: Shape[Flow], around: Surroundings) -> Revision | None:
+        """The flow in a file, None when something is wrong with it."""
         problems = check(read, around)
         self.problems.update(problems)
         if read.value is None:
             return None
         entries = list(flow_entries(read.value))
         self.judge_translations(entries, read.document)
-        return None if problems else self.revision(read.value, entries, around.rules)
+        return None if problems or read.value.id in self.rivals else self.revision(read.value, entries, around.rules)
 
     def revision(self, flow: Flow, entries: Iterable[Entry], rules: StoreRules) -> Revision:
         used = {name: self.templates[name] for name in sorted(_templates_of(flow))}
         texts = [*entries, *(entry for template in used.values() for entry in template_entries(template))]
-        translations = {catalog.language: _translated(texts, catalog) for catalog in self.catalogs}
-        stored = {
+        translated = {catalog.language: _translated(texts, catalog) for catalog in self.catalogs}
+        counted = {language: one.counted for language, one in translated.items() if one.counted.forms}
+        translations = {language: one.plain for language, one in translated.items()}
+        stored: dict[str, object] = {
             "flow": flow.id,
             "text": self.files[f"{FLOWS}/{flow.id}.yaml"],
             "language": rules.source_language,
             "translations": translations,
             "templates": {name: self.files[f"{TEMPLATES}/{name}.yaml"] for name in used},
         }
+        if counted:
+            stored["counted"] = {language: {"rule": one.rule, "forms": one.forms} for language, one in counted.items()}
         source = json.dumps(stored, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return Revision(revision_id(source), flow, rules.source_language, source, translations, used)
+        return Revision(revision_id(source), flow, rules.source_language, source, translations, used, counted)
 
     # ---- translations
 
@@ -234,7 +263,7 @@ class _Loading:
         for entry in entries:
             for catalog in self.catalogs:
                 if catalog.translations and (lack := catalog.lack(entry)):
-                    self.warnings.add(written.problem(written.key_place(entry.path), lack))
+                    self.warnings.add(written.problem(written.key_place(entry.path), *lack))
                 if mistake := catalog.mistake(entry):
                     self.problems.add(mistake)
 
@@ -245,21 +274,36 @@ def _entries(written: Document) -> Iterable[Entry]:
     if str(name.parent) == TEMPLATES:
         template, _ = read_template(name.stem, written)
         return template_entries(template) if template else ()
-    flow = shape.read(written, Flow, FLOW_SUBSTITUTES, id=name.stem).value
+    flow = _flow(written)
     return flow_entries(flow) if flow else ()
 
 
-def _translated(entries: Iterable[Entry], catalog: Catalog) -> dict[str, str]:
-    """The translations that can be used, by source text; a text that is used in several ways must fit all of them."""
-    found: dict[str, str] = {}
+def _flow(written: Document) -> Flow | None:
+    name = PurePosixPath(written.file)
+    return shape.read(written, Flow, FLOW_SUBSTITUTES, id=name.stem).value if str(name.parent) == FLOWS else None
+
+
+class _Translated(NamedTuple):
+    """The translations of one language that can be used, by `Role.key`."""
+
+    plain: dict[str, str]
+    counted: Counted
+
+
+def _translated(entries: Iterable[Entry], catalog: Catalog) -> _Translated:
+    """The translations that can be used; a text that is used in several places must fit all of them."""
+    found: dict[str, tuple[str, ...]] = {}
     unfit: set[str] = set()
     for entry in entries:
-        translation = catalog.sound(entry)
-        if translation is None:
-            unfit.add(entry.text)
+        key, forms = entry.role.key(entry.text), catalog.sound(entry)
+        if forms is None:
+            unfit.add(key)
         else:
-            found[entry.text] = translation
-    return {text: translation for text, translation in found.items() if text not in unfit}
+            found[key] = forms
+    fit = {key: forms for key, forms in found.items() if key not in unfit}
+    counting = {entry.role.key(entry.text) for entry in entries if counts(entry.text)}
+    plain = {key: forms[0] for key, forms in fit.items() if key not in counting}
+    return _Translated(plain, Counted(catalog.rule, {key: forms for key, forms in fit.items() if key in counting}))
 
 
 def _templates_of(flow: Flow) -> set[str]:

@@ -3,12 +3,25 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 
 from bot.flow.facts import Facts
 from bot.flow.model import Answer, OptOutStep, TemplateUse, Wording
-from bot.flow.revision import ButtonKind, Category, Revision, Template
+from bot.flow.names import lookup
+from bot.flow.revision import ButtonKind, Category, Revision, Role, Template
 from bot.flow.run import Button, Content, Run, TemplateMessage, Text, button_payload
-from bot.flow.text import EMPTY_TEMPLATE_VALUE, TextError, cut, expression, fill, placeholders, render, template_value
+from bot.flow.text import (
+    EMPTY_TEMPLATE_VALUE,
+    TextError,
+    counts,
+    cut,
+    expression,
+    fill,
+    placeholders,
+    render,
+    template_value,
+)
 
 MAX_BODY = 4096  # Cloud API: a text message
 MAX_BODY_WITH_BUTTONS = 1024  # Cloud API: the body of an interactive message
@@ -36,12 +49,23 @@ class Writer:
     def _text(self, wording: str, answers: tuple[Answer, ...]) -> Text:
         language = self.facts.contact.language
         buttons = tuple(self._button(number, answer, language) for number, answer in enumerate(answers) if answer.button)
-        body = render(self.revision.translate(wording, language), self.facts, self.run.discount, language, self.now).strip()
+        body = self._said(wording, language, Role.MESSAGE).strip()
         # Cloud API refuses an empty text. The check sees to it that none is written; a value can still be all there is and blank.
         return Text(cut(body, MAX_BODY_WITH_BUTTONS if buttons else MAX_BODY) or EMPTY_TEMPLATE_VALUE, buttons)
 
+    def _said(self, text: str, language: str, role: Role) -> str:
+        """A text as the customer reads it: translated, in the form of the number it counts, its placeholders filled."""
+        counted = counts(text)
+        if counted is None:
+            translated = self.revision.translate(text, language, role)
+        else:
+            value = lookup(self.facts, self.run.discount, counted)
+            number = value if isinstance(value, int | Decimal) else 0
+            translated = self.revision.translate_counted(text, number, language, role)
+        return render(translated, self.facts, self.run.discount, language, self.now)
+
     def _button(self, number: int, answer: Answer, language: str) -> Button:
-        title = self.revision.translate(answer.button or "", language)
+        title = self.revision.translate(answer.button or "", language, Role.BUTTON)
         opts_out = bool(answer.steps) and isinstance(answer.steps[0], OptOutStep)
         return Button(title, button_payload(self.run.id, self.run.generation, number, opts_out=opts_out))
 
@@ -51,7 +75,8 @@ class Writer:
         # A template nobody wrote is a problem the check reports; here it is sent by its name and Meta says the rest.
         template = self.revision.templates.get(use.template) or Template(use.template, Category.MARKETING, "")
         language = self.revision.template_language(template, self.facts.contact.language)
-        header, body = (self.revision.translate(text, language) for text in (template.header or "", template.body))
+        header = self.revision.translate(template.header or "", language, Role.HEADER)
+        body = self.revision.translate(template.body, language, Role.MESSAGE)
         values = {name: template_value(self._value(use, name, language)) for name in _names(header, body)}
         values = _fitted(body, _fitted(header, values, MAX_TEMPLATE_HEADER), MAX_TEMPLATE_BODY)
         return TemplateMessage(
@@ -69,7 +94,10 @@ class Writer:
         written = use.with_.get(name)
         if written is None:
             return ""
-        return expression(written, self.facts, self.run.discount, language, self.now, self.revision.translate)
+        if counts(text := f"{{{written}}}"):
+            return self._said(text, language, Role.VALUE)
+        translate = partial(self.revision.translate, role=Role.VALUE)
+        return expression(written, self.facts, self.run.discount, language, self.now, translate)
 
     def _quick_replies(self, template: Template, answers: tuple[Answer, ...], language: str) -> tuple[Button, ...]:
         """The template's quick replies, each with the payload of the answer of that title. All of them, also when nothing is asked:
@@ -83,7 +111,7 @@ class Writer:
             return self._button(number, answers[number], language)
         # No answer has this title (the check reports it): the payload names none, and the press counts as the words.
         unknown = button_payload(self.run.id, self.run.generation, len(answers), opts_out=False)
-        return Button(self.revision.translate(title, language), unknown)
+        return Button(self.revision.translate(title, language, Role.BUTTON), unknown)
 
     def _link_suffix(self, template: Template, use: TemplateUse, language: str) -> str | None:
         urls = (button.url for button in template.buttons if button.kind is ButtonKind.LINK and button.url)

@@ -5,12 +5,13 @@ import unicodedata
 from functools import lru_cache
 
 from bot.flow.model import Answer
-from bot.flow.revision import Revision
+from bot.flow.revision import Revision, Role
 
 LONGEST_REPLY = 4096  # characters that are looked at; Cloud API: a text has at most that many
 FOLDED_KEPT = 4096  # words of flows kept ready for comparing: more than a store's flows hold
 
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
+_COMMAS = re.compile("[,،、]")
 _NO_LETTERS = re.compile(r"[\W_]+")
 # Han, kana, Thai, Lao, Khmer and Burmese are written without spaces: a word in them can stand anywhere.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -23,18 +24,20 @@ def meant(revision: Revision, answers: tuple[Answer, ...], text: str, language: 
     """
     written, folded = text.strip(), _fold(text[:LONGEST_REPLY])
     for number, answer in enumerate(answers):
-        titles = _in_both(revision, answer.button, language) if answer.button else ()
+        titles = _in_both(revision, answer.button, language, Role.BUTTON) if answer.button else ()
         if any(_is(written, folded, title) for title in titles):
             return number
     for number, answer in enumerate(answers):
-        words = (*answer.words, *((answer.button,) if answer.button else ()))
-        if any(_contains(folded, phrase) for word in words for phrase in _in_both(revision, word, language)):
+        words = [(word, Role.WORD) for word in answer.words] + ([(answer.button, Role.BUTTON)] if answer.button else [])
+        if any(_contains(folded, phrase) for word, role in words for phrase in _in_both(revision, word, language, role)):
             return number
     return next((number for number, answer in enumerate(answers) if answer.anything_else is not None), None)
 
 
-def _in_both(revision: Revision, text: str, language: str) -> tuple[str, str]:
-    return revision.translate(text, language), text
+def _in_both(revision: Revision, text: str, language: str, role: Role) -> tuple[str, ...]:
+    """A text as translated and as written; a translated word may be several, with commas between: caro, cara."""
+    translated = revision.translate(text, language, role)
+    return (*_COMMAS.split(translated), text) if role is Role.WORD else (translated, text)
 
 
 def _is(written: str, folded: str, title: str) -> bool:
@@ -56,6 +59,11 @@ def _fold(text: str) -> str:
 
 
 _folded = lru_cache(maxsize=FOLDED_KEPT)(_fold)
+
+
+def plain_words(text: str) -> str:
+    """The words of a text as they are compared: two texts with the same are the same to a customer who types them."""
+    return _folded(text[:LONGEST_REPLY])
 
 
 def _marks(signs: re.Match[str]) -> str:

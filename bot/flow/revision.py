@@ -6,9 +6,12 @@ way never notices that a file was edited.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
+from bot.flow import plural
 from bot.flow.model import Flow
+from bot.flow.text import in_form
 
 
 class Category(StrEnum):
@@ -16,6 +19,21 @@ class Category(StrEnum):
 
     MARKETING = "marketing"
     UTILITY = "utility"
+
+
+class Role(StrEnum):
+    """What a text is to the customer: translators see it as the context (`msgctxt`), so the button "Order" is not the word "order"."""
+
+    MESSAGE = "message"
+    BUTTON = "button"
+    WORD = "word"
+    HEADER = "header"
+    FOOTER = "footer"
+    VALUE = "value"
+
+    def key(self, text: str) -> str:
+        """The text in this role, joined as gettext joins them."""
+        return f"{self.value}\x04{text}"
 
 
 class ButtonKind(StrEnum):
@@ -50,16 +68,25 @@ class Template:
     buttons: tuple[TemplateButton, ...] = ()
 
     @property
-    def texts(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[tuple[Role, str], ...]:
         """Everything a translator translates. (The words on a copy-code button are Meta's; its text here is an example code.)"""
-        buttons = (button.text for button in self.buttons if button.kind is not ButtonKind.COPY_CODE)
-        written = (self.header, self.body, self.footer, *buttons)
-        return tuple(text for text in written if text)
+        buttons = ((Role.BUTTON, button.text) for button in self.buttons if button.kind is not ButtonKind.COPY_CODE)
+        written = ((Role.HEADER, self.header), (Role.MESSAGE, self.body), (Role.FOOTER, self.footer), *buttons)
+        return tuple((role, text) for role, text in written if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The texts of one language that count something: its rule (`plural.py`), and the forms of each text, by `Role.key`."""
+
+    rule: str
+    forms: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One flow, ready to run. `translations` is language -> source text -> text; the source language has no entry.
+    """One flow, ready to run. `translations` is language -> source text (by `Role.key`, or alone) -> text, and `counted` holds those that
+    count something; the source language has no entry in either.
 
     `source` is the text this revision can be read back from (`library.restore`).
     """
@@ -70,17 +97,33 @@ class Revision:
     source: str = ""
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
+    counted: Mapping[str, Counted] = field(default_factory=dict)
 
-    def translate(self, text: str, language: str) -> str:
-        """The text in a language, else in its base language (`pt` for `pt_BR`), else as the owner wrote it."""
+    def passes(self, path: str) -> None:
+        """A run does the step of this path. Nobody is told: a rehearsal that wants to know overrides this."""
+
+    def translate(self, text: str, language: str, role: Role | None = None) -> str:
+        """The text in a language, else in its base language (`pt` for `pt_BR`), else as the owner wrote it. Without a role: in any."""
         for code in (language, language.partition("_")[0]):
-            if translated := self.translations.get(code, {}).get(text):
+            known = self.translations.get(code, {})
+            keys = (role.key(text), text) if role else (*(one.key(text) for one in Role), text)
+            if translated := next((known[key] for key in keys if key in known), None):
                 return translated
         return text
+
+    def translate_counted(self, text: str, number: int | Decimal, language: str, role: Role) -> str:
+        """The form of a text that counts something (`{cart.items thing/things}`) for a number, in a language as `translate`."""
+        for code in (language, language.partition("_")[0]):
+            counted = self.counted.get(code)
+            if counted and (forms := counted.forms.get(role.key(text))):
+                return forms[plural.form(counted.rule, number, len(forms))]
+        count = plural.forms_of(self.source_language)
+        return in_form(text, plural.form(plural.rule_of(self.source_language), number, count))
 
     def template_language(self, template: Template, language: str) -> str:
         """The language to send a template in: Meta knows no fallback, so only one in which all of its texts exist."""
         for code in (language, language.partition("_")[0]):
-            if all(text in self.translations.get(code, {}) for text in template.texts):
+            known = self.translations.get(code, {})
+            if all(role.key(text) in known or text in known for role, text in template.texts):
                 return code
         return self.source_language

@@ -29,11 +29,13 @@ LOCALES_KEPT = 256  # locales kept in memory: customers' languages come from out
 LONGEST_LANGUAGE = 32  # characters of a language code; a longer one is not a code
 
 _QUOTED = r"\"[^\"]*\"|'[^']*'|“[^”]*”"
-_NAMED = rf"\s*(?P<name>[\w.\-]+)(?:\s+or\s+(?P<fallback>{_QUOTED}))?\s*"
+_FORM = r"[^\s{}\"'“”/][^{}\"'“”/]*"
+_NAMED = rf"\s*(?P<name>[\w.\-]+)(?:\s+or\s+(?P<fallback>{_QUOTED})|\s+(?P<forms>{_FORM}(?:/\s*{_FORM})+))?\s*"
 _PLACEHOLDER = re.compile(r"\{" + _NAMED + r"\}")
 _EXPRESSION = re.compile(_NAMED)
 _PLAIN = re.compile(rf"\s*(?P<text>{_QUOTED})\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{|\}")
+_BRACES_OR_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{" + _NAMED + r"\}")
 # Line breaks, tabs and other control characters, and the halves of characters that JSON can smuggle in and nobody can send.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 # Where CLDR's `currencySpacing` puts a space that Babel leaves out: CHF 12.50, not CHF12.50.
@@ -52,11 +54,15 @@ class TextError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A name in a text, what to write when it is missing, and where it stands."""
+    """A name in a text, what to write when it is missing, and where it stands.
+
+    `forms` are the words that follow a number it counts: `{cart.items thing/things}`, as many as the language of the flow has forms.
+    """
 
     name: str
     fallback: str | None
     offset: int
+    forms: tuple[str, ...] = ()
 
 
 # ---- reading
@@ -100,7 +106,8 @@ def _pieces(text: str) -> tuple[str | Placeholder, ...]:
 
 def _placeholder(match: re.Match[str], offset: int) -> Placeholder:
     fallback = match["fallback"]
-    return Placeholder(match["name"], None if fallback is None else fallback[1:-1], offset)
+    forms = tuple(form.strip() for form in match["forms"].split("/")) if match["forms"] else ()
+    return Placeholder(match["name"], None if fallback is None else fallback[1:-1], offset, forms)
 
 
 def _unreadable(text: str, brace: re.Match[str]) -> str:
@@ -109,6 +116,29 @@ def _unreadable(text: str, brace: re.Match[str]) -> str:
     if "}" not in text[brace.start() :]:
         return "this brace is never closed; a brace that is meant is written twice: {{"
     return 'write {contact.first_name} or {contact.first_name or "some words"}; a brace that is meant is written twice: {{'
+
+
+# ---- counting
+
+
+def counts(text: str) -> str | None:
+    """The name of what a text counts, None when it counts nothing. Total."""
+    try:
+        return next((piece.name for piece in _pieces(text) if isinstance(piece, Placeholder) and piece.forms), None)
+    except TextError:
+        return None
+
+
+def in_form(text: str, number: int) -> str:
+    """The text with the form of that number (from 0; beyond the last, the last) beside what it counts: `{cart.items} things`."""
+
+    def one(found: re.Match[str]) -> str:
+        if not found["forms"]:
+            return found[0]
+        forms = found["forms"].split("/")
+        return f"{{{found['name']}}} {forms[min(number, len(forms) - 1)].strip()}"
+
+    return _BRACES_OR_PLACEHOLDER.sub(one, text)
 
 
 # ---- writing

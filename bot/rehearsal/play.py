@@ -27,19 +27,23 @@ from bot.worker.sender import Sender
 NUMBER = "100000000000000"
 SHOP = "rehearsal"
 PHONE = "+34600000001"
-WA_ID = PHONE.lstrip("+")
+NO_CODES = "the shop has no more codes"
 MAX_ROUNDS = 1_000  # of work at one moment: flows that feed each other must not hang the play
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who plays: `cart` in minor units of the store's currency, `language` like `es`, `category` of what they buy."""
+    """Who plays: `cart` in minor units of the store's currency, `language` like `es`, `category` of what they buy, `items` how many of
+    what. `consents` is None for who was never asked."""
 
-    name: str = "Ana"
+    name: str | None = "Ana"
     language: str = "en"
     cart: int = 8_000
     category: str = "coffee"
-    consents: bool = True
+    consents: bool | None = True
+    items: tuple[tuple[int, str], ...] = ((1, "House blend"),)
+    phone: str = PHONE
+    country: str | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +65,7 @@ class Play:
     def __init__(self, store: Database, playbook: Playbook, customer: Customer, now: datetime, heard: Callable[[Content], None]) -> None:
         self.now = now
         self.customer = customer
+        self.codes_run_out = False  # whether the shop makes discount codes
         self._store = store
         self._playbook = playbook
         self._sender = Sender(store, _Recorder(heard), self._house, owner="rehearsal")
@@ -126,7 +131,7 @@ class Play:
 
     async def reasons(self) -> list[Noted]:
         """Why things happened, or did not."""
-        contact = await self._store.read(contacts.find(Identity(IdentityKind.PHONE, PHONE)))
+        contact = await self._store.read(contacts.find(Identity(IdentityKind.PHONE, self.customer.phone)))
         return [] if contact is None else await self._store.read(contacts.audit_of(contact))
 
     # ---- what the house does
@@ -136,8 +141,9 @@ class Play:
         for _ in range(MAX_ROUNDS):
             worked = await self._store.run(dispatcher.work(self._house()))
             wanted = await self._store.run(discounts.wanted(self.now, 100))
-            for one in wanted:  # here every code can be made
-                await self._store.run(discounts.made(one, self.now))
+            for one in wanted:
+                decided = discounts.refused(one, NO_CODES, self.now) if self.codes_run_out else discounts.made(one, self.now)
+                await self._store.run(decided)
             sent = await self._sender.send_due(lambda: None)
             await self._sender.finish()
             if not (worked.entries or worked.more or wanted or sent):
@@ -148,10 +154,11 @@ class Play:
         await self._store.close()
 
     async def _from_whatsapp(self, part: dict[str, object]) -> None:
-        message = {"from": WA_ID, "id": f"wamid.in{next(self._ids)}", "timestamp": str(int(self.now.timestamp())), **part}
+        number = self.customer.phone.lstrip("+")
+        message = {"from": number, "id": f"wamid.in{next(self._ids)}", "timestamp": str(int(self.now.timestamp())), **part}
         value = {
             "metadata": {"phone_number_id": NUMBER},
-            "contacts": [{"wa_id": WA_ID, "profile": {"name": self.customer.name}}],
+            "contacts": [{"wa_id": number, "profile": {"name": self.customer.name or "~"}}],
             "messages": [message],
         }
         envelope = {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}
@@ -167,15 +174,21 @@ class Play:
         """Who buys what, as a shop tells it."""
         currency = self._playbook.rules.currency
         total: object = str(money.amount(Money(self.customer.cart, currency)))
-        state = "granted" if self.customer.consents else "withdrawn"
+        state = {True: "granted", False: "withdrawn", None: "unknown"}[self.customer.consents]
+        pieces = sum(quantity for quantity, _ in self.customer.items)
+        each = str(money.amount(Money(self.customer.cart // max(1, pieces), currency)))
         return {
-            "phone": PHONE,
+            "phone": self.customer.phone,
+            "country": self.customer.country,
             "email": "ana@example.com",
             "first_name": self.customer.name,
             "locale": self.customer.language.replace("_", "-"),
             "currency": currency,
             "total": total,
-            "items": [{"title": "House blend", "quantity": 1, "unit_price": total, "category": self.customer.category}],
+            "items": [
+                {"title": title, "quantity": quantity, "unit_price": each, "category": self.customer.category}
+                for quantity, title in self.customer.items
+            ],
             "consent": {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "rehearsal"}},
             "placed_at": self.now.isoformat(),
         }

@@ -135,7 +135,7 @@ def test_the_reminders_buttons(title: str, effects: list[object]) -> None:
 
 def test_no_code_ends_the_reminder_with_a_note() -> None:
     new = talk("cart_reminder", NEW).waits().is_refused("the pool is empty")
-    assert new.run.outcome == "no discount"
+    assert new.run.outcome == "no code"
     assert new.last.notes == ("no discount could be made: the pool is empty",)
 
 
