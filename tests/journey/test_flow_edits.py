@@ -56,7 +56,8 @@ async def test_an_owner_edits_a_flow_that_people_are_in_the_middle_of(tmp_path: 
         assert (asked.code, "Nothing was done" in asked.err) == (1, True)
         moved = await house.run("flows", "move", "welcome", "--at", standing["at"], "--yes", "--json")
         assert json.loads(moved.out) == {"decided": 3}
-        await once(house, "welcome", lambda told: [(one["people"], one["revision"]) for one in told["under_way"]] == [(3, told["revision"])])
+        told = await once(house, "welcome", lambda told: all(one["revision"] == told["revision"] for one in told["under_way"]))
+        assert sum(one["people"] for one in told["under_way"]) == 3
         house.cloud.press(BEN, "Returns")  # the button of the old version still means the same
         assert any("returns" in text for text in await house.told(BEN, 3))
 
