@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from bot import __version__
 
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
-COMMANDS = ("demo", "serve", "check", "simulate", "flows", "explain", "desk", "audience", "backup", "restore", "move", "doctor")
+COMMANDS = (
+    "demo", "serve", "check", "simulate", "templates", "flows", "explain", "desk", "audience", "backup", "restore", "move", "doctor",
+)
 
 ABOUT = """\
 Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.

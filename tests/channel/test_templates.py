@@ -170,7 +170,7 @@ async def test_all_pages_of_templates_are_read_and_nothing_strange_stops_it(meta
 
     meta.answer = paged
     states = await fetch(session, api_url=meta.url, token="t", waba=WABA)
-    assert states[:2] == [("t0", "en_US", "APPROVED", "MARKETING"), ("y", "de_AT", "DREAMING", "UNKNOWN")]
+    assert [state[:4] for state in states[:2]] == [("t0", "en_US", "APPROVED", "MARKETING"), ("y", "de_AT", "DREAMING", "UNKNOWN")]
     assert [state.name for state in states] == ["t0", "y", "t1", "y", "t2", "y"]
     assert len(meta.asked) == 3
 
