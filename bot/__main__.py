@@ -9,7 +9,8 @@ from bot import __version__
 
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
-    "demo", "serve", "check", "simulate", "templates", "flows", "explain", "desk", "audience", "backup", "restore", "move", "doctor",
+    *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
+    *("desk", "audience", "backup", "restore", "move", "doctor"),
 )
 
 ABOUT = """\
