@@ -138,7 +138,7 @@ class Play:
             wanted = await self._store.run(discounts.wanted(self.now, 100))
             for one in wanted:  # here every code can be made
                 await self._store.run(discounts.made(one, self.now))
-            sent = await self._sender.send_due(lambda: None)
+            sent = (await self._sender.send_due(lambda: None)).moved
             await self._sender.finish()
             if not (worked.entries or worked.more or wanted or sent):
                 return
