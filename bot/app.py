@@ -51,16 +51,27 @@ def wall_clock() -> datetime:
 
 
 def read_files(flows: Path, locales: Path) -> dict[str, str]:
-    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are."""
+    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are.
+
+    Raises SettingsError for one that cannot be read: without the store's rules in it another bot would start.
+    """
     found: dict[str, str] = {}
     for folder, name, pattern in ((flows, "flows", "**/*.yaml"), (locales, "locales", "**/*.po")):
         for path in sorted(folder.glob(pattern)):
-            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path.read_text("utf-8", errors="replace")
+            if not path.is_dir():
+                found[f"{name}/{path.relative_to(folder).as_posix()}"] = _text(path)
     return found
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise SettingsError((f"{path} cannot be read ({error.strerror}): let this user read it, or remove it",)) from None
+
+
 def read_playbook(flows: Path, locales: Path) -> Playbook:
-    """The owner's files as they are now, and the house's own texts in their languages."""
+    """The owner's files as they are now, and the house's own texts in their languages. Raises SettingsError as `read_files` does."""
     files = read_files(flows, locales)
     return Playbook(library.load(files), _house_texts(files))
 
@@ -120,8 +131,8 @@ async def start_app(
     """Start everything, the door first: what comes in while the rest is loaded is kept.
 
     `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over.
-    Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
-    PortUnavailable when the port is not.
+    Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
+    database is not to be had, PortUnavailable when the port is not.
     """
     playbook = read_playbook(settings.flows, settings.locales)
     _refuse_broken_rules(playbook)
