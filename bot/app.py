@@ -97,8 +97,8 @@ async def start_app(
     """Start everything, the door first: what comes in while the rest is loaded is kept.
 
     `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over.
-    Raises SettingsError when the store's rules have a mistake, StoreTaken or StoreUnavailable when the database is not to be had,
-    PortUnavailable when the port is not.
+    Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
+    database is not to be had, PortUnavailable when the port is not.
     """
     files = Watch(settings.flows, settings.locales, clock)
     _refuse_broken_rules(files.playbook)

@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po
 
 from bot.flow import library
 from bot.flow.library import Library
+from bot.settings import SettingsError
 from bot.store.database import Database, StoreUnavailable
 from bot.worker.playbook import Playbook
 
@@ -30,12 +31,22 @@ Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 
 
 def read_files(flows: Path, locales: Path) -> dict[str, str]:
-    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are."""
-    return {name: path.read_text("utf-8", errors="replace") for name, path in _found(flows, locales).items()}
+    """The owner's files by the paths the library knows them by (`flows/...`, `locales/...`), wherever the folders are.
+
+    Raises SettingsError for one that cannot be read: without the store's rules in it another bot would start.
+    """
+    return {name: _text(path) for name, path in _found(flows, locales).items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError as error:
+        raise SettingsError((f"{path} cannot be read ({error.strerror}): let this user read it, or remove it",)) from None
 
 
 def read_playbook(flows: Path, locales: Path) -> Playbook:
-    """The owner's files as they are now, and the house's own texts in their languages."""
+    """The owner's files as they are now, and the house's own texts in their languages. Raises SettingsError as `read_files` does."""
     files = read_files(flows, locales)
     return Playbook(library.load(files), _house_texts(files))
 
@@ -53,7 +64,8 @@ def _found(flows: Path, locales: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder, (name, pattern) in zip((flows, locales), _PATTERNS, strict=True):
         for path in sorted(folder.glob(pattern)):
-            found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
+            if not path.is_dir():
+                found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
     return found
 
 
@@ -71,7 +83,7 @@ class Watch:
     """Keeps `playbook` as its owner's files are. `wake` is called when something changed."""
 
     def __init__(self, flows: Path, locales: Path, clock: Callable[[], datetime]) -> None:
-        """Reads the files. Raises OSError when they cannot be read."""
+        """Reads the files. Raises SettingsError when they cannot be read."""
         self._folders = (flows, locales)
         self._clock = clock
         self._known = fingerprint(flows, locales)
@@ -102,7 +114,7 @@ class Watch:
             try:
                 if await self._changed() and await self._take_over(store):
                     wake()
-            except (OSError, StoreUnavailable) as error:  # a file that is just being replaced, a database that is away: the next look sees
+            except (OSError, SettingsError, StoreUnavailable) as error:  # just being replaced, or away: the next look sees
                 log.warning("the flow files could not be read again: %s", error)
             except Exception:
                 log.exception("reading the flow files again stumbled")

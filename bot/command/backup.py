@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -10,10 +9,10 @@ from time import monotonic
 from bot import settings as settings_module
 from bot.app import wall_clock
 from bot.command.exit_code import EX_CONFIG
-from bot.command.terminal import as_json, complain, paint
+from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import SettingsError
 from bot.store import backup, dump
-from bot.store.backup import Copied, NotACopy, Progress
+from bot.store.backup import Copied, NotACopy
 from bot.store.database import StoreUnavailable, file_of, is_server
 
 NAME = "backup"
@@ -27,8 +26,6 @@ under its name, and an older backup of that name is kept. It holds personal data
 Keep the opt-out log (comeback.db.optouts) as well: 'comeback restore' reads in it who opted out since.
 A database on PostgreSQL is copied by its own pg_dump (custom format), which must be installed.
 Exit codes: 0 the copy is made, 1 it is not, 78 the configuration cannot be read."""
-
-BAR = 24  # characters
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,19 +58,6 @@ def _copy(database: str, file: Path, now: datetime) -> Copied:
     if is_server(database):
         return dump.copy(database, target)
     return backup.copy(file_of(database), target, now, progress_bar("copying"))
-
-
-def progress_bar(what: str) -> Progress:
-    """A bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda _: None
-
-    def draw(share: float) -> None:
-        full = round(BAR * share)
-        end = "\r\x1b[K" if share >= 1 else ""
-        print(f"\r{what} {'█' * full}{'░' * (BAR - full)} {share:4.0%}", end=end, file=sys.stderr, flush=True)
-
-    return draw
 
 
 def size(count: int) -> str:

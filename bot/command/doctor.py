@@ -14,7 +14,7 @@ from bot import settings as settings_module
 from bot.channel import SendError
 from bot.channel.whatsapp import number, templates
 from bot.command.exit_code import EX_CONFIG
-from bot.command.terminal import as_json, complain, paint
+from bot.command.terminal import as_json, paint
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
@@ -56,16 +56,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine; returns the exit code."""
+    faults = _faults()
     try:
-        faults = _faults()
         settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        for fault in error.faults:
-            complain(fault)
+    except SettingsError:  # they are among the faults
+        _show(faults, for_machines=args.json)
         return EX_CONFIG
     found = [*faults, *asyncio.run(_examine(settings))]
-    print(as_json([_plain(one) for one in found]) if args.json else "\n".join(_line(one) for one in found))
+    _show(found, for_machines=args.json)
     return 1 if any(one.verdict is Verdict.ILL for one in found) else 0
+
+
+def _show(found: list[Finding], *, for_machines: bool) -> None:
+    print(as_json([_plain(one) for one in found]) if for_machines else "\n".join(_line(one) for one in found))
 
 
 def _faults() -> list[Finding]:
@@ -77,7 +80,10 @@ def _faults() -> list[Finding]:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    playbook = read_playbook(settings.flows, settings.locales)
+    try:
+        playbook = read_playbook(settings.flows, settings.locales)
+    except SettingsError as error:
+        return [*(Finding("flows", Verdict.ILL, fault) for fault in error.faults), await _database(settings)]
     found = [*_flows(playbook, settings), await _database(settings)]
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:

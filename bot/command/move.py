@@ -7,9 +7,8 @@ from dataclasses import asdict
 from time import monotonic
 
 from bot import settings as settings_module
-from bot.command.backup import progress_bar
 from bot.command.exit_code import EX_TEMPFAIL
-from bot.command.terminal import as_json, complain, paint
+from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import SettingsError
 from bot.store.database import StoreTaken, StoreUnavailable, is_server
 from bot.store.move import moving

@@ -11,10 +11,10 @@ from typing import Any
 
 from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command.backup import progress_bar, size
+from bot.command.backup import size
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
-from bot.command.terminal import as_json, complain, paint
+from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
 from bot.store import backup, health, optout_log

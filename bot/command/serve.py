@@ -29,7 +29,8 @@ Runs the bot until SIGTERM or Ctrl-C. Everything it needs comes from the environ
 Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <your address>/webhooks/shop/<name>.
 Flow files are read again when they change (or on SIGHUP); one with a mistake goes on as it was before, and the log says why.
 To update it without more than a blink: start the new one with --take-over while the old one runs.
-Exit codes: 0 stopped as asked, 75 another process has the database, 78 the configuration is wrong."""
+Exit codes: 0 stopped as asked, 1 the port or the database cannot be used, 75 another process has the database, 78 the configuration is
+wrong."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         superseded = asyncio.run(serve(settings, settings.whatsapp, _started, taken=taken, successor=args.take_over))
         return EX_TEMPFAIL if superseded else 0
     except SettingsError as error:
-        complain("The store's rules have a mistake, and without them nobody is written to:")
+        complain("There is a mistake in the owner's files, and without the store's rules nobody is written to:")
         for fault in error.faults:
             complain(f"  - {fault}")
         return EX_CONFIG

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+BAR = 24  # characters
 
 
 def coloured(stream: object = None) -> bool:
@@ -42,3 +43,16 @@ def _plain(value: object) -> object:
 def complain(text: str) -> None:
     """A sentence on standard error."""
     print(text, file=sys.stderr)
+
+
+def progress_bar(what: str) -> Callable[[float], None]:
+    """A bar on standard error, where that is a terminal; to be told the share that is done, 0 to 1."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def draw(share: float) -> None:
+        full = round(BAR * share)
+        end = "\r\x1b[K" if share >= 1 else ""
+        print(f"\r{what} {'█' * full}{'░' * (BAR - full)} {share:4.0%}", end=end, file=sys.stderr, flush=True)
+
+    return draw

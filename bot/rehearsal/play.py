@@ -144,7 +144,7 @@ class Play:
             for one in wanted:
                 decided = discounts.refused(one, NO_CODES, self.now) if self.codes_run_out else discounts.made(one, self.now)
                 await self._store.run(decided)
-            sent = await self._sender.send_due(lambda: None)
+            sent = (await self._sender.send_due(lambda: None)).moved
             await self._sender.finish()
             if not (worked.entries or worked.more or wanted or sent):
                 return

@@ -108,7 +108,7 @@ class _House:
         wanted = await self._store.run(discounts.wanted(self._now, AT_ONCE))
         for one in wanted:
             await self._store.run(discounts.made(one, self._now))
-        sent = await self._sender.send_due(lambda: None)
+        sent = (await self._sender.send_due(lambda: None)).moved
         await self._sender.finish()
         return len(wanted) + sent
 

@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from bot.flow.codec import decode_content, encode_content
 from bot.flow.run import Content, Text
-from bot.policy.decision import Author, Decision, Drop, Message, Person, Reason, Send, Wait
-from bot.store import contacts, conversations
-from bot.store.contacts import Contact
-from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros, together
+from bot.policy.decision import Author, Consent, Control, Decision, Drop, Message, Person, Reason, Send, Wait
+from bot.store import contacts
+from bot.store.arrivals import Name
+from bot.store.model import IdentityKind
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 _HELD_WHY = "taken, held by the platform until it has assessed its quality"
 LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
@@ -58,7 +58,7 @@ class Claimed:
     attempts: int
     phone: str | None
     bsuid: str | None
-    names: frozenset[tuple[str, str, str]]
+    names: frozenset[Name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one look at the outbox brought."""
+    """What one look at the outbox brought. `more`: there may be more that is due."""
 
     claimed: tuple[Claimed, ...]
     held: tuple[Held, ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,66 +176,81 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
     """
     if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
-    people: dict[int, list[Row]] = {}
-    for row in (yield sql("outbox.due", now=to_micros(now), limit=limit)):
-        people.setdefault(row["contact"], []).append(row)
-    found = yield from together([partial(_claim_of, rows, judge, owner, epoch, now) for rows in people.values()])
-    return Claim(
-        tuple(one for claim in found for one in claim.claimed),
-        tuple(one for claim in found for one in claim.held),
-    )
-
-
-def _claim_of(rows: Sequence[Row], judge: Judge, owner: str, epoch: int, now: datetime) -> Step[Claim]:
-    """Claim the first of one person's messages that may go; the turn of those behind it comes when it is settled."""
+    due = yield sql("outbox.due", now=to_micros(now), limit=limit)
+    if not due:
+        return Claim((), (), more=False)
+    addressees = yield from _addressees([row["id"] for row in due], now)
+    claimed: dict[int, Claimed] = {}
     held: list[Held] = []
-    for row in rows:
-        contact = yield from contacts.load(row["contact"])
-        decision = yield from _judge(row, contact, judge, now)
+    for row in due:
+        if row["contact"] in claimed:
+            continue  # the turn of those behind comes when it is settled
+        addressee = addressees[row["id"]]
+        decision = judge(_message(row), addressee.person)
         if isinstance(decision, Send):
-            lease = to_micros(now + LEASE)
-            yield sql("outbox.sending", id=row["id"], owner=owner, epoch=epoch, lease_until=lease, now=to_micros(now))
-            return Claim(((yield from _claimed(row, contact)),), tuple(held))
-        held.append((yield from _hold(row, decision)))
-    return Claim((), tuple(held))
+            claimed[row["contact"]] = _claimed(row, addressee)
+        else:
+            held.append((yield from _hold(row, decision)))
+    if claimed:
+        mark = {"owner": owner, "epoch": epoch, "lease_until": to_micros(now + LEASE), "now": to_micros(now)}
+        yield sql_many("outbox.sending", [{"id": one.id, **mark} for one in claimed.values()])
+    return Claim(tuple(claimed.values()), tuple(held), more=len(due) == limit)
 
 
-def _judge(row: Row, contact: Contact, judge: Judge, now: datetime) -> Step[Decision]:
-    conversation = yield from conversations.load(contact.id, row["number"])
-    marketing_sent = yield sql("outbox.marketing_sent", contact=contact.id, since=to_micros(now - LIMIT_LOOKBACK))
-    message = Message(
+@dataclass(frozen=True, slots=True)
+class _Addressee:
+    """Whom a message is for: as policy sees them, and the names they go by, the newest first."""
+
+    person: Person
+    names: tuple[Name, ...]
+
+
+def _newest(names: Sequence[Name], kind: IdentityKind) -> str | None:
+    return next((value for one, _, value in names if one == kind), None)
+
+
+def _addressees(messages: Sequence[int], now: datetime) -> Step[dict[int, _Addressee]]:
+    rows = yield sql("outbox.addressees", ids=json.dumps(messages), since=to_micros(now - LIMIT_LOOKBACK))
+    return {row["id"]: _addressee(row) for row in rows}
+
+
+def _addressee(row: Row) -> _Addressee:
+    names = tuple((kind, scope, value) for kind, scope, value in json.loads(row["names"]))
+    person = Person(
+        consent=Consent(row["consent"]),
+        control=Control(row["control"]),
+        last_wrote_at=from_micros_or_none(row["last_inbound_at"]),
+        marketing_sent_at=tuple(map(from_micros, json.loads(row["marketing_sent"]))),
+        not_before=from_micros_or_none(row["not_before"]),
+        unreachable=bool(row["unreachable"]),
+        timezone=row["timezone"],
+        country=row["country"],
+        phone=_newest(names, IdentityKind.PHONE),
+    )
+    return _Addressee(person, names)
+
+
+def _message(row: Row) -> Message:
+    return Message(
         marketing=bool(row["marketing"]),
         reply=bool(row["reply"]),
         free_text=isinstance(decode_content(row["content"]), Text),
         author=Author(row["author"]),
         expires_at=from_micros(row["expires_at"]),
     )
-    person = Person(
-        consent=contact.consent,
-        control=conversation.control,
-        last_wrote_at=conversation.last_wrote_at,
-        marketing_sent_at=tuple(from_micros(sent["sent_at"]) for sent in marketing_sent),
-        not_before=contact.not_before,
-        unreachable=contact.unreachable,
-        timezone=contact.timezone,
-        country=contact.country,
-        phone=contact.phone,
-    )
-    return judge(message, person)
 
 
-def _claimed(row: Row, contact: Contact) -> Step[Claimed]:
-    names = yield sql("contact.names", contact=contact.id)
+def _claimed(row: Row, addressee: _Addressee) -> Claimed:
     return Claimed(
         id=row["id"],
         key=row["key"],
-        contact=contact.id,
+        contact=row["contact"],
         number=row["number"],
         content=decode_content(row["content"]),
         attempts=row["attempts"] + 1,
-        phone=contact.phone,
-        bsuid=contact.bsuid,
-        names=frozenset((name["kind"], name["scope"], name["value"]) for name in names),
+        phone=addressee.person.phone,
+        bsuid=_newest(addressee.names, IdentityKind.BSUID),
+        names=frozenset(addressee.names),
     )
 
 

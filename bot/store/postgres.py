@@ -53,6 +53,7 @@ _SETTINGS = {
     "synchronous_commit": "on",  # power may fail after the 200
     "lock_timeout": "10s",  # whoever holds a person that long hangs
     "idle_in_transaction_session_timeout": "60s",
+    "enable_seqscan": "off",  # a plan is kept for a session's life, often made while a table was young, and used when it no longer is
     "jit": "off",  # statements are short: compiling them costs more than it saves
 }
 

@@ -38,7 +38,11 @@ class Presence:
     async def begin(self) -> None:
         """Become known; `epoch` is set from now on."""
         connection = await self._connect()
-        self.epoch = await connection.fetchval("insert into process (name) values ($1) returning epoch", self._name)
+        try:
+            self.epoch = await connection.fetchval("insert into process (name) values ($1) returning epoch", self._name)
+        except BaseException:  # the database was moved elsewhere, say (`move/`)
+            connection.terminate()
+            raise
         await self._settle(connection)
         self._beating = asyncio.create_task(self._beat(), name="store-presence")
 

@@ -66,7 +66,7 @@ def people_then(who: Sequence[int], moment: datetime) -> Step[list[PersonThen]]:
     """People as they were at a moment (UTC). Their names are those of today: one that was learnt since would only be missing."""
     people = []
     for contact in who:
-        people.append((yield from _person_then(contact, moment)))
+        people.append((yield from _person_then(contact, moment)))  # noqa: PERF401 - a generator cannot yield from a comprehension
     return people
 
 

@@ -1,12 +1,12 @@
 """The desk in a browser, at `/desk`: who waits, a conversation as it goes on, take over, answer, hand back.
 
-Everything is a plain form that works without JavaScript. With it, the page is kept up to date over one stream (server-sent
-events): the server renders the same parts again and sends them when they differ from what the page has. The page says what it has
-(`since`), so whatever happened between its making and its connecting is in the first thing it is sent.
+Everything is a plain form that works without JavaScript. With it, htmx sends the forms and takes from the page that answers what has
+changed, and one stream (server-sent events) keeps the page up to date: the server renders the same parts again and sends those that
+differ from what the page has. The page says what it has (`since`), so nothing is lost between its making and its connecting.
 """
 
 import asyncio
-import json
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientConnectionResetError, web
@@ -36,12 +37,20 @@ MAX_FORM = 2**16  # bytes; 4,096 characters of four bytes each, percent-encoded,
 MAX_NAME = 40
 BODY_SECONDS = 5.0
 LOOK_SECONDS = 1.0  # between two looks at the store for a page that is open
+DIGEST = 12  # hexadecimal digits that tell one state of a part from another
 PING_SECONDS = 15.0  # proxies close what is silent for half a minute
 MAX_STREAMS = 200  # pages that are kept up to date at once
 DONE_SECONDS = 1.5  # an answer to a form waits this long for the action to be worked off, so that the page shows it
 DONE_LOOK_SECONDS = 0.03
 
-FILES = {"desk.css": "text/css", "desk.js": "text/javascript"}
+_BROWSER = Path(__file__).parents[1] / "browser"  # what every page of ours loads
+FILES = {
+    "desk.css": (PAGES / "desk.css", "text/css"),
+    "htmx.min.js": (_BROWSER / "htmx.min.js", "text/javascript"),
+    "htmx-ext-sse.min.js": (_BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
+    "live.js": (_BROWSER / "live.js", "text/javascript"),
+}
+PARTS = ("title", "board", "head", "person", "lines")  # of a page, as its version tells them
 SAFE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -104,7 +113,11 @@ class DeskPages:
         name = request.match_info["name"]
         if name not in FILES:
             raise web.HTTPNotFound
-        return web.Response(text=(PAGES / name).read_text("utf-8"), content_type=FILES[name])
+        path, content_type = FILES[name]
+        answer = web.Response(text=path.read_text("utf-8"), content_type=content_type)
+        answer.enable_compression()
+        answer.headers["Cache-Control"] = "private, max-age=600"
+        return answer
 
     # coming and going
 
@@ -119,9 +132,7 @@ class DeskPages:
         pause = self._gate.pause(address)
         if pause:
             wait = str(int(pause) + 1)
-            page = self._login_page(
-                HTTPStatus.TOO_MANY_REQUESTS, staff, f"That was wrong too often. Try again in {wait} seconds."
-            )
+            page = self._login_page(HTTPStatus.TOO_MANY_REQUESTS, staff, f"That was wrong too often. Try again in {wait} seconds.")
             page.headers["Retry-After"] = wait
             return page
         if not self._gate.opens(form.get("password", ""), address):
@@ -157,6 +168,8 @@ class DeskPages:
 
     def _session(self, request: web.Request) -> Session:
         session = self._visitor(request)
+        if session is None and request.headers.get("HX-Request"):
+            raise web.HTTPNoContent(headers={"HX-Redirect": f"{PATH}/login"})  # the whole page goes, not a piece of it
         if session is None:
             raise web.HTTPSeeOther(f"{PATH}/login")
         return session
@@ -166,7 +179,7 @@ class DeskPages:
     async def _board(self, request: web.Request) -> web.Response:
         session = self._session(request)
         parts = await self._parts(session, None)
-        return _html(render("board.html", looks=self._looks, session=session, parts=parts, version=_version(parts)))
+        return _html(render("board.html", looks=self._looks, session=session, case=None, parts=parts, version=_version(parts)))
 
     async def _case(self, request: web.Request) -> web.Response:
         return await self._case_page(self._session(request), int(request.match_info["contact"]))
@@ -205,7 +218,7 @@ class DeskPages:
     def _rendered(self, session: Session, listed: Board, case: Case | None, now: datetime) -> dict[str, str]:
         """The parts of a page that change, by the id of the element they stand in."""
         shared = {"looks": self._looks, "session": session, "now": now, "case": case}
-        parts: dict[str, str] = {"board": render("part_board.html", board=listed, **shared)}
+        parts: dict[str, str] = {name: render(f"part_{name}.html", board=listed, **shared) for name in ("title", "board")}
         if case is not None:
             parts |= {name: render(f"part_{name}.html", **shared) for name in ("head", "person", "lines")}
         return parts
@@ -236,9 +249,9 @@ class DeskPages:
                 await stream.write(b"event: over\ndata:\n\n")
                 return
             parts = await self._parts(session, contact)
-            if (version := _version(parts)) != since:
-                since, silent = version, 0.0
-                await stream.write(f"id: {version}\nevent: parts\ndata: {json.dumps(parts)}\n\n".encode())
+            if news := _event(parts, since):
+                since, silent = _version(parts), 0.0
+                await stream.write(news)
             elif silent >= PING_SECONDS:
                 silent = 0.0
                 await stream.write(b": still here\n\n")
@@ -265,9 +278,7 @@ class DeskPages:
         except actions.Refused as fault:
             return await self._case_page(session, contact, HTTPStatus.UNPROCESSABLE_ENTITY, _Trouble(f"Not sent: {fault}", draft))
         except StoreUnavailable:
-            raise web.HTTPServiceUnavailable(
-                text="the database cannot be used now: nothing was done, go back and try again"
-            ) from None
+            raise web.HTTPServiceUnavailable(text="the database cannot be used now: nothing was done, go back and try again") from None
         if entry is not None:
             self._wake()
             await self._done(entry)
@@ -337,7 +348,28 @@ def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
 
 
 def _version(parts: Mapping[str, str]) -> str:
-    return sha256(json.dumps(parts).encode()).hexdigest()[:24]
+    """What a page has that shows these parts: a digest each, one after the other."""
+    return "".join(_digest(parts[name]) for name in PARTS if name in parts)
+
+
+def _event(parts: Mapping[str, str], since: str) -> bytes:
+    """The event that brings a page of version `since` up to date, empty when it is. htmx swaps each part into its place."""
+    named = [name for name in PARTS if name in parts]
+    news = [name for place, name in enumerate(named) if since[place * DIGEST :][:DIGEST] != _digest(parts[name])]
+    if not news:
+        return b""
+    lines = re.split(r"\r\n|\r|\n", "\n".join(_swap(name, parts[name]) for name in news))  # what ends a line in a stream of events
+    return "\n".join([f"id: {_version(parts)}", "event: parts", *(f"data: {line}" for line in lines), "", ""]).encode()
+
+
+def _swap(name: str, part: str) -> str:
+    if name == "title":
+        return f"<title>{part}</title>"
+    return f'<div id="{name}" hx-swap-oob="{"rows" if name == "lines" else "innerHTML"}">{part}</div>'
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:DIGEST]
 
 
 def _over_https(request: web.Request) -> bool:

@@ -4,9 +4,11 @@ Whatever a customer wrote goes through here as text. The one thing made of it is
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -104,6 +106,16 @@ def fate_of(line: Line) -> str:
             return f"not sent: {why}" if why else "not sent"
 
 
+def rows(case: Case) -> Iterator[tuple[str, Line]]:
+    """The thread, each line by a name that stays its own while more are said: a page keeps what it has and adds what is new."""
+    seen: Counter[str] = Counter()
+    for line in case.lines:
+        said = "\0".join((line.at.isoformat(), line.author, line.kind, line.text, name_of(case)))
+        digest = blake2b(said.encode(), digest_size=8).hexdigest()
+        seen[digest] += 1
+        yield f"line-{digest}-{seen[digest]}", line  # the same words within the same second are two lines all the same
+
+
 def went_wrong(line: Line) -> bool:
     """Whether staff should notice it."""
     return line.state in ("refused", "unknown") or line.delivery == "failed"
@@ -146,11 +158,10 @@ def spent(case: Case) -> str:
 
 
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    made = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(
         pieces=pieces,
+        rows=rows,
         span=span,
         name_of=name_of,
         author_of=author_of,
@@ -170,4 +181,4 @@ _TEMPLATES = _environment()
 
 def render(template: str, **values: Any) -> Markup:
     """The page, or a part that another page takes in as it is: everything in it is escaped already."""
-    return Markup(_TEMPLATES.get_template(template).render(values))  # noqa: S704 - rendered with autoescape in the line itself
+    return Markup(_TEMPLATES.get_template(template).render(values).strip())  # noqa: S704 - rendered with autoescape in the line itself

@@ -145,6 +145,8 @@ class Door:
 
 async def _body(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # all of it is here already, as a rule
+            return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError:

@@ -135,7 +135,7 @@ class Crew:
         return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
-        return await self._sender.send_due(self.wake) > 0
+        return (await self._sender.send_due(self.wake)).more
 
     async def _discount(self) -> bool:
         made = await self._discounter.make_wanted()

@@ -8,6 +8,7 @@ Nothing is on the wire that is not committed as `sending`, and nothing whose end
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -34,12 +35,18 @@ LONGEST_RETRY = timedelta(minutes=5)  # after an hour without network the first 
 NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.STAFF_HOLDS})  # answers that are rightly not given
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the outbox brought: how many messages were claimed or held, and whether `more` may be due now."""
+
+    moved: int
+    more: bool
+
+
 class Sender:
     """Sends what is due, many people at a time, each person's messages in order."""
 
-    def __init__(
-        self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str, optouts: OptOutLog | None = None
-    ) -> None:
+    def __init__(self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str, optouts: OptOutLog | None = None) -> None:
         self._store = store
         self._channel = channel
         self._house = house
@@ -49,11 +56,11 @@ class Sender:
         self._taken: dict[Taken, asyncio.Future[None]] = {}
         self._settling: asyncio.Task[None] | None = None
 
-    async def send_due(self, wake: Callable[[], None]) -> int:
-        """Claim what is due and start its requests; returns how much was claimed or held. `wake` is called as each one ends."""
+    async def send_due(self, wake: Callable[[], None]) -> Look:
+        """Claim what is due and start its requests. `wake` is called as each one ends."""
         free = min(MAX_ON_WIRE - len(self._on_wire), MAX_CLAIM)
         if free <= 0:
-            return 0
+            return Look(0, more=False)  # the first that ends wakes us
         house = self._house()
         seen = self._store.arrivals.count
         claim, began = await self._store.run(self._claim(house, free), last=True)
@@ -65,7 +72,7 @@ class Sender:
             self._on_wire.add(task)
             task.add_done_callback(self._on_wire.discard)
             task.add_done_callback(lambda _: wake())
-        return len(claim.claimed) + len(claim.held)
+        return Look(len(claim.claimed) + len(claim.held), more=claim.more or bool(claim.held))  # behind what was dropped stands the next
 
     async def finish(self) -> None:
         """Wait until nothing is on the wire."""

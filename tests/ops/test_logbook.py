@@ -24,6 +24,11 @@ CANARY_PHONE = "+34611987654"
 CANARY_TEXT = "Xanadu7 is what I said"
 CANARY_NAME = "Zephyrine"
 CANARY_MAIL = "zephyrine@canary.example"
+NOT_HTTP = (
+    b"Xanadu7 is no method\r\n\r\n",
+    b"GET / HTTP/1.1\r\nXanadu7 is no header\r\n\r\n",
+    b"GET http://[Xanadu7 HTTP/1.1\r\n\r\n",
+)
 EVERYTHING_FAILS = Plan(
     climbers=3,
     talkers=3,
@@ -101,7 +106,7 @@ async def _shop_tells_of_the_canary(url: str, load: Load) -> None:
         for headers in ({}, {"X-Hub-Signature-256": "sha256=" + "0" * 64}):
             async with session.post(f"{url}/webhooks/whatsapp", data=json.dumps(person).encode(), headers=headers) as answer:
                 assert answer.status == 401
-    for request in (b"Xanadu7 is no method\r\n\r\n", b"GET / HTTP/1.1\r\nXanadu7 is no header\r\n\r\n", b"GET http://[Xanadu7 HTTP/1.1\r\n\r\n"):
+    for request in NOT_HTTP:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(request)
         assert b" 400 " in await reader.readline()

@@ -17,11 +17,9 @@ from bot.store.optout_log import OptOutLog
 from bot.worker.restoring import Restored
 from tests.worker.bench import DAY, HOUR, LOLA, MONDAY, PEPE, failing
 
+from . import lost_days
+from .lost_days import EVENING
 from .office import office, settings_of
-
-EVENING = MONDAY + timedelta(hours=10, minutes=30)  # 20:30 in Madrid: what is due an hour later waits for the morning
-PEOPLE = [f"346100{number:05d}" for number in range(500)]
-STOPPED = PEOPLE[100:120]
 
 
 def copy(folder: Path, now: datetime) -> Path:
@@ -36,34 +34,16 @@ async def put_back(folder: Path, now: datetime, **more: str) -> Restored:
 
 
 async def test_after_a_backup_500_sends_and_20_opt_outs_a_restore_sends_nothing_again_and_forgets_no_opt_out(tmp_path: Path) -> None:
-    async with office(tmp_path, EVENING) as house:
-        for who in PEOPLE[:250]:
-            await house.cart(f"k-{who}", who)
-        assert await house.go() == []
-        assert await house.go(HOUR + timedelta(minutes=1)) == []
-        for who in PEOPLE[250:]:
-            await house.cart(f"k-{who}", who)
-        assert await house.go() == []
-        assert await house.states() == ["queued"] * 250
+    async def back_up() -> None:
         copy(tmp_path, house.now)
-        sent = await house.go(timedelta(hours=12))
-        assert len(sent) == 500
-        for who in STOPPED:
-            await house.writes("STOP", who)
-        assert len(await house.go()) == 20  # each is told that it was understood
-        now = house.now
+
+    async with office(tmp_path, EVENING) as house:
+        now = await lost_days.live(house, back_up)
     restored = await put_back(tmp_path, now)
     print(f"\n{restored}")
-    assert (restored.held.queued, restored.held.timers, restored.replayed.stopped) == (250 - 20, 250, 20)
+    lost_days.held(restored)
     async with office(tmp_path, now) as house:
-        assert await house.go() == []
-        assert [body for _ in range(12) for body in await house.go(HOUR * 6)] == []  # three days
-        for who in STOPPED:
-            assert (await house.person(who)).consent is Consent.WITHDRAWN
-            await house.cart(f"another-{who}", who)
-        assert [body for _ in range(8) for body in await house.go(HOUR * 6)] == []
-        await house.writes("hello", PEPE)
-        assert len(await house.go()) == 2  # what happens from now on is answered
+        await lost_days.go_on(house)
 
 
 async def test_what_is_held_goes_out_after_its_release_once_and_judged_again(tmp_path: Path) -> None:
@@ -264,6 +244,18 @@ async def test_a_damaged_backup_is_refused_and_the_database_stays_as_it_is(tmp_p
     (tmp_path / "backup.db").write_bytes(spoiled[damage])
     before = (tmp_path / "comeback.db").read_bytes()
     with pytest.raises((backup.NotACopy, StoreUnavailable)):
+        await put_back(tmp_path, house.now)
+    assert (tmp_path / "comeback.db").read_bytes() == before
+    assert not list(tmp_path.glob("*.restoring*"))
+
+
+async def test_a_backup_of_a_newer_version_is_refused_and_the_database_stays_as_it_is(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        newer = copy(tmp_path, house.now)
+    with closing(sqlite3.connect(newer)) as connection:
+        connection.execute("pragma user_version = 9999")
+    before = (tmp_path / "comeback.db").read_bytes()
+    with pytest.raises(StoreUnavailable, match="newer version of Comeback"):
         await put_back(tmp_path, house.now)
     assert (tmp_path / "comeback.db").read_bytes() == before
     assert not list(tmp_path.glob("*.restoring*"))

@@ -1,7 +1,6 @@
 """The desk's pages without a browser: who comes in, whose forms count, who has a conversation, and what a customer's words become."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,7 +52,7 @@ class Page:
 
     @property
     def since(self) -> str:
-        found = re.search(r'data-version="(\w+)"', self.text)
+        found = re.search(r'sse-connect="[^"]*\?since=(\w+)"', self.text)
         assert found
         return found[1]
 
@@ -79,11 +78,7 @@ class Visitor:
     async def act(self, contact: int, action: str, page: Page | None = None, **fields: str) -> Page:
         """Send a form of the conversation's page as it is now, or as it was."""
         page = page or await self.get(f"/{contact}")
-        shared = (
-            {name: page.field(name) for name in ("token", "page", "seen")}
-            if action == "answer"
-            else {"token": page.field("token")}
-        )
+        shared = {name: page.field(name) for name in ("token", "page", "seen")} if action == "answer" else {"token": page.field("token")}
         return await self.post(f"/{contact}/{action}", **{**shared, **fields})
 
 
@@ -144,10 +139,7 @@ async def lola(front: Front) -> int:
 def routes(app: web.Application, method: str) -> list[str]:
     """Every path of the desk, with something in its places."""
     found = {
-        (route.resource.canonical, route.method)
-        for resource in app.router.resources()
-        for route in resource
-        if route.resource is not None
+        (route.resource.canonical, route.method) for resource in app.router.resources() for route in resource if route.resource is not None
     }
     filled = {"{contact}": "1", "{action}": "take", "{name}": "desk.css"}
     paths = []
@@ -294,7 +286,7 @@ async def test_forms_have_a_size_and_a_kind(front: Front) -> None:
 
 async def test_every_answer_says_what_a_browser_may_do_with_it(front: Front, lola: int) -> None:
     async with front.visitor("Sam") as visitor:
-        for path in ("", f"/{lola}", "/999999", "/file/desk.js", "/file/..%2Fbase.html", "/nothing"):
+        for path in ("", f"/{lola}", "/999999", "/file/live.js", "/file/htmx.min.js", "/file/..%2Fbase.html", "/nothing"):
             headers = (await visitor.get(path)).headers
             policy = headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy
@@ -453,8 +445,15 @@ async def next_event(reader: aiohttp.StreamReader, seconds: float = 5.0) -> dict
         found: dict[str, str] = {}
         while line := (await reader.readline()).decode().rstrip("\n"):
             name, _, value = line.partition(": ")
-            found[name] = value
+            found[name] = f"{found[name]}\n{value}" if name in found else value
         return found
+
+
+def part(event: dict[str, str], name: str, swap: str = "innerHTML") -> str:
+    """What an event puts into a place of the page, and how."""
+    found = re.search(rf'<div id="{name}" hx-swap-oob="{swap}">(.*?)</div>(?=\n<div id=|$)', event["data"], re.DOTALL)
+    assert found, name
+    return found[1]
 
 
 async def test_what_happened_between_the_page_and_its_stream_comes_first(front: Front, lola: int) -> None:
@@ -465,13 +464,13 @@ async def test_what_happened_between_the_page_and_its_stream_comes_first(front: 
         async with stream(visitor, f"/{lola}/live?since={page.since}") as reader:
             event = await next_event(reader)
             assert event["event"] == "parts"
-            assert "In between" in json.loads(event["data"])["lines"]
+            assert "In between" in part(event, "lines", "rows")
             await front.bench.writes("And now\nthis")
             await front.bench.go()
-            assert "And now\nthis" in json.loads((await next_event(reader))["data"])["lines"]
+            assert "And now\nthis" in part(await next_event(reader), "lines", "rows")
         last = event["id"]
         async with stream(visitor, f"/{lola}/live?since={page.since}", **{"Last-Event-ID": last}) as reader:
-            assert "And now" in json.loads((await next_event(reader))["data"])["lines"]
+            assert "And now" in part(await next_event(reader), "lines", "rows")
 
 
 async def test_a_page_that_is_up_to_date_is_sent_nothing(front: Front, lola: int) -> None:

@@ -159,7 +159,7 @@ class Bench:
     async def send(self) -> list[str]:
         """Send what is due; the bodies, in order."""
         before = len(self.channel.sent)
-        while await self.sender.send_due(lambda: None):
+        while (await self.sender.send_due(lambda: None)).moved:
             await self.sender.finish()
         return [sent.content.body for sent in self.channel.sent[before:]]
 

@@ -30,12 +30,8 @@ def signed(body: bytes, header: str | None, secrets: Sequence[str]) -> bool:
     """
     if header is None or not _SIGNATURE.fullmatch(header):
         return False
-    told = header.encode("ascii")
-    return any(
-        hmac.compare_digest(b"sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode("ascii"), told)
-        for secret in secrets
-        if secret
-    )
+    told = bytes.fromhex(header.removeprefix("sha256="))
+    return any(hmac.compare_digest(hmac.digest(secret.encode(), body, "sha256"), told) for secret in secrets if secret)
 
 
 def split(body: bytes, received_at: datetime) -> list[Update]:
@@ -82,6 +78,17 @@ _WHOLE = _Part()
 
 
 @dataclass(frozen=True, slots=True)
+class _Contact:
+    """One of `contacts[]`, and the names in it."""
+
+    told: Node
+    names: tuple[Identity, ...]
+
+
+_NOBODY = _Contact(EMPTY, ())
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """What all updates of one change share.
 
@@ -93,14 +100,14 @@ class _Change:
     time: int | None = None
     number: str = ""
     metadata: object = None
-    contacts: tuple[Node, ...] = ()
-    by_name: Mapping[Identity, Node] = field(default_factory=dict)
+    contacts: tuple[_Contact, ...] = ()
+    by_name: Mapping[Identity, _Contact] = field(default_factory=dict)
 
-    def contact_of(self, names: Sequence[Identity]) -> Node:
+    def contact_of(self, names: Sequence[Identity]) -> _Contact:
         """The contact that goes by one of these names; the only one there is, for an update that names nobody."""
         if not names:
-            return self.contacts[0] if len(self.contacts) == 1 else EMPTY
-        return next((self.by_name[name] for name in names if name in self.by_name), EMPTY)
+            return self.contacts[0] if len(self.contacts) == 1 else _NOBODY
+        return next((self.by_name[name] for name in names if name in self.by_name), _NOBODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +169,11 @@ def _elements(parent: Node, name: str) -> Iterator[tuple[object, str | None]]:
 def _shared(written: Node, account: str, time: int | None) -> _Change:
     value = node(written.get("value"))
     metadata, listed = value.get("metadata"), value.get("contacts")
-    contacts = tuple(contact for contact in listed if isinstance(contact, dict)) if isinstance(listed, list) else ()
-    by_name: dict[Identity, Node] = {}
+    objects = [contact for contact in listed if isinstance(contact, dict)] if isinstance(listed, list) else ()
+    contacts = tuple(_Contact(contact, tuple(names_in(contact, NAMES))) for contact in objects)
+    by_name: dict[Identity, _Contact] = {}
     for contact in contacts:
-        for name in names_in(contact, NAMES):
+        for name in contact.names:
             by_name.setdefault(name, contact)
     number = matching(_NUMBER_ID, node(metadata).get("phone_number_id")) or ""
     return _Change(word(written.get("field")), account, time, number, metadata, contacts, by_name)
@@ -178,7 +186,7 @@ def _update(piece: _Piece, received_at: datetime) -> Update:
     change, content = piece.change, node(piece.content)
     named = (*names_in(content, piece.part.names), *names_in(node(content.get("system")), SYSTEM))
     contact = change.contact_of(named)
-    identities = tuple(dict.fromkeys((*named, *names_in(contact, NAMES))))
+    identities = tuple(dict.fromkeys((*named, *contact.names)))
     seconds = integer(content.get("timestamp"))
     seconds = change.time if seconds is None else seconds
     # A timestamp in the future would hold the reply window open for years: what happened, happened before we heard of it.
@@ -194,7 +202,7 @@ def _update(piece: _Piece, received_at: datetime) -> Update:
                 "account": change.account,
                 "at": int(occurred_at.timestamp()),
                 "metadata": change.metadata,
-                "contact": contact or _contact(identities),
+                "contact": contact.told or _contact(identities),
                 "part": piece.name,
                 "item": piece.content,
             }

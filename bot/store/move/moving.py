@@ -271,7 +271,7 @@ async def _emptied(target: str, mark: Mark) -> bool:
         except StoreUnavailable:
             return False
     if not await _empty(target, mark):
-        raise NotMoved(f"{shown(target)} is not where it was moved to, which is {mark.other}")
+        raise NotMoved(f"{shown(target)} does not have what was moved to {mark.other}: it cannot be taken back from there")
     return True
 
 

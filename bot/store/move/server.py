@@ -197,7 +197,7 @@ class ServerSide:
         """A text may hold anything but the character zero, which PostgreSQL has no place for (`bot/store/postgres.py`)."""
         changed = 0
         for place, column in enumerate(table.columns):
-            if column.kind is Kind.TEXT and any("\0" in (row[place] or "") for row in rows):  # type: ignore[operator]  # checked: texts
+            if column.kind is Kind.TEXT and "\0" in "".join([str(row[place] or "") for row in rows]):
                 rows, more = _without_zeros(rows, place)
                 changed += more
         return rows, changed

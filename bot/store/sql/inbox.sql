@@ -3,6 +3,17 @@
 -- name: first_time
 insert into seen (key) values (:key) on conflict do nothing returning key
 
+-- name: seen
+-- many at once: the count of changes says how many of them are new
+insert into seen (key) values (:key) on conflict do nothing
+
+-- name: last
+select coalesce(max(id), 0) as id from inbox
+
+-- name: insert_numbered
+insert into inbox (id, source, kind, place, body, occurred_at, received_at, state, why)
+values (:id, :source, :kind, :place, :body, :occurred_at, :received_at, :state, :why)
+
 -- name: insert
 insert into inbox (source, kind, place, contact, body, occurred_at, received_at, state, why)
 values (:source, :kind, :place, :contact, :body, :occurred_at, :received_at, :state, :why)

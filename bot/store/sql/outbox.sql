@@ -53,9 +53,16 @@ update outbox set not_before = :until, why = :why where id = :id
 -- name: cancel
 update outbox set state = 'cancelled', why = :why where id = :id
 
--- name: marketing_sent
-select sent_at from outbox where contact = :contact and marketing = 1 and sent_at > :since
-  and state in ('sending', 'sent', 'unknown') and coalesce(delivery, '') <> 'failed'
+-- name: addressees
+-- what policy asks of the people these messages (ids in JSON) are for; names and times in JSON
+select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coalesce(v.control, 'bot') as control, v.last_inbound_at,
+  (select json_group_array(json_array(kind, scope, value)) from (
+    select kind, scope, value from identity where contact = c.id order by since desc) as named) as names,
+  (select json_group_array(m.sent_at) from outbox m
+   where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
+     and m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed') as marketing_sent
+from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
+where o.id in (select value from json_each(:ids))
 
 -- name: sent
 update outbox set state = 'sent', provider_id = coalesce(provider_id, :provider_id), delivery = coalesce(delivery, :delivery),

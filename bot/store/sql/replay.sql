@@ -20,7 +20,7 @@ from shop_order where contact = :contact and placed_at < :since order by placed_
 -- name: recorded
 select id, source, kind, place, contact, body, received_at from inbox
 where received_at >= :since and id > :after and state = 'done' and contact is not null
-  and source in ('whatsapp', 'shop', 'desk') and (:only is null or contact = :only)
+  and source in ('whatsapp', 'shop', 'desk') and contact = coalesce(:only, contact)
 order by id limit :limit
 
 -- name: add_person

@@ -259,7 +259,7 @@ create table outbox (
   delivery text,                                  -- sent, delivered, read, failed; only climbs
   sent_at bigint
 );
-create index outbox_queued on outbox (reply desc, not_before, id) where state = 'queued';  -- in the order they are claimed
+create index outbox_queued on outbox (number, marketing, reply, not_before, id) where state = 'queued';  -- lanes, as they are claimed
 create index outbox_live on outbox (contact, id) where state in ('queued', 'verifying', 'sending');
 create index outbox_sending on outbox (id) where state = 'sending';
 create index outbox_run on outbox (run, id) where run is not null;

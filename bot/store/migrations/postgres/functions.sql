@@ -99,20 +99,63 @@ $$;
 
 -- Messages that may go now, of people nobody else works on. The conditions are asked twice: what was committed between the first look
 -- and the hold of the person counts.
--- The first look follows the index in the order of the claims and stops at the limit, whatever the statistics say of a young table.
+-- The first look is at people, not at messages: however long the queue of one of them is, they are judged once. It goes lane by lane
+-- (a number, marketing or not, an answer or not), each from its oldest, and stops at the limit: a lane that must rest costs nothing,
+-- however much waits in it, nor does what is to go later.
 create or replace function claim_messages(at bigint, most bigint) returns setof outbox
-  language plpgsql set enable_seqscan = off set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off as $$
+  language plpgsql set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-  held bigint[];
+  looked bigint := most * 4;  -- how many of the oldest of a lane are looked at: more, when they are the same few people's
+  lane record;
+  numbers text[] := '{}';
+  kinds smallint[] := '{}';
+  replies smallint[] := '{}';
+  held bigint[] := '{}';
+  people bigint[];
+  seen bigint;
 begin
-  held := array(
-    select c.id from (
-      -- more than are wanted: the first may be in the hands of others
-      select o.contact from sendable_messages(at) o order by o.reply desc, o.not_before, o.id limit most * 4) as due
-    join contact c on c.id = due.contact limit most for no key update of c skip locked);
+  select number, marketing, reply into lane from outbox where state = 'queued' order by number, marketing, reply limit 1;
+  while found loop
+    if not exists (select 1 from number_state s where s.number = lane.number and (
+      s.stopped is not null or s.paused_until > at or (s.marketing_stopped is not null and lane.marketing = 1)))
+    then
+      numbers := numbers || lane.number;
+      kinds := kinds || lane.marketing;
+      replies := replies || lane.reply;
+    end if;
+    select number, marketing, reply into lane from outbox
+    where state = 'queued' and (number, marketing, reply) > (lane.number, lane.marketing, lane.reply)
+    order by number, marketing, reply limit 1;
+  end loop;
+  if cardinality(numbers) = 0 then return; end if;
+  loop
+    with waiting as materialized (
+      select o.contact, o.reply, o.not_before, o.id, row_number() over (partition by l.nth) as nth
+      from unnest(numbers, kinds, replies) with ordinality as l (number, marketing, reply, nth) cross join lateral (
+        select w.contact, w.reply, w.not_before, w.id from outbox w
+        where w.state = 'queued' and w.number = l.number and w.marketing = l.marketing and w.reply = l.reply and w.not_before <= at
+        order by w.not_before, w.id limit looked) as o)
+    select (select max(nth) from waiting),
+      array(select contact from waiting group by contact order by max(reply) desc, min(not_before), min(id))
+    into seen, people;
+    exit when seen is null;
+    held := held || array(
+      select c.id from unnest(people) with ordinality as one (id, nth) join contact c on c.id = one.id
+      where c.id <> all(held)
+        and not exists (select 1 from outbox w where w.contact = c.id and w.state = 'sending')
+        and not exists (select 1 from inbox i where i.state = 'waiting' and i.contact = c.id)
+        and not exists (select 1 from identity d join inbox_name n on n.kind = d.kind and n.scope = d.scope and n.value = d.value
+                        where d.contact = c.id)
+      order by one.nth limit most - cardinality(held) for no key update of c skip locked);
+    exit when cardinality(held) >= most or seen < looked;
+    looked := looked * 8;
+  end loop;
   if cardinality(held) = 0 then return; end if;
   return query
-    select o.* from outbox o where o.id in (select due.id from sendable_messages(at) as due where due.contact = any(held))
+    select o.* from outbox o where o.id = any(array(
+      select s.id from sendable_messages(held) as s
+      where s.not_before <= at and exists (
+        select 1 from unnest(numbers, kinds) as l (number, marketing) where l.number = s.number and l.marketing = s.marketing)))
     order by o.reply desc, o.not_before, o.id limit most for no key update of o skip locked;
 end $$;
 
@@ -140,21 +183,24 @@ begin
     where d.contact = any(people);
 end $$;
 
-create or replace function sendable_messages(at bigint) returns setof outbox language sql stable as $$
-  select o.* from outbox o
-  where o.state = 'queued' and o.not_before <= at
+-- The messages whose turn it is, of these people.
+create or replace function sendable_messages(people bigint[]) returns setof outbox language sql stable as $$
+  select o.* from unnest(people) as c (id) cross join lateral (
+    -- answers go first, in order; a person who is being answered is not nudged meanwhile
+    (select r.* from outbox r where r.contact = c.id and r.reply = 1 and r.state in ('queued', 'verifying') order by r.id limit 1)
+    union all
+    select n.* from outbox n
+    where n.contact = c.id and n.reply = 0 and n.state = 'queued'
+      and not exists (select 1 from outbox r where r.contact = c.id and r.reply = 1 and r.state in ('queued', 'verifying'))) as o
+  where o.state = 'queued'
     -- one message a contact on the wire
     and not exists (select 1 from outbox w where w.contact = o.contact and w.state = 'sending')
-    -- in order: within a run, and among the answers to what the customer wrote
+    -- in order within a run
     and not exists (select 1 from outbox e where e.contact = o.contact and e.id < o.id and e.state in ('queued', 'verifying')
-                    and (e.run = o.run or (e.reply = 1 and o.reply = 1)))
-    -- a person who is being answered is not nudged meanwhile
-    and not exists (select 1 from outbox r where o.reply = 0 and r.contact = o.contact and r.reply = 1 and r.state in ('queued', 'verifying'))
+                    and e.run = o.run)
     -- an opt-out or an order bites from its 200 on, even before it is worked off
     and not exists (select 1 from inbox i where i.state = 'waiting' and i.contact = o.contact)
     and not exists (select 1 from identity d join inbox_name n on n.kind = d.kind and n.scope = d.scope and n.value = d.value
                     where d.contact = o.contact)
-    -- a number that must rest
-    and not exists (select 1 from number_state s where s.number = o.number and (
-      s.stopped is not null or s.paused_until > at or (s.marketing_stopped is not null and o.marketing = 1)))
 $$;
+drop function if exists sendable_messages(bigint);

@@ -1,11 +1,26 @@
 -- What PostgreSQL must be told otherwise about the outbox: others send beside us.
 
 -- name: in_charge
--- nobody is in charge alone; a claim is a sign of life
-insert into process (epoch, name) values (:epoch, :owner) on conflict (epoch) do update set beat_at = clock_timestamp() returning 1
+-- nobody is in charge alone; a claim is a sign of life, where the heartbeat gives none
+with born as (
+  insert into process (epoch, name)
+  select :epoch, :owner where not exists (
+    select 1 from process where epoch = :epoch and beat_at > clock_timestamp() - interval '4 seconds')
+  on conflict (epoch) do update set beat_at = clock_timestamp())
+select 1
 
 -- name: due
 select * from claim_messages(:now, :limit)
+
+-- name: addressees
+select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coalesce(v.control, 'bot') as control, v.last_inbound_at,
+  (select coalesce(json_agg(json_build_array(d.kind, d.scope, d.value) order by d.since desc), '[]') from identity d
+   where d.contact = c.id) as names,
+  (select coalesce(json_agg(m.sent_at), '[]') from outbox m
+   where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
+     and m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed') as marketing_sent
+from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
+where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 
 -- name: settle
 -- nobody waits for a message here: who does so with several in one order, and another in the other, wait for ever
