@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot import __version__
 
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
-COMMANDS = ("demo", "serve", "check", "simulate", "desk", "audience", "backup", "restore", "doctor")
+COMMANDS = ("demo", "serve", "check", "simulate", "test", "translate", "desk", "audience", "backup", "restore", "doctor")
 
 ABOUT = """\
 Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.
@@ -16,6 +16,8 @@ Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a fold
   comeback demo           see it work on this machine: a shop, a phone, the bot (no account needed)
   comeback check          what is wrong in the flows
   comeback simulate FLOW  play the customer of a flow in this terminal
+  comeback test           play the stories written for the flows
+  comeback translate es   the texts of the flows, for translators
   comeback serve          run the bot
   comeback doctor         is everything set up, and what to do about what is not"""
 
