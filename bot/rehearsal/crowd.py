@@ -4,6 +4,7 @@ People do not touch each other, so each is played to the end alone, and the crow
 people, who do the same; only the letters of discount codes differ, and nothing depends on them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -36,15 +37,21 @@ class Setting:
 
 def play(playbook: Playbook, setting: Setting, tell: Tell, paper: WatchedPaper | None = None) -> None:
     """Play the crowd. `tell` hears each piece of news, one person's after the other's."""
-    rules = playbook.rules
+    stage = Stage(playbook, setting.begins, setting.habits, tell, paper or WatchedPaper())
+    for shopper in people(playbook, setting):
+        Life(stage, shopper).live(setting.length)
+
+
+def people(playbook: Playbook, setting: Setting) -> Iterator[Shopper]:
+    """Everybody, as they are before it begins."""
+    rules, habits = playbook.rules, setting.habits
     places = places_of(rules.timezone, rules.languages)
     categories = tuple(category for category, length in rules.reorder.items() if length is not None) or ANYTHING
     statuses = _asked_about(playbook)
-    stage = Stage(playbook, setting.begins, setting.habits, tell, paper or WatchedPaper())
     for number in range(setting.first, setting.first + setting.customers):
         dice = Random(f"{setting.seed}:{number}")  # noqa: S311 - dice, not secrets
-        who = person(number, dice, places, rules.languages, setting.habits)
-        Life(stage, Shopper(who, dice, setting.habits, rules.currency, categories, statuses)).live(setting.length)
+        who = person(number, dice, places, rules.languages, habits)
+        yield Shopper(who, dice, habits, rules.currency, categories, statuses)
 
 
 def _asked_about(playbook: Playbook) -> frozenset[OrderStatus]:
