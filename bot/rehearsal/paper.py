@@ -248,7 +248,7 @@ class Paper:
         return NONE
 
     def conversation_count_written(self, _: Values) -> Rows:
-        return ({"written": sum(message["author"] == "customer" for message in self.written)},)
+        return ({"written": min(2, sum(message["author"] == "customer" for message in self.written))},)
 
     def conversation_said(self, values: Values) -> Rows:
         same = (one for one in self.written if one["text"] == values["text"] and one["at"] >= values["since"])
