@@ -7,7 +7,7 @@ Norway's NO. What expands, runs code or hides (aliases, anchors, tags, duplicate
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -16,6 +16,7 @@ from bot.flow.problem import Mistake, Problem, problem_at_top
 MAX_BYTES = 256 * 1024  # a long flow has 20 KiB; more is a mistake or an attack, and would be slow to report on
 MAX_DEPTH = 32  # an ask inside an ask costs 4 levels; deeper than eight of them nobody reads, and recursion stays safe
 MAX_VALUES = 5_000  # a long flow has 500; more would take longer to report on than an owner waits for
+LONGEST_SENTENCE = 400  # characters of a problem; sentences repeat what was written, and that can be anything
 LONGEST_KEY = 64  # characters; the longest word of ours has 16, and sentences repeat keys
 
 Value = str | list["Value"] | dict[str, "Value"]
@@ -34,16 +35,13 @@ TOP = Place(1, 1)
 _GUESS = re.compile(r"did you mean '([^']*)'\?$")
 
 
-class Marked(NamedTuple):
-    """Between which marks of the parser something stands. (Most places are never asked for.)"""
+Marks: TypeAlias = tuple[Any, Any]
+"""Between which marks of the parser something stands. Most places are never asked for, so they are left as they come."""
 
-    start: Any
-    end: Any
 
-    @property
-    def place(self) -> Place:
-        """The same as a place."""
-        return Place(self.start.line + 1, self.start.column + 1, self.start.index, self.end.index)
+def _between(marks: Marks) -> Place:
+    start, end = marks
+    return Place(start.line + 1, start.column + 1, start.index, end.index)
 
 
 class DocumentError(Exception):
@@ -64,18 +62,18 @@ class Document:
     file: str
     text: str
     root: Value
-    places: Mapping[str, Marked] = field(default_factory=dict)
-    keys: Mapping[str, Marked] = field(default_factory=dict)
+    places: Mapping[str, Marks] = field(default_factory=dict)
+    keys: Mapping[str, Marks] = field(default_factory=dict)
 
     def place(self, path: str) -> Place:
         """Where the value of a path begins; for what is not written, where the nearest thing around it begins."""
         while path not in self.places and path:
             path = path.rpartition(".")[0]
-        return self.places[path].place if path in self.places else TOP
+        return _between(self.places[path]) if path in self.places else TOP
 
     def key_place(self, path: str) -> Place:
         """Where the key of a path begins; for what has no key (a list's entry), where the value begins."""
-        return self.keys[path].place if path in self.keys else self.place(path)
+        return _between(self.keys[path]) if path in self.keys else self.place(path)
 
     def inside(self, path: str, offset: int) -> Place:
         """Where the character at `offset` of a path's text stands, however the text was quoted, folded or indented."""
@@ -105,7 +103,8 @@ class Document:
         end_line, end_column = self._end(place)
         guess = _GUESS.search(message)
         better = remedy or (f"write '{guess[1]}'" if guess else kind.remedy)
-        return Problem(self.file, place.line, place.column, message, kind, end_line, end_column, better)
+        sentence = message if len(message) <= LONGEST_SENTENCE else f"{message[: LONGEST_SENTENCE - 1]}…"
+        return Problem(self.file, place.line, place.column, sentence, kind, end_line, end_column, better[:LONGEST_SENTENCE])
 
     def _end(self, place: Place) -> tuple[int, int]:
         """The line and column behind a place; of what is as long as nothing (a mapping), behind the rest of its line."""
@@ -142,8 +141,8 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
-        self.places: dict[str, Marked] = {}
-        self.keys: dict[str, Marked] = {}
+        self.places: dict[str, Marks] = {}
+        self.keys: dict[str, Marks] = {}
         self.next: Any = yaml.CSafeLoader(text).get_event  # an event of yaml, each with both its marks
 
     def document(self) -> Document:
@@ -167,7 +166,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             message = f"this is nested more than {MAX_DEPTH} levels deep: use a label and go_to instead"
             raise self.refused(_place(event), Mistake.NESTED_TOO_DEEP, message)
-        self.places[path] = Marked(event.start_mark, event.end_mark)
+        self.places[path] = event.start_mark, event.end_mark
         kind = type(event)
         if kind is yaml.ScalarEvent:
             return str(event.value)
@@ -186,7 +185,7 @@ class _Reader:
             if key in values:
                 raise self.refused(_place(event), Mistake.WRITTEN_TWICE, f"'{key}' is written twice here: keep one of them")
             here = _join(path, key)
-            self.keys[here] = Marked(event.start_mark, event.end_mark)
+            self.keys[here] = event.start_mark, event.end_mark
             values[key] = self.node(self.next(), here, depth + 1)
         return values
 
@@ -218,14 +217,14 @@ class _Reader:
 
 
 def _place(event: Any) -> Place:
-    return Marked(event.start_mark, event.end_mark).place
+    return _between((event.start_mark, event.end_mark))
 
 
 def _join(path: str, part: str) -> str:
     return f"{path}.{part}" if path else part
 
 
-def _also_under(places: Mapping[str, Marked], old: str, new: str) -> dict[str, Marked]:
+def _also_under(places: Mapping[str, Marks], old: str, new: str) -> dict[str, Marks]:
     moved = {new + path[len(old) :]: place for path, place in places.items() if path == old or path.startswith(f"{old}.")}
     return {**places, **moved}
 

@@ -4,7 +4,7 @@ A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one 
 A step is found by its path in the file (`steps.0.answers.2.then.1`): the same path names its place in the text and a run's position.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -312,20 +312,25 @@ class Flow(Written):
     steps: tuple[AnyStep, ...]
 
 
-def branches(step: AnyStep) -> Iterator[tuple[str, tuple[AnyStep, ...]]]:
+def branches(step: AnyStep) -> Sequence[tuple[str, tuple[AnyStep, ...]]]:
     """The lists of steps inside a step, each with the path that leads to it from the step (`answers.2.then`)."""
-    match step:
-        case AskStep():
-            for number, answer in enumerate(step.answers):
-                yield f"answers.{number}.{'then' if answer.anything_else is None else 'anything_else'}", answer.steps
-            yield "no_answer.then", step.no_answer.then
-        case IfStep():
-            yield "then", step.then
-            yield "else", step.else_
-        case DiscountStep() if step.if_none is not None:
-            yield "if_none", step.if_none
-        case _:
-            pass
+    # not by isinstance, which pydantic makes cost a microsecond a class: steps are walked often
+    if type(step) is AskStep:
+        return [*map(_branch, range(len(step.answers)), step.answers), ("no_answer.then", step.no_answer.then)]
+    if type(step) is IfStep:
+        return [("then", step.then), ("else", step.else_)]
+    if type(step) is DiscountStep and step.if_none is not None:
+        return [("if_none", step.if_none)]
+    return ()
+
+
+def _branch(number: int, answer: Answer) -> tuple[str, tuple[AnyStep, ...]]:
+    return f"answers.{number}.{'then' if answer.anything_else is None else 'anything_else'}", answer.steps
+
+
+def wording_of(step: Step) -> Wording | None:
+    """What a step says to the customer, None for one that says nothing."""
+    return step.send if type(step) is SendStep else step.ask if type(step) is AskStep else None
 
 
 def walk(steps: tuple[AnyStep, ...], path: str = "steps") -> Iterator[tuple[str, AnyStep]]:

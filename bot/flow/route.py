@@ -87,27 +87,31 @@ def _positions(steps: tuple[AnyStep, ...], path: str, owner: Position | None) ->
 
 
 def _ways_on(here: Position, labels: Mapping[str, str], rules: StoreRules) -> Iterator[Way]:
-    match here.step:
-        case EndStep() | HandOverStep() | OptOutStep():
-            return
-        case ContinueStep():
-            yield Way(_path(here.after_branch()))
-        case GoToStep(go_to=label):
-            yield Way(labels.get(label))
-        case WaitStep(wait=length):
-            yield Way(_path(here.below()), takes=length)
-        case DiscountStep() as step:
-            yield Way(_path(here.below()), makes=discount_names(step, rules))
-            if step.if_none is not None:
-                yield Way(_path(here.into("if_none")))
-        case IfStep():
-            yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
-        case AskStep(no_answer=no_answer) as step:
-            yield Way(_path(here.into("no_answer.then")), takes=no_answer.after)
-            answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
-            yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
-        case _:
-            yield Way(_path(here.below()))
+    step = here.step
+    # not by isinstance, which pydantic makes cost a microsecond a class
+    if type(step) in _LAST:
+        return
+    if type(step) is ContinueStep:
+        yield Way(_path(here.after_branch()))
+    elif type(step) is GoToStep:
+        yield Way(labels.get(step.go_to))
+    elif type(step) is WaitStep:
+        yield Way(_path(here.below()), takes=step.wait)
+    elif type(step) is DiscountStep:
+        yield Way(_path(here.below()), makes=discount_names(step, rules))
+        if step.if_none is not None:
+            yield Way(_path(here.into("if_none")))
+    elif type(step) is IfStep:
+        yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
+    elif type(step) is AskStep:
+        yield Way(_path(here.into("no_answer.then")), takes=step.no_answer.after)
+        answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
+        yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
+    else:
+        yield Way(_path(here.below()))
+
+
+_LAST = frozenset({EndStep, HandOverStep, OptOutStep})
 
 
 def _path(where: Position | None) -> str | None:

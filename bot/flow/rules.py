@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -24,7 +25,8 @@ from bot.flow.measure import read_clock_span, read_length
 from bot.flow.model import Length, Word, Written, editor_schema
 from bot.flow.names import did_you_mean
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
-from bot.flow.shape import read
+from bot.flow.shape import read, short
+from bot.flow.text import LONGEST_LANGUAGE
 
 DAY = timedelta(days=1)
 MAX_SEGMENTS = 200  # more than anyone tells apart; and all of them are followed to see whether one leads back to itself
@@ -98,6 +100,7 @@ class StoreRules:
 # ---- how an owner writes it
 
 
+_TIMEZONE = re.compile(r"[\w+-]{1,32}(/[\w+-]{1,32}){0,2}", re.ASCII)
 _PERIODS = {"hour": timedelta(hours=1), "day": DAY, "week": timedelta(weeks=1)}
 _LIMIT = re.compile(r"(\d{1,3}) per (hour|day|week|\d{1,4} \w+)", re.ASCII)
 
@@ -147,32 +150,38 @@ def _read_reorder(text: str) -> timedelta | None:
 
 def _read_currency(text: str) -> str:
     if not is_currency(text):
-        raise WrittenWrongly(Mistake.BAD_CURRENCY, f"I do not know the currency '{text}': write three letters like EUR or USD")
+        raise WrittenWrongly(Mistake.BAD_CURRENCY, f"I do not know the currency '{short(text)}': write three letters like EUR or USD")
     return text
 
 
 def _read_timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError, a folder's name an OSError, a path a ValueError
-        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
-    except KeyError:
-        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
+    if not _is_timezone(text):
+        hint = did_you_mean(text, _timezones()) or ": write it like Europe/Madrid"
+        raise WrittenWrongly(Mistake.BAD_TIMEZONE, f"I do not know the time zone '{short(text)}'{hint}")
     return text
 
 
-def _unknown_timezone(text: str) -> str:
-    hint = did_you_mean(text, available_timezones()) or ": write it like Europe/Madrid"
-    return f"I do not know the time zone '{text}'{hint}"
+def _is_timezone(text: str) -> bool:
+    if not _TIMEZONE.fullmatch(text):  # zoneinfo would take a name to pieces, and import each of them
+        return False
+    try:
+        ZoneInfo(text)
+    except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError; of a folder's name it makes an OSError
+        return False
+    return True
+
+
+_timezones = cache(available_timezones)
 
 
 def _read_language(text: str) -> str:
     code = text.replace("-", "_")
     try:
-        Locale.parse(code)
+        Locale.parse(code[:LONGEST_LANGUAGE])
     except (UnknownLocaleError, ValueError, TypeError):
-        raise WrittenWrongly(Mistake.BAD_LANGUAGE, f"I do not know the language '{text}': write a code like en, es or pt_BR") from None
-    return code
+        message = f"I do not know the language '{short(text)}': write a code like en, es or pt_BR"
+        raise WrittenWrongly(Mistake.BAD_LANGUAGE, message) from None
+    return code[:LONGEST_LANGUAGE]
 
 
 def _read_link(text: str) -> str:

@@ -127,7 +127,7 @@ def _all_mistakes(name: str, written: TemplateFile) -> Iterator[Fault]:
     yield from _too_long("footer", "a footer", written.footer, MAX_FOOTER)
     if not written.body.strip():
         yield "body", Mistake.EMPTY_TEXT, "write what the customer reads here"
-    for kind, message in body_mistakes(written.body):
+    for kind, message in body_mistakes(written.body) if len(written.body) <= MAX_BODY else ():
         yield "body", kind, message
     if written.header and (side := side_by_side(written.header)):
         yield "header", Mistake.PLACEHOLDERS_SIDE_BY_SIDE, side
