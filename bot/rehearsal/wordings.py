@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bot.flow.itself import Itself
 from bot.flow.model import AnyStep, AskStep, Flow, SendStep, TemplateUse, Wording, walk
 from bot.flow.revision import Revision
 from bot.flow.run import Content, TemplateMessage
@@ -30,29 +31,14 @@ class Wordings:
         return next((path for pattern, path in self.texts if pattern.fullmatch(content.body)), "")
 
 
-class _Kept:
-    """A revision as a key: the same object, whatever it holds."""
-
-    __slots__ = ("revision",)
-
-    def __init__(self, revision: Revision) -> None:
-        self.revision = revision
-
-    def __hash__(self) -> int:
-        return id(self.revision)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept) and other.revision is self.revision
-
-
 def wordings_of(revision: Revision, language: str) -> Wordings:
     """The wordings of a revision in a language."""
-    return _read(_Kept(revision), language)
+    return _read(Itself(revision), language)
 
 
 @lru_cache(maxsize=FLOWS_KEPT)
-def _read(kept: _Kept, language: str) -> Wordings:
-    revision = kept.revision
+def _read(kept: Itself[Revision], language: str) -> Wordings:
+    revision = kept.it
     said = list(_said(revision.flow))
     templates = {wording.template: path for path, wording in reversed(said) if isinstance(wording, TemplateUse)}
     texts = ((_looks_like(revision.translate(wording, language).strip()), path) for path, wording in said if isinstance(wording, str))
