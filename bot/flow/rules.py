@@ -196,12 +196,17 @@ def _read_opt_out_word(text: str) -> str:
     return text.strip()
 
 
-def _from_text(reader: Callable[[str], Any], example: str) -> list[Any]:
-    """How a written value is read, and what an editor is told of it."""
+def _from_text(reader: Callable[[str], Any], example: str, pattern: str = "") -> list[Any]:
+    """How a written value is read, and what an editor is told of it: an example, and the pattern that every right one has."""
     return [
         BeforeValidator(lambda value: reader(value) if isinstance(value, str) else value),
-        WithJsonSchema({"type": "string", "examples": [example]}),
+        WithJsonSchema({"type": "string", "examples": [example], **({"pattern": pattern} if pattern else {})}),
     ]
+
+
+_DAY = "(" + "|".join(f"[{day[0].upper()}{day[0]}]{day[1:]}" for day in WEEKDAYS) + ")"
+_DAYS = rf"[Ee]very day|{_DAY}((,| to| and)\s+{_DAY})*"
+_CLOCKS = r"\d{1,2}:\d{2}\s* to \s*\d{1,2}:\d{2}\s*$"
 
 
 class AudienceFile(Written):
@@ -211,19 +216,30 @@ class AudienceFile(Written):
     keep_for: Length
 
 
+Currency = Annotated[str, *_from_text(_read_currency, "EUR", "^[A-Z]{3}$")]
+Timezone = Annotated[str, *_from_text(_read_timezone, "Europe/Madrid", "^[A-Za-z0-9_+/-]+$")]
+Language = Annotated[str, *_from_text(_read_language, "pt_BR", "^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")]
+ClockSpan = Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00", rf"^\s*{_CLOCKS}")]
+Limits = Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week", r"^\s*\d{1,3} per ")]
+OptOutWord = Annotated[str, *_from_text(_read_opt_out_word, "stop", r"\S")]
+Link = Annotated[str, *_from_text(_read_link, "https://shop.example/returns", r"^https?://\S+$")]
+Hours = Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00", rf"^\s*({_DAYS}),\s*{_CLOCKS}")]
+UsedUpAfter = Annotated[timedelta | None, *_from_text(_read_reorder, "25 days", r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$")]
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
     name: Word
-    currency: Annotated[str, *_from_text(_read_currency, "EUR")]
-    timezone: Annotated[str, *_from_text(_read_timezone, "Europe/Madrid")]
-    languages: tuple[Annotated[str, *_from_text(_read_language, "pt_BR")], ...]
-    quiet_hours: Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00")] = None
-    marketing_limit: Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week")] = ()
-    opt_out_words: tuple[Annotated[str, *_from_text(_read_opt_out_word, "stop")], ...] = DEFAULT_OPT_OUT_WORDS
-    links: dict[str, Annotated[str, *_from_text(_read_link, "https://shop.example/returns")]] = Field(default_factory=dict)
-    staff_hours: Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00")] = None
-    reorder: dict[str, Annotated[timedelta | None, *_from_text(_read_reorder, "25 days")]] = Field(default_factory=dict)
+    currency: Currency
+    timezone: Timezone
+    languages: tuple[Language, ...]
+    quiet_hours: ClockSpan = None
+    marketing_limit: Limits = ()
+    opt_out_words: tuple[OptOutWord, ...] = DEFAULT_OPT_OUT_WORDS
+    links: dict[str, Link] = Field(default_factory=dict)
+    staff_hours: Hours = None
+    reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
 

@@ -18,7 +18,21 @@ from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
 from bot.flow.check.words import judge_condition, judge_text
 from bot.flow.measure import read_discount
-from bot.flow.model import AskStep, DiscountStep, Flow, GoToStep, IfStep, SendStep, Step, TagStep, TemplateUse, Trigger, UntagStep, Wording
+from bot.flow.model import (
+    LONGEST_TAG,
+    AskStep,
+    DiscountStep,
+    Flow,
+    GoToStep,
+    IfStep,
+    SendStep,
+    Step,
+    TagStep,
+    TemplateUse,
+    Trigger,
+    UntagStep,
+    Wording,
+)
 from bot.flow.names import did_you_mean
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
 from bot.flow.revision import Role
@@ -27,7 +41,6 @@ from bot.flow.shape import Shape
 __all__ = ["Surroundings", "check", "judge_rivals"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-LONGEST_TAG = 64  # characters; a tag is a word, not a note
 
 
 def check(shape: Shape[Flow], around: Surroundings) -> list[Problem]:
