@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.command.terminal import as_json, complain, paint
+from bot.flow.names import did_you_mean
 from bot.flow.problem import Problem
 from bot.owner_files import read_files, read_playbook
 from bot.rehearsal import story, story_play
@@ -65,7 +66,7 @@ class _Report:
     """What there is to say in the end."""
 
     told: tuple[Told, ...]
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
     covers: tuple[tuple[Path, Cover], ...]
 
     @property
@@ -113,16 +114,17 @@ def _stories(flows: Path, wanted: tuple[str, ...]) -> list[Path]:
 
 
 def _play_all(paths: list[Path], playbook: Playbook, flows: Path, locales: Path, wanted: tuple[str, ...]) -> _Report:
-    told, faults = [], []
+    told: list[Told] = []
+    faults: list[Fault] = []
     for path in paths:
         try:
             read = story.read(str(path), path.read_text("utf-8"), playbook.rules.timezone)
             if _is_wanted(read, path, playbook, wanted):
                 told.append(_play(read, playbook))
         except Fault as fault:
-            faults.append(str(fault))
+            faults.append(fault)
         except UnicodeDecodeError:
-            faults.append(f"{path}:1: this file is not UTF-8: save it as UTF-8 in your editor")
+            faults.append(Fault(str(path), 1, "this file is not UTF-8: save it as UTF-8 in your editor"))
     files = read_files(flows, locales)
     asked = [name for name in playbook.library.flows if not wanted or name in wanted]
     covers = [(flows / f"{name}.yaml", _cover(playbook, name, files)) for name in asked]
@@ -132,7 +134,8 @@ def _play_all(paths: list[Path], playbook: Playbook, flows: Path, locales: Path,
 def _is_wanted(read: Story, path: Path, playbook: Playbook, wanted: tuple[str, ...]) -> bool:
     flow = read.head.flow
     if flow is not None and flow not in playbook.library.flows:
-        raise Fault(read.file, 2, f"there is no flow '{flow}'; there are: {', '.join(playbook.library.flows)}")
+        hint = did_you_mean(flow, playbook.library.flows) or f"; there are: {', '.join(playbook.library.flows)}"
+        raise Fault(read.file, 2, f"there is no flow '{flow}'{hint}")
     return not wanted or str(path) in wanted or flow in wanted or (flow is None and path.stem.startswith(wanted))
 
 
@@ -177,16 +180,23 @@ def _print(report: _Report, *, is_updated: bool) -> None:
             print(f"  {paint(line, *filter(None, [_STYLES.get(line[0])]))}")
     for fault in report.faults:
         print(fault)
+        if fault.until_then:
+            print("  until then:")
+            print("".join(f"    {line}\n" for line in fault.until_then.splitlines()), end="")
     for path, covered in report.covers:
         _print_cover(path, covered)
     true = len(report.told) - len(report.differing)
     if report.faults or (report.differing and not is_updated):
         bad = len(report.differing) + len(report.faults)
-        print(paint(f"{bad} of {len(report.told) + len(report.faults)} stories did not come true", "red"))
+        print(paint(f"{bad} of {_stories_of(len(report.told) + len(report.faults))} did not come true", "red"))
         if report.differing and not is_updated:
             print("Lines with - were expected, lines with + happened. If what happened is right: comeback test --update")
     else:
-        print(paint(f"{true} stories came true" + (f", {len(report.differing)} rewritten" if is_updated else ""), "green"))
+        print(paint(f"{_stories_of(true)} came true" + (f", {len(report.differing)} rewritten" if is_updated else ""), "green"))
+
+
+def _stories_of(number: int) -> str:
+    return f"{number} {'story' if number == 1 else 'stories'}"
 
 
 def _print_cover(path: Path, covered: Cover) -> None:
@@ -209,7 +219,7 @@ def _as_data(report: _Report, *, is_updated: bool) -> dict[str, object]:
             }
             for one in report.told
         ],
-        "faults": list(report.faults),
+        "faults": [{"file": fault.file, "line": fault.line, "message": fault.message} for fault in report.faults],
         "cover": [
             {
                 "flow": covered.flow,

@@ -37,9 +37,10 @@ _EXPRESSION = re.compile(_NAMED)
 _PLAIN = re.compile(rf"\s*(?P<text>{_QUOTED})\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{|\}")
 _BRACES_OR_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{" + _NAMED + r"\}")
-# Line breaks, tabs and other control characters, what turns the direction of writing for all that follows, and the halves of characters
-# that JSON can smuggle in and nobody can send.
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+# Line breaks, tabs and other control characters, and the halves of characters that JSON can smuggle in and nobody can send.
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# What turns the direction of writing for all that follows: in a name it would turn our own words around.
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")
 # Several words from left to right would fall apart in a text from right to left. A code or a link is one word, stays in one piece by
 # itself, and must be copied without anything invisible around it.
 _SEVERAL_LATIN_WORDS = re.compile(r"(?=.*\s)(?=.*[A-Za-z\u00c0-\u024f\u0370-\u052f])")
@@ -247,7 +248,7 @@ def _written(value: Value, locale: Locale, timezone: str, now: datetime) -> str:
 
 def _own_words(value: str, locale: Locale) -> str:
     """A text of the shop's or the customer's, on one line, held together where it runs against the direction of the rest."""
-    line = _one_line(value)
+    line = _one_line(_TURNING.sub("", value))
     return _ISOLATED.format(line) if locale.text_direction == "rtl" and _SEVERAL_LATIN_WORDS.match(line) else line
 
 

@@ -60,11 +60,13 @@ OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class Fault(Exception):
-    """Something in a story that cannot be read or done: file, line (from 1), and a sentence that says what to write."""
+    """Something in a story that cannot be read or done: file, line (from 1), a sentence that says what to write, and what had happened
+    until then."""
 
     file: str
     line: int
     message: str
+    until_then: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}"

@@ -17,6 +17,7 @@ from bot.desk import actions
 from bot.flow import library, money
 from bot.flow.library import Library
 from bot.flow.model import Trigger
+from bot.flow.names import did_you_mean
 from bot.flow.revision import Revision
 from bot.flow.run import Button, Content, Run, TemplateMessage, read_button_payload
 from bot.policy.decision import Consent, Control
@@ -42,7 +43,7 @@ _SHOP_SAYS = {
     Trigger.ORDER_DELIVERED: "delivered",
     Trigger.ORDER_CANCELLED: "cancelled",
 }
-_STORE_WORDS = ("cart_abandoned", "cart_emptied", *_SHOP_SAYS, "consent given", "consent withdrawn", "no more codes", "codes again")
+STORE_WORDS = ("cart_abandoned", "cart_emptied", *_SHOP_SAYS, "consent given", "consent withdrawn", "no more codes", "codes again")
 
 
 # ---- what came of a story
@@ -176,7 +177,7 @@ class _Stage(Play):
             button = self._buttons.get(pressed[1])
             if button is None:
                 there = ", ".join(f"[{title}]" for title in self._buttons) or "none yet"
-                raise Fault(self.story.file, deed.line, f"no message has the button [{pressed[1]}]; there are: {there}")
+                raise self._fault(deed, f"no message has the button [{pressed[1]}]; there are: {there}")
             await self.watch_stop(button)
             await self.press(button.title, button.payload)
         elif sent and sent[1] in MEDIA:
@@ -208,7 +209,8 @@ class _Stage(Play):
             case order if order in _SHOP_SAYS:
                 await self.order_is(_SHOP_SAYS[Trigger(order)])
             case other:
-                raise Fault(self.story.file, deed.line, f"the store does not do '{other}'; it does: {', '.join(_STORE_WORDS)}")
+                hint = did_you_mean(other, STORE_WORDS) or f"; it does: {', '.join(STORE_WORDS)}"
+                raise self._fault(deed, f"the store does not do '{other}'{hint}")
 
     async def order_is(self, status: str) -> None:
         """The order gets further; there is a new one when it is placed, or when there was none."""
@@ -253,6 +255,9 @@ class _Stage(Play):
         contact = await self.contact()
         now = await self._store.read(known.story(contact))
         return bool(now.live) or any(one.state == "queued" for one in now.asked) or any(_starts(timer.kind) for timer in now.timers)
+
+    def _fault(self, deed: Deed, message: str) -> Fault:
+        return Fault(self.story.file, deed.line, message, self.script.text)
 
     # ---- what came of it
 
