@@ -120,8 +120,9 @@ def test_a_rule_that_cannot_be_read_gives_the_last_form() -> None:
 # ---- right to left
 
 
-def written(text: str, language: str, **contact: str) -> str:
-    facts = replace(ANA, contact=replace(ANA.contact, **contact), cart=replace(CART, lines=(Line("Moka pot", 2), Line("Mug", 1))))
+def written(text: str, language: str, first_name: str | None = None) -> str:
+    contact = replace(ANA.contact, first_name=first_name)
+    facts = replace(ANA, contact=contact, cart=replace(CART, lines=(Line("Moka pot", 2), Line("Mug", 1))))
     return render(text, facts, None, language, NOW)
 
 
