@@ -5,7 +5,7 @@ Norway's NO. What expands, runs code or hides (aliases, anchors, tags, duplicate
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -32,6 +32,7 @@ class Place(NamedTuple):
 
 
 TOP = Place(1, 1)
+_WORD = re.compile(r"\{[^{}\n]*\}?|[\w.-]+|\S")  # a placeholder, a name, a sign
 _GUESS = re.compile(r"did you mean '([^']*)'\?$")
 
 
@@ -76,7 +77,7 @@ class Document:
         return _between(self.keys[path]) if path in self.keys else self.place(path)
 
     def inside(self, path: str, offset: int) -> Place:
-        """Where the character at `offset` of a path's text stands, however the text was quoted, folded or indented."""
+        """Where the word at `offset` of a path's text stands, however the text was quoted, folded or indented."""
         place = self.place(path)
         value = self.value(path)
         if not isinstance(value, str):
@@ -84,7 +85,9 @@ class Document:
         wanted = sum(1 for character in value[:offset] if not character.isspace())
         position = _after_visible(self.text, _first_character(self.text, place), place.end, wanted)
         column = position - self.text.rfind("\n", 0, position)
-        return Place(place.line + self.text.count("\n", place.start, position), column, position, place.end)
+        word = _WORD.match(self.text, position, place.end)
+        end = word.end() if word else position + 1
+        return Place(place.line + self.text.count("\n", place.start, position), column, position, end)
 
     def value(self, path: str) -> Value | None:
         """The value at a path, None when nothing is written there."""
@@ -115,10 +118,16 @@ class Document:
         column = len(written) - written.rfind("\n") if lines else place.column + len(written)
         return place.line + lines, column
 
-    def renamed(self, path: str, key: str, meant: str) -> "Document":
-        """The document with the places under `path.key` also known under `path.meant`, where a misspelt key was understood."""
+    def renamed(self, path: str, key: str, meant: str, value: Value) -> "Document":
+        """The document with the places under `path.key` also known under `path.meant`, where a misspelt key was understood.
+
+        `value` is what stands there.
+        """
         old, new = _join(path, key), _join(path, meant)
-        return replace(self, places=_also_under(self.places, old, new), keys=_also_under(self.keys, old, new))
+        inside = list(_paths_in(value))
+        places = {new + below: self.places[old + below] for below in inside if old + below in self.places}
+        keys = {new + below: self.keys[old + below] for below in inside if old + below in self.keys}
+        return replace(self, places={**self.places, **places}, keys={**self.keys, **keys})
 
 
 BYTE_ORDER_MARK = "\ufeff"  # what some editors begin a file with; it says nothing here
@@ -224,9 +233,12 @@ def _join(path: str, part: str) -> str:
     return f"{path}.{part}" if path else part
 
 
-def _also_under(places: Mapping[str, Marks], old: str, new: str) -> dict[str, Marks]:
-    moved = {new + path[len(old) :]: place for path, place in places.items() if path == old or path.startswith(f"{old}.")}
-    return {**places, **moved}
+def _paths_in(value: Value, path: str = "") -> Iterator[str]:
+    """The path of a value itself, and of all in it: ``, `.answers`, `.answers.0` ..."""
+    yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from _paths_in(one, f"{path}.{key}")
 
 
 def _too_large(file: str, text: str) -> Problem | None:
