@@ -17,10 +17,19 @@ ABOUT = """\
 Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.
 
   comeback demo           see it work on this machine: a shop, a phone, the bot (no account needed)
+
   comeback check          what is wrong in the flows
-  comeback simulate FLOW  play the customer of a flow in this terminal
+  comeback simulate FLOW  play the customer of a flow in this terminal; or a crowd, for a month
+  comeback test           play the stories written for the flows
+  comeback translate es   the texts of the flows, for translators
+  comeback templates      the templates here and at Meta: compare, push, pull
+
   comeback serve          run the bot
-  comeback doctor         is everything set up, and what to do about what is not"""
+  comeback doctor         is everything set up, and what to do about what is not
+  comeback flows          what an edited flow changes, and for whom
+  comeback replay         what other flow files would have sent to the people who were really here
+  comeback explain WHO    why somebody was written to, and why not
+  comeback desk           staff answer customers"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

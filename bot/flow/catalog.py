@@ -6,6 +6,7 @@ A translation that is missing, fuzzy, too long or lacks a placeholder is not use
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
+from typing import NamedTuple
 
 from babel.messages.catalog import Catalog as Messages
 from babel.messages.pofile import PoFileError, read_po
@@ -104,16 +105,17 @@ def _plain_words(expression: str) -> str | None:
 
 def _ask_entries(path: str, step: AskStep) -> Iterator[Entry]:
     yield from _wording_entries(f"{path}.ask", step.ask, ask_limit(step))
+    limit, about = button_limit(step), f"answers: {_question(step.ask)}"
     for number, answer in enumerate(step.answers):
         here = f"{path}.answers.{number}"
         if answer.button is not None:
-            yield Entry(f"{here}.button", answer.button, Role.BUTTON, button_limit(step), f"answers: {_question(step.ask)}")
+            yield Entry(f"{here}.button", answer.button, Role.BUTTON, limit, about)
         for place, word in enumerate(answer.words):
-            yield Entry(f"{here}.words.{place}", word, Role.WORD, about=f"answers: {_question(step.ask)}")
+            yield Entry(f"{here}.words.{place}", word, Role.WORD, about=about)
 
 
 def _question(wording: Wording) -> str:
-    return f"the template {wording.template}" if isinstance(wording, TemplateUse) else _short(wording)
+    return f"the template {wording.template}" if isinstance(wording, TemplateUse) else shortened(wording)
 
 
 def fillings(flow: Flow) -> Iterator[tuple[str, str, str]]:
@@ -191,40 +193,37 @@ class Catalog:
     rule: str = ""
     stop_words: tuple[str, ...] = ()  # of the store: a footer that names one must do so in every language
     # the same buttons stand in many flows: each is judged once
-    _mistakes: dict[tuple[str, Role, int | None], Problem | None] = field(default_factory=dict, repr=False, compare=False)
+    _verdicts: dict[tuple[str, Role, int | None], "Verdict"] = field(default_factory=dict, repr=False, compare=False)
 
-    def found(self, entry: Entry) -> Translation | None:
-        """The translation of a text, whatever it is like."""
-        role, (text, *_) = entry.id
-        return self.translations.get((role.value, text)) or self.translations.get((None, text))
-
-    def sound(self, entry: Entry) -> tuple[str, ...] | None:
-        """The translation of a text in all its forms, if there is one that can be used."""
-        found = self.found(entry)
-        if found is None or not found.is_whole or found.is_fuzzy or self.mistake(entry):
-            return None
-        return found.forms
-
-    def mistake(self, entry: Entry) -> Problem | None:
-        """What makes the translation of a text unusable."""
-        found = self.found(entry)
-        if found is None or not found.is_whole or found.is_fuzzy:
-            return None
+    def verdict(self, entry: Entry) -> "Verdict":
+        """What this catalog has for a text, and what is wrong with that."""
         key = entry.text, entry.role, entry.limit
-        if key not in self._mistakes:
-            first = next((fault for form in found.forms if (fault := _fault(entry, form, self.stop_words))), None)
-            self._mistakes[key] = problem_at_top(self.file, *first, line=found.line) if first else None
-        return self._mistakes[key]
+        known = self._verdicts.get(key)
+        if known is None:
+            known = self._verdicts[key] = self._judged(entry)
+        return known
 
-    def lack(self, entry: Entry) -> tuple[Mistake, str] | None:
-        """A sentence on a text without a translation, or with one that is out of date."""
-        found = self.found(entry)
+    def _judged(self, entry: Entry) -> "Verdict":
+        role, (text, *_) = entry.id
+        found = self.translations.get((role.value, text)) or self.translations.get((None, text))
         if found is not None and found.is_fuzzy:
-            message = f"changed since it was translated into {self.language}, so customers read it untranslated: {_short(entry.text)}"
-            return Mistake.TRANSLATION_OUT_OF_DATE, message
+            message = f"changed since it was translated into {self.language}, so customers read it untranslated: {shortened(entry.text)}"
+            return Verdict(lack=(Mistake.TRANSLATION_OUT_OF_DATE, message))
         if found is None or not found.is_whole:
-            return Mistake.NOT_TRANSLATED, f"not translated into {self.language} yet: {_short(entry.text)}"
-        return None
+            return Verdict(lack=(Mistake.NOT_TRANSLATED, f"not translated into {self.language} yet: {shortened(entry.text)}"))
+        fault = next((fault for form in found.forms if (fault := _fault(entry, form, self.stop_words))), None)
+        if fault is not None:
+            return Verdict(mistake=problem_at_top(self.file, *fault, line=found.line))
+        return Verdict(forms=found.forms)
+
+
+class Verdict(NamedTuple):
+    """What a catalog has for a text: the translation in all its forms; or a sentence on why there is none (it is missing, or out of
+    date); or the problem that makes it unusable."""
+
+    forms: tuple[str, ...] | None = None
+    lack: tuple[Mistake, str] | None = None
+    mistake: Problem | None = None
 
 
 def read_catalog(file: str, language: str, text: str) -> tuple[Catalog, tuple[Problem, ...]]:
@@ -304,6 +303,7 @@ def _placeholder_mistake(entry: Entry, translated: str) -> str | None:
     return None
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text in quotes, on one line."""
     line = " ".join(text.split())
     return f"'{line}'" if len(line) <= 60 else f"'{line[:59]}…'"

@@ -5,6 +5,7 @@ began in.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import TypeAdapter
 
@@ -19,6 +20,8 @@ class _Envelope:
     template: TemplateMessage | None = None
 
 
+RUNS_KEPT = 256  # read back not long ago: while an event is worked off its runs are asked for several times
+
 _RUN = TypeAdapter(Run)
 _CONTENT = TypeAdapter(_Envelope)
 
@@ -28,6 +31,7 @@ def encode_run(run: Run) -> str:
     return _RUN.dump_json(run, exclude_defaults=True).decode()
 
 
+@lru_cache(maxsize=RUNS_KEPT)
 def decode_run(text: str) -> Run:
     """The run behind `encode_run`'s JSON; ValueError for anything else."""
     return _RUN.validate_json(text)

@@ -5,9 +5,9 @@ Norway's NO. What expands, runs code or hides (aliases, anchors, tags, duplicate
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -16,6 +16,7 @@ from bot.flow.problem import Mistake, Problem, problem_at_top
 MAX_BYTES = 256 * 1024  # a long flow has 20 KiB; more is a mistake or an attack, and would be slow to report on
 MAX_DEPTH = 32  # an ask inside an ask costs 4 levels; deeper than eight of them nobody reads, and recursion stays safe
 MAX_VALUES = 5_000  # a long flow has 500; more would take longer to report on than an owner waits for
+LONGEST_SENTENCE = 400  # characters of a problem; sentences repeat what was written, and that can be anything
 LONGEST_KEY = 64  # characters; the longest word of ours has 16, and sentences repeat keys
 
 Value = str | list["Value"] | dict[str, "Value"]
@@ -31,19 +32,17 @@ class Place(NamedTuple):
 
 
 TOP = Place(1, 1)
+_WORD = re.compile(r"\{[^{}\n]*\}?|[\w.-]+|\S")  # a placeholder, a name, a sign
 _GUESS = re.compile(r"did you mean '([^']*)'\?$")
 
 
-class Marked(NamedTuple):
-    """Between which marks of the parser something stands. (Most places are never asked for.)"""
+Marks: TypeAlias = tuple[Any, Any]
+"""Between which marks of the parser something stands. Most places are never asked for, so they are left as they come."""
 
-    start: Any
-    end: Any
 
-    @property
-    def place(self) -> Place:
-        """The same as a place."""
-        return Place(self.start.line + 1, self.start.column + 1, self.start.index, self.end.index)
+def _between(marks: Marks) -> Place:
+    start, end = marks
+    return Place(start.line + 1, start.column + 1, start.index, end.index)
 
 
 class DocumentError(Exception):
@@ -64,21 +63,21 @@ class Document:
     file: str
     text: str
     root: Value
-    places: Mapping[str, Marked] = field(default_factory=dict)
-    keys: Mapping[str, Marked] = field(default_factory=dict)
+    places: Mapping[str, Marks] = field(default_factory=dict)
+    keys: Mapping[str, Marks] = field(default_factory=dict)
 
     def place(self, path: str) -> Place:
         """Where the value of a path begins; for what is not written, where the nearest thing around it begins."""
         while path not in self.places and path:
             path = path.rpartition(".")[0]
-        return self.places[path].place if path in self.places else TOP
+        return _between(self.places[path]) if path in self.places else TOP
 
     def key_place(self, path: str) -> Place:
         """Where the key of a path begins; for what has no key (a list's entry), where the value begins."""
-        return self.keys[path].place if path in self.keys else self.place(path)
+        return _between(self.keys[path]) if path in self.keys else self.place(path)
 
     def inside(self, path: str, offset: int) -> Place:
-        """Where the character at `offset` of a path's text stands, however the text was quoted, folded or indented."""
+        """Where the word at `offset` of a path's text stands, however the text was quoted, folded or indented."""
         place = self.place(path)
         value = self.value(path)
         if not isinstance(value, str):
@@ -86,7 +85,9 @@ class Document:
         wanted = sum(1 for character in value[:offset] if not character.isspace())
         position = _after_visible(self.text, _first_character(self.text, place), place.end, wanted)
         column = position - self.text.rfind("\n", 0, position)
-        return Place(place.line + self.text.count("\n", place.start, position), column, position, place.end)
+        word = _WORD.match(self.text, position, place.end)
+        end = word.end() if word else position + 1
+        return Place(place.line + self.text.count("\n", place.start, position), column, position, end)
 
     def value(self, path: str) -> Value | None:
         """The value at a path, None when nothing is written there."""
@@ -105,7 +106,8 @@ class Document:
         end_line, end_column = self._end(place)
         guess = _GUESS.search(message)
         better = remedy or (f"write '{guess[1]}'" if guess else kind.remedy)
-        return Problem(self.file, place.line, place.column, message, kind, end_line, end_column, better)
+        sentence = message if len(message) <= LONGEST_SENTENCE else f"{message[: LONGEST_SENTENCE - 1]}…"
+        return Problem(self.file, place.line, place.column, sentence, kind, end_line, end_column, better[:LONGEST_SENTENCE])
 
     def _end(self, place: Place) -> tuple[int, int]:
         """The line and column behind a place; of what is as long as nothing (a mapping), behind the rest of its line."""
@@ -116,10 +118,16 @@ class Document:
         column = len(written) - written.rfind("\n") if lines else place.column + len(written)
         return place.line + lines, column
 
-    def renamed(self, path: str, key: str, meant: str) -> "Document":
-        """The document with the places under `path.key` also known under `path.meant`, where a misspelt key was understood."""
+    def renamed(self, path: str, key: str, meant: str, value: Value) -> "Document":
+        """The document with the places under `path.key` also known under `path.meant`, where a misspelt key was understood.
+
+        `value` is what stands there.
+        """
         old, new = _join(path, key), _join(path, meant)
-        return replace(self, places=_also_under(self.places, old, new), keys=_also_under(self.keys, old, new))
+        inside = list(_paths_in(value))
+        places = {new + below: self.places[old + below] for below in inside if old + below in self.places}
+        keys = {new + below: self.keys[old + below] for below in inside if old + below in self.keys}
+        return replace(self, places={**self.places, **places}, keys={**self.keys, **keys})
 
 
 BYTE_ORDER_MARK = "\ufeff"  # what some editors begin a file with; it says nothing here
@@ -142,8 +150,8 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
-        self.places: dict[str, Marked] = {}
-        self.keys: dict[str, Marked] = {}
+        self.places: dict[str, Marks] = {}
+        self.keys: dict[str, Marks] = {}
         self.next: Any = yaml.CSafeLoader(text).get_event  # an event of yaml, each with both its marks
 
     def document(self) -> Document:
@@ -167,7 +175,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             message = f"this is nested more than {MAX_DEPTH} levels deep: use a label and go_to instead"
             raise self.refused(_place(event), Mistake.NESTED_TOO_DEEP, message)
-        self.places[path] = Marked(event.start_mark, event.end_mark)
+        self.places[path] = event.start_mark, event.end_mark
         kind = type(event)
         if kind is yaml.ScalarEvent:
             return str(event.value)
@@ -186,7 +194,7 @@ class _Reader:
             if key in values:
                 raise self.refused(_place(event), Mistake.WRITTEN_TWICE, f"'{key}' is written twice here: keep one of them")
             here = _join(path, key)
-            self.keys[here] = Marked(event.start_mark, event.end_mark)
+            self.keys[here] = event.start_mark, event.end_mark
             values[key] = self.node(self.next(), here, depth + 1)
         return values
 
@@ -218,16 +226,19 @@ class _Reader:
 
 
 def _place(event: Any) -> Place:
-    return Marked(event.start_mark, event.end_mark).place
+    return _between((event.start_mark, event.end_mark))
 
 
 def _join(path: str, part: str) -> str:
     return f"{path}.{part}" if path else part
 
 
-def _also_under(places: Mapping[str, Marked], old: str, new: str) -> dict[str, Marked]:
-    moved = {new + path[len(old) :]: place for path, place in places.items() if path == old or path.startswith(f"{old}.")}
-    return {**places, **moved}
+def _paths_in(value: Value, path: str = "") -> Iterator[str]:
+    """The path of a value itself, and of all in it: ``, `.answers`, `.answers.0` ..."""
+    yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from _paths_in(one, f"{path}.{key}")
 
 
 def _too_large(file: str, text: str) -> Problem | None:

@@ -16,12 +16,12 @@ from typing import NamedTuple
 from bot.flow import document, shape
 from bot.flow.catalog import Catalog, Entry, fillings, flow_entries, read_catalog, template_entries
 from bot.flow.check import Surroundings, check, judge_rivals
-from bot.flow.document import Document, DocumentError
-from bot.flow.model import Flow, TemplateUse, Trigger, walk
+from bot.flow.document import Document, DocumentError, Place
+from bot.flow.model import Flow, TemplateUse, Trigger, walk, wording_of
 from bot.flow.problem import Mistake, Problem, limited, problem_at_top
 from bot.flow.revision import Counted, Revision, Template
 from bot.flow.rules import Audience, StaffHours, StoreRules, read_rules
-from bot.flow.shape import FLOW_SUBSTITUTES, Shape
+from bot.flow.shape import FLOW_SUBSTITUTES
 from bot.flow.source import Source, gather
 from bot.flow.template import read_template
 from bot.flow.text import counts
@@ -103,6 +103,13 @@ def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(problem for _, of_file in groupby(ordered, key=lambda problem: problem.file) for problem in limited(list(of_file)))
 
 
+class _Start(NamedTuple):
+    """A flow, and where it says when it starts."""
+
+    flow: Flow
+    place: Place
+
+
 class _Loading:
     """One load under way."""
 
@@ -112,8 +119,9 @@ class _Loading:
         self.warnings: set[Problem] = set()
         self.catalogs: list[Catalog] = []
         self.templates: dict[str, Template] = {}
+        self.template_entries: dict[str, list[Entry]] = {}
         self.faulty_templates: set[str] = set()
-        self.rivals: set[str] = set()
+        self.starts: dict[str, _Start] = {}
 
     def library(self) -> Library:
         rules, faulty_segments = self.read_rules()
@@ -124,10 +132,9 @@ class _Loading:
             rules, faulty_segments, self.templates, frozenset(self.faulty_templates), template_languages=self.template_languages()
         )
         written = [path for path in self.within(FLOWS) if path != STORE_FILE]
-        shapes = [shape for path in written if (shape := self.read_shape(path))]
-        self.judge_rivals(shapes, rules)
-        revisions = [self.read_flow(shape, around) for shape in shapes]
-        flows = {revision.flow.id: revision for revision in revisions if revision}
+        revisions = [self.read_flow(path, around) for path in written]
+        rivals = self.judge_rivals(rules)
+        flows = {revision.flow.id: revision for revision in revisions if revision and revision.flow.id not in rivals}
         sound = {name: template for name, template in self.templates.items() if name not in self.faulty_templates}
         return Library(
             rules,
@@ -196,13 +203,14 @@ class _Loading:
             self.faulty_templates.add(name)
         if template is not None:
             self.templates[name] = template
-            self.judge_translations(template_entries(template), written)
+            self.template_entries[name] = list(template_entries(template))
+            self.judge_translations(self.template_entries[name], written)
 
     def template_languages(self) -> dict[str, frozenset[str]]:
         """The languages each template is complete in."""
         return {
-            name: frozenset(catalog.language for catalog in self.catalogs if all(map(catalog.sound, template_entries(template))))
-            for name, template in self.templates.items()
+            name: frozenset(catalog.language for catalog in self.catalogs if all(catalog.verdict(entry).forms for entry in entries))
+            for name, entries in self.template_entries.items()
         }
 
     def extract(self) -> tuple[Source, ...]:
@@ -215,33 +223,38 @@ class _Loading:
 
     # ---- flows
 
-    def read_shape(self, path: str) -> Shape[Flow] | None:
-        """What is written in a flow's file, None when it cannot be read at all."""
-        written = self.read(path)
-        return shape.read(written, Flow, FLOW_SUBSTITUTES, id=PurePosixPath(path).stem) if written else None
-
-    def judge_rivals(self, shapes: Iterable[Shape[Flow]], rules: StoreRules) -> None:
-        """Flows that start together without saying which wins: the later one by name is told, and left out."""
-        written = {read.value.id: read for read in shapes if read.value and not read.broken & {"start", "start.when", "start.if"}}
-        for flow, message in judge_rivals((read.value for read in written.values() if read.value), rules.segments):
-            document = written[flow.id].document
-            self.rivals.add(flow.id)
-            self.problems.add(document.problem(document.key_place("start.when"), Mistake.RIVAL_FLOWS, message))
-
-    def read_flow(self, read: Shape[Flow], around: Surroundings) -> Revision | None:
+    def read_flow(self, path: str, around: Surroundings) -> Revision | None:
         """The flow in a file, None when something is wrong with it."""
+        written = self.read(path)
+        if written is None:
+            return None
+        read = shape.read(written, Flow, FLOW_SUBSTITUTES, id=PurePosixPath(path).stem)
         problems = check(read, around)
         self.problems.update(problems)
         if read.value is None:
             return None
+        if not read.broken & {"start", "start.when", "start.if"}:
+            self.starts[read.value.id] = _Start(read.value, written.key_place("start.when"))
         entries = list(flow_entries(read.value))
         self.judge_translations(entries, read.document)
-        return None if problems or read.value.id in self.rivals else self.revision(read.value, entries, around.rules)
+        return None if problems else self.revision(read.value, entries, around.rules)
+
+    def judge_rivals(self, rules: StoreRules) -> set[str]:
+        """Flows that start together without saying which wins: of two, the later one by name is told, and left out."""
+        left_out = set()
+        for flow, message in judge_rivals((start.flow for start in self.starts.values()), rules.segments):
+            path = f"{FLOWS}/{flow.id}.yaml"
+            written = Document(path, self.files[path].removeprefix(document.BYTE_ORDER_MARK), "")
+            self.problems.add(written.problem(self.starts[flow.id].place, Mistake.RIVAL_FLOWS, message))
+            left_out.add(flow.id)
+        return left_out
 
     def revision(self, flow: Flow, entries: Iterable[Entry], rules: StoreRules) -> Revision:
         used = {name: self.templates[name] for name in sorted(_templates_of(flow))}
-        texts = [*entries, *(entry for template in used.values() for entry in template_entries(template))]
-        translated = {catalog.language: _translated(texts, catalog) for catalog in self.catalogs}
+        entries = [*entries, *(entry for name in used for entry in self.template_entries[name])]
+        texts = [(entry.role.key(entry.text), entry) for entry in entries]
+        counting = frozenset(key for key, entry in texts if counts(entry.text))
+        translated = {catalog.language: _translated(texts, counting, catalog) for catalog in self.catalogs}
         counted = {language: one.counted for language, one in translated.items() if one.counted.forms}
         translations = {language: one.plain for language, one in translated.items()}
         stored: dict[str, object] = {
@@ -262,10 +275,11 @@ class _Loading:
         """Missing and outdated translations are warnings beside the text; wrong ones are problems of the catalog."""
         for entry in entries:
             for catalog in self.catalogs:
-                if catalog.translations and (lack := catalog.lack(entry)):
-                    self.warnings.add(written.problem(written.key_place(entry.path), *lack))
-                if mistake := catalog.mistake(entry):
-                    self.problems.add(mistake)
+                verdict = catalog.verdict(entry)
+                if verdict.lack and catalog.translations:
+                    self.warnings.add(written.problem(written.key_place(entry.path), *verdict.lack))
+                if verdict.mistake:
+                    self.problems.add(verdict.mistake)
 
 
 def _entries(written: Document) -> Iterable[Entry]:
@@ -290,22 +304,20 @@ class _Translated(NamedTuple):
     counted: Counted
 
 
-def _translated(entries: Iterable[Entry], catalog: Catalog) -> _Translated:
+def _translated(texts: Iterable[tuple[str, Entry]], counting: frozenset[str], catalog: Catalog) -> _Translated:
     """The translations that can be used; a text that is used in several places must fit all of them."""
     found: dict[str, tuple[str, ...]] = {}
     unfit: set[str] = set()
-    for entry in entries:
-        key, forms = entry.role.key(entry.text), catalog.sound(entry)
+    for key, entry in texts:
+        forms = catalog.verdict(entry).forms
         if forms is None:
             unfit.add(key)
         else:
             found[key] = forms
     fit = {key: forms for key, forms in found.items() if key not in unfit}
-    counting = {entry.role.key(entry.text) for entry in entries if counts(entry.text)}
     plain = {key: forms[0] for key, forms in fit.items() if key not in counting}
-    return _Translated(plain, Counted(catalog.rule, {key: forms for key, forms in fit.items() if key in counting}))
+    return _Translated(plain, Counted(catalog.rule, {key: fit[key] for key in fit if key in counting}))
 
 
 def _templates_of(flow: Flow) -> set[str]:
-    wordings = (getattr(step, "send", None) or getattr(step, "ask", None) for _, step in walk(flow.steps))
-    return {wording.template for wording in wordings if isinstance(wording, TemplateUse)}
+    return {wording.template for _, step in walk(flow.steps) if isinstance(wording := wording_of(step), TemplateUse)}

@@ -4,9 +4,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 from bot.flow.facts import Facts
+from bot.flow.itself import Itself
 from bot.flow.model import Answer, OptOutStep, TemplateUse, Wording
 from bot.flow.names import lookup
 from bot.flow.revision import ButtonKind, Category, Revision, Role, Template
@@ -28,6 +29,7 @@ MAX_BODY_WITH_BUTTONS = 1024  # Cloud API: the body of an interactive message
 MAX_TEMPLATE_HEADER = 60  # Cloud API: with its value
 MAX_TEMPLATE_BODY = 1024  # Cloud API: with its values; longer is refused (132005)
 LINK_SUFFIX = "{suffix}"  # how a template's link says that its end is filled in
+SHEETS_KEPT = 4096  # templates and languages kept ready: more than a store's flows and their languages make
 LINK = "link"  # the word under `with:` that fills it
 
 
@@ -65,29 +67,27 @@ class Writer:
         return render(translated, self.facts, self.run.discount, language, self.now)
 
     def _button(self, number: int, answer: Answer, language: str) -> Button:
-        title = self.revision.translate(answer.button or "", language, Role.BUTTON)
-        opts_out = bool(answer.steps) and isinstance(answer.steps[0], OptOutStep)
-        return Button(title, button_payload(self.run.id, self.run.generation, number, opts_out=opts_out))
+        return Button(self.revision.translate(answer.button or "", language, Role.BUTTON), self._payload(number, answer))
+
+    def _payload(self, number: int, answer: Answer | None) -> str:
+        opts_out = answer is not None and bool(answer.steps) and isinstance(answer.steps[0], OptOutStep)
+        return button_payload(self.run.id, self.run.generation, number, opts_out=opts_out)
 
     # ---- templates
 
     def _template(self, use: TemplateUse, answers: tuple[Answer, ...]) -> TemplateMessage:
-        # A template nobody wrote is a problem the check reports; here it is sent by its name and Meta says the rest.
-        template = self.revision.templates.get(use.template) or Template(use.template, Category.MARKETING, "")
-        language = self.revision.template_language(template, self.facts.contact.language)
-        header = self.revision.translate(template.header or "", language, Role.HEADER)
-        body = self.revision.translate(template.body, language, Role.MESSAGE)
-        values = {name: template_value(self._value(use, name, language)) for name in _names(header, body)}
-        values = _fitted(body, _fitted(header, values, MAX_TEMPLATE_HEADER), MAX_TEMPLATE_BODY)
+        sheet = _sheet(Itself(self.revision), use.template, self.facts.contact.language)
+        values = {name: template_value(self._value(use, name, sheet.language)) for name in sheet.names}
+        values = _fitted(sheet.body, _fitted(sheet.header, values, MAX_TEMPLATE_HEADER), MAX_TEMPLATE_BODY)
         return TemplateMessage(
-            name=template.name,
-            language=language,
-            values={name: values[name] for name in _names(body)},
-            header_values={name: values[name] for name in _names(header)},
-            body=fill(body, values),
-            buttons=self._quick_replies(template, answers, language),
-            link_suffix=self._link_suffix(template, use, language),
-            code=self._code(template),
+            name=sheet.name,
+            language=sheet.language,
+            values={name: values[name] for name in _names(sheet.body)},
+            header_values={name: values[name] for name in _names(sheet.header)},
+            body=fill(sheet.body, values),
+            buttons=self._quick_replies(sheet, answers),
+            link_suffix=self._link_suffix(sheet, use),
+            code=self.run.discount.code if sheet.copies_code and self.run.discount else None,
         )
 
     def _value(self, use: TemplateUse, name: str, language: str) -> str:
@@ -99,30 +99,58 @@ class Writer:
         translate = partial(self.revision.translate, role=Role.VALUE)
         return expression(written, self.facts, self.run.discount, language, self.now, translate)
 
-    def _quick_replies(self, template: Template, answers: tuple[Answer, ...], language: str) -> tuple[Button, ...]:
+    def _quick_replies(self, sheet: "_Sheet", answers: tuple[Answer, ...]) -> tuple[Button, ...]:
         """The template's quick replies, each with the payload of the answer of that title. All of them, also when nothing is asked:
         Meta tells buttons by their place."""
-        numbers = {answer.button: number for number, answer in enumerate(answers) if answer.button}
-        titles = (button.text for button in template.buttons if button.kind is ButtonKind.QUICK_REPLY)
-        return tuple(self._quick_reply(title, numbers.get(title), answers, language) for title in titles)
+        by_title = {answer.button: (number, answer) for number, answer in enumerate(answers) if answer.button}
+        # Where no answer has the title (the check reports it) the payload names none, and the press counts as the words.
+        nothing = len(answers), None
+        return tuple(Button(title, self._payload(*by_title.get(written, nothing))) for written, title in sheet.quick_replies)
 
-    def _quick_reply(self, title: str, number: int | None, answers: tuple[Answer, ...], language: str) -> Button:
-        if number is not None:
-            return self._button(number, answers[number], language)
-        # No answer has this title (the check reports it): the payload names none, and the press counts as the words.
-        unknown = button_payload(self.run.id, self.run.generation, len(answers), opts_out=False)
-        return Button(self.revision.translate(title, language, Role.BUTTON), unknown)
-
-    def _link_suffix(self, template: Template, use: TemplateUse, language: str) -> str | None:
-        urls = (button.url for button in template.buttons if button.kind is ButtonKind.LINK and button.url)
-        url = next((url for url in urls if url.endswith(LINK_SUFFIX)), None)
-        if url is None:
+    def _link_suffix(self, sheet: "_Sheet", use: TemplateUse) -> str | None:
+        if sheet.link_beginning is None:
             return None
-        return link_suffix(self._value(use, LINK, language), url.removesuffix(LINK_SUFFIX)) or EMPTY_TEMPLATE_VALUE
+        return link_suffix(self._value(use, LINK, sheet.language), sheet.link_beginning) or EMPTY_TEMPLATE_VALUE
 
-    def _code(self, template: Template) -> str | None:
-        copies = any(button.kind is ButtonKind.COPY_CODE for button in template.buttons)
-        return self.run.discount.code if copies and self.run.discount else None
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What of a template is the same in each message: its texts in one language, and what its buttons are.
+
+    `quick_replies` are titles as written and as translated; `link_beginning` is the fixed part of a link whose end is filled in.
+    """
+
+    name: str
+    language: str
+    header: str
+    body: str
+    names: tuple[str, ...]
+    quick_replies: tuple[tuple[str, str], ...]
+    link_beginning: str | None
+    copies_code: bool
+
+
+@lru_cache(maxsize=SHEETS_KEPT)
+def _sheet(kept: Itself[Revision], name: str, language: str) -> _Sheet:
+    """The sheet of a template for somebody who reads `language`."""
+    revision = kept.it
+    # A template nobody wrote is a problem the check reports; here it is sent by its name and Meta says the rest.
+    template = revision.templates.get(name) or Template(name, Category.MARKETING, "")
+    language = revision.template_language(template, language)
+    header = revision.translate(template.header or "", language, Role.HEADER)
+    body = revision.translate(template.body, language, Role.MESSAGE)
+    titles = (button.text for button in template.buttons if button.kind is ButtonKind.QUICK_REPLY)
+    links = (button.url for button in template.buttons if button.kind is ButtonKind.LINK and button.url)
+    return _Sheet(
+        name=template.name,
+        language=language,
+        header=header,
+        body=body,
+        names=_names(header, body),
+        quick_replies=tuple((title, revision.translate(title, language, Role.BUTTON)) for title in titles),
+        link_beginning=next((url.removesuffix(LINK_SUFFIX) for url in links if url.endswith(LINK_SUFFIX)), None),
+        copies_code=any(button.kind is ButtonKind.COPY_CODE for button in template.buttons),
+    )
 
 
 def link_suffix(link: str, beginning: str) -> str:
@@ -133,6 +161,7 @@ def link_suffix(link: str, beginning: str) -> str:
     return rest.partition("/")[2] if separator and scheme.isalpha() else link
 
 
+@lru_cache(maxsize=SHEETS_KEPT)
 def _names(*texts: str) -> tuple[str, ...]:
     """The placeholders of a template's texts, each once; a text that cannot be read (the check reports it) has none."""
     found: dict[str, None] = {}
@@ -144,6 +173,8 @@ def _names(*texts: str) -> tuple[str, ...]:
 
 def _fitted(text: str, values: dict[str, str], limit: int) -> dict[str, str]:
     """The values, the longest of them cut so that the text fits with them: a long cart must not keep its reminder from going out."""
+    if len(fill(text, values)) <= limit:  # as nearly always
+        return values
     fitted = dict(values)
     for name in sorted(_names(text), key=lambda name: len(values[name]), reverse=True):
         excess = len(fill(text, fitted)) - limit

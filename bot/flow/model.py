@@ -4,7 +4,7 @@ A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one 
 A step is found by its path in the file (`steps.0.answers.2.then.1`): the same path names its place in the text and a run's position.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -56,18 +56,32 @@ def _length(value: Any) -> Any:
     return read_length(value) if isinstance(value, str) else value
 
 
-_LENGTH_AS_TEXT = {"type": "string", "pattern": r"^\d{1,4}\s+(second|minute|hour|day|week)s?$", "examples": ["1 hour", "2 days"]}
+_LENGTH_PATTERN = r"^\s*\d{1,4}\s+([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?\s*$"
+_LENGTH_AS_TEXT = {"type": "string", "pattern": _LENGTH_PATTERN, "examples": ["1 hour", "2 days"]}
 Length = Annotated[timedelta, BeforeValidator(_length), WithJsonSchema(_LENGTH_AS_TEXT)]
 """A length of time, written like `1 hour` or `2 days`."""
 
-Word = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-"""A short text. To an editor the button `No` or the tag `2024` is no text; to us every scalar is what was written."""
+ANY_TEXT: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
+"""To an editor the button `No` or the tag `2024` is no text; to us every scalar is what was written."""
+
+
+def text_up_to(characters: int) -> WithJsonSchema:
+    """What an editor is told of a text with a limit."""
+    return WithJsonSchema({**ANY_TEXT, "minLength": 1, "maxLength": characters})
+
+
+Word = Annotated[str, WithJsonSchema(dict(ANY_TEXT))]
+"""A short text."""
+
+LONGEST_TAG = 64  # characters; a tag is a word, not a note
+LONGEST_BUTTON = 25  # Cloud API: of a template's button, the longest there is; other buttons have less, and the check says so
+MOST_TEXT = 4096  # Cloud API: a text message
 
 
 class TemplateUse(Written):
     """A template Meta approved, and what stands in its placeholders (expressions without braces)."""
 
-    template: str
+    template: Word
     with_: dict[str, str] = Field(default_factory=dict, alias="with")
 
 
@@ -84,7 +98,7 @@ def tag(kind: str) -> str:
     return TAG + kind
 
 
-Text = Annotated[str, AfterValidator(str.rstrip)]
+Text = Annotated[str, AfterValidator(str.rstrip), text_up_to(MOST_TEXT)]
 """What a customer reads. A block of text ends with a line break that nobody means."""
 
 Wording = Annotated[
@@ -109,7 +123,15 @@ class SendStep(Step):
 class Answer(Written):
     """One way to answer an ask: a button and/or words; or `anything_else` with its own steps."""
 
-    button: Word | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["button"]}, {"required": ["words"]}, {"required": ["anything_else"]}],
+            "if": {"required": ["anything_else"]},
+            "then": {"maxProperties": 1},
+        }
+    )
+
+    button: Annotated[str, text_up_to(LONGEST_BUTTON)] | None = None
     words: tuple[Word, ...] = ()
     then: tuple["AnyStep", ...] = ()
     anything_else: tuple["AnyStep", ...] | None = None
@@ -118,6 +140,11 @@ class Answer(Written):
     def steps(self) -> tuple["AnyStep", ...]:
         """What happens when this answer is given."""
         return self.then if self.anything_else is None else self.anything_else
+
+
+_EXACTLY_ONE_ANYTHING_ELSE = Field(
+    json_schema_extra={"contains": {"type": "object", "required": ["anything_else"]}, "minContains": 1, "maxContains": 1}
+)
 
 
 class NoAnswer(Written):
@@ -131,7 +158,7 @@ class AskStep(Step):
     """`ask:` sends and waits. Each branch ends by saying what comes next."""
 
     ask: Wording
-    answers: tuple[Answer, ...]
+    answers: Annotated[tuple[Answer, ...], _EXACTLY_ONE_ANYTHING_ELSE]
     no_answer: NoAnswer
 
 
@@ -149,10 +176,13 @@ class IfStep(Step):
     else_: tuple["AnyStep", ...] = Field(default=(), alias="else")
 
 
+_DISCOUNT = r"^\s*\d+(\.\d+)?\s*(%|[A-Z]{3})?\s*$"
+
+
 class DiscountStep(Step):
     """`discount:` a share (`5%`) or a sum (`10 EUR`); the run goes on when the code exists, or with `if_none:`."""
 
-    discount: Word
+    discount: Annotated[str, WithJsonSchema({"type": ["string", "number"], "pattern": _DISCOUNT, "examples": ["5%", "10 EUR"]})]
     valid_for: Length
     if_none: tuple["AnyStep", ...] | None = None
 
@@ -160,13 +190,13 @@ class DiscountStep(Step):
 class TagStep(Step):
     """`tag:` puts a tag on the contact."""
 
-    tag: Word
+    tag: Annotated[str, text_up_to(LONGEST_TAG)]
 
 
 class UntagStep(Step):
     """`untag:` takes a tag off."""
 
-    untag: Word
+    untag: Annotated[str, text_up_to(LONGEST_TAG)]
 
 
 class HandOverStep(Step):
@@ -303,29 +333,34 @@ class Flow(Written):
 
     id: str
     name: str
-    about: str = ""
+    about: Word = ""
     purpose: Purpose
     start: Start
     again_after: Length | None = None
     goal: Triggers = ()
     stop_when: Triggers = ()
-    steps: tuple[AnyStep, ...]
+    steps: Annotated[tuple[AnyStep, ...], Field(json_schema_extra={"minItems": 1})]
 
 
-def branches(step: AnyStep) -> Iterator[tuple[str, tuple[AnyStep, ...]]]:
+def branches(step: AnyStep) -> Sequence[tuple[str, tuple[AnyStep, ...]]]:
     """The lists of steps inside a step, each with the path that leads to it from the step (`answers.2.then`)."""
-    match step:
-        case AskStep():
-            for number, answer in enumerate(step.answers):
-                yield f"answers.{number}.{'then' if answer.anything_else is None else 'anything_else'}", answer.steps
-            yield "no_answer.then", step.no_answer.then
-        case IfStep():
-            yield "then", step.then
-            yield "else", step.else_
-        case DiscountStep() if step.if_none is not None:
-            yield "if_none", step.if_none
-        case _:
-            pass
+    # not by isinstance, which pydantic makes cost a microsecond a class: steps are walked often
+    if type(step) is AskStep:
+        return [*map(_branch, range(len(step.answers)), step.answers), ("no_answer.then", step.no_answer.then)]
+    if type(step) is IfStep:
+        return [("then", step.then), ("else", step.else_)]
+    if type(step) is DiscountStep and step.if_none is not None:
+        return [("if_none", step.if_none)]
+    return ()
+
+
+def _branch(number: int, answer: Answer) -> tuple[str, tuple[AnyStep, ...]]:
+    return f"answers.{number}.{'then' if answer.anything_else is None else 'anything_else'}", answer.steps
+
+
+def wording_of(step: Step) -> Wording | None:
+    """What a step says to the customer, None for one that says nothing."""
+    return step.send if type(step) is SendStep else step.ask if type(step) is AskStep else None
 
 
 def walk(steps: tuple[AnyStep, ...], path: str = "steps") -> Iterator[tuple[str, AnyStep]]:
@@ -349,8 +384,20 @@ def schema() -> dict[str, Any]:
 
 
 def editor_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a file that is written by this model."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    """The JSON Schema of a file that is written by this model. Whatever it refuses, the check refuses too."""
+    plain: dict[str, Any] = _plain(model.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain}
+
+
+def _plain(written: Any) -> Any:
+    """A schema without what only pydantic needs: titles that repeat the key, defaults and nulls that nobody writes."""
+    if isinstance(written, list):
+        return [_plain(one) for one in written if one != {"type": "null"}]
+    if not isinstance(written, dict):
+        return written
+    plain = {key: _plain(value) for key, value in written.items() if key not in ("title", "default") or isinstance(value, dict)}
+    choices = plain.get("anyOf", ())
+    return {**{key: value for key, value in plain.items() if key != "anyOf"}, **choices[0]} if len(choices) == 1 else plain
 
 
 def _with_reference(written: Any, repeated: Any, reference: dict[str, str]) -> Any:

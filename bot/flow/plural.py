@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
+from babel import UnknownLocaleError
 from babel.messages.plurals import get_plural
 
 RULES_KEPT = 64  # a store speaks a few languages
@@ -19,7 +20,7 @@ def rule_of(language: str) -> str:
     """The rule of a language; English's for one nobody knows."""
     try:
         return str(get_plural(language).plural_expr)
-    except (ValueError, LookupError):  # Babel: UnknownLocaleError, or no code at all
+    except (UnknownLocaleError, ValueError, TypeError):
         return _LIKE_ENGLISH
 
 
@@ -28,7 +29,7 @@ def forms_of(language: str) -> int:
     """How many forms a language has."""
     try:
         return int(get_plural(language).num_plurals)
-    except (ValueError, LookupError):
+    except (UnknownLocaleError, ValueError, TypeError):
         return 2
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Optional
 
+from bot.flow.itself import Itself
 from bot.flow.model import AnyStep, AskStep, Flow, IfStep, branches
 
 FLOWS_KEPT = 1024  # flows whose positions are kept ready: more than a store has, with the revisions its runs still finish on
@@ -67,12 +68,12 @@ def first(flow: Flow) -> Position | None:
 
 def find(flow: Flow, path: str) -> Position | None:
     """The position behind a path, None when the flow has no such step."""
-    return _places(_Itself(flow)).by_path.get(path)
+    return _places(Itself(flow)).by_path.get(path)
 
 
 def labelled(flow: Flow, label: str) -> Position | None:
     """The position of the step with a label, None when no step has it; of several the first."""
-    return _places(_Itself(flow)).by_label.get(label)
+    return _places(Itself(flow)).by_label.get(label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +84,9 @@ class _Places:
     by_label: Mapping[str, Position]
 
 
-class _Itself:
-    """A flow as a key: this very object. Comparing what it holds would cost more than finding the place."""
-
-    __slots__ = ("flow",)
-
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-
-    def __hash__(self) -> int:
-        return id(self.flow)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other.flow is self.flow
-
-
 @lru_cache(maxsize=FLOWS_KEPT)
-def _places(itself: _Itself) -> _Places:
-    positions = list(_positions(itself.flow.steps, "steps", None))
+def _places(flow: Itself[Flow]) -> _Places:
+    positions = list(_positions(flow.it.steps, "steps", None))
     labelled = ((here.step.label, here) for here in reversed(positions) if here.step.label is not None)
     return _Places({here.path: here for here in positions}, dict(labelled))
 

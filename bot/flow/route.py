@@ -1,8 +1,9 @@
 """The ways through a flow: what can follow what, and what is true, at worst, when a step is reached."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from heapq import heappop, heappush
 
 from bot.flow.facts import Money
 from bot.flow.measure import read_discount
@@ -87,27 +88,31 @@ def _positions(steps: tuple[AnyStep, ...], path: str, owner: Position | None) ->
 
 
 def _ways_on(here: Position, labels: Mapping[str, str], rules: StoreRules) -> Iterator[Way]:
-    match here.step:
-        case EndStep() | HandOverStep() | OptOutStep():
-            return
-        case ContinueStep():
-            yield Way(_path(here.after_branch()))
-        case GoToStep(go_to=label):
-            yield Way(labels.get(label))
-        case WaitStep(wait=length):
-            yield Way(_path(here.below()), takes=length)
-        case DiscountStep() as step:
-            yield Way(_path(here.below()), makes=discount_names(step, rules))
-            if step.if_none is not None:
-                yield Way(_path(here.into("if_none")))
-        case IfStep():
-            yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
-        case AskStep(no_answer=no_answer) as step:
-            yield Way(_path(here.into("no_answer.then")), takes=no_answer.after)
-            answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
-            yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
-        case _:
-            yield Way(_path(here.below()))
+    step = here.step
+    # not by isinstance, which pydantic makes cost a microsecond a class
+    if type(step) in _LAST:
+        return
+    if type(step) is ContinueStep:
+        yield Way(_path(here.after_branch()))
+    elif type(step) is GoToStep:
+        yield Way(labels.get(step.go_to))
+    elif type(step) is WaitStep:
+        yield Way(_path(here.below()), takes=step.wait)
+    elif type(step) is DiscountStep:
+        yield Way(_path(here.below()), makes=discount_names(step, rules))
+        if step.if_none is not None:
+            yield Way(_path(here.into("if_none")))
+    elif type(step) is IfStep:
+        yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
+    elif type(step) is AskStep:
+        yield Way(_path(here.into("no_answer.then")), takes=step.no_answer.after)
+        answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
+        yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
+    else:
+        yield Way(_path(here.below()))
+
+
+_LAST = frozenset({EndStep, HandOverStep, OptOutStep})
 
 
 def _path(where: Position | None) -> str | None:
@@ -125,21 +130,48 @@ def discount_names(step: DiscountStep, rules: StoreRules) -> frozenset[str]:
 
 def worst_cases(ways: Ways, first: Mapping[str, Worst]) -> dict[str, Worst]:
     """What is true at worst at each step that can be reached from the first ones; a step that cannot is not in it."""
+    order = {path: number for number, path in enumerate(_in_order(ways, first))}
     worst: dict[str, Worst] = {}
     visits: dict[str, int] = {}
-    pending = list(first.items())
+    arriving = dict(first)
+    pending = sorted((order[path], path) for path in first)
     while pending:
-        path, arriving = pending.pop()
+        _, path = heappop(pending)
+        if (reached := arriving.pop(path, None)) is None:
+            continue
         known = worst.get(path)
-        reached = arriving if known is None else known.or_else(arriving)
+        reached = reached if known is None else known.or_else(reached)
         if reached == known:
             continue
         visits[path] = visits.get(path, 0) + 1
         if visits[path] > MAX_VISITS:
             reached = Worst(REPLY_WINDOW, reached.discount)
         worst[path] = reached
-        pending.extend((way.to, reached.after(way)) for way in ways[path] if way.to is not None)
+        for way in ways[path]:
+            if way.to is not None:
+                after = reached.after(way)
+                arriving[way.to] = arriving[way.to].or_else(after) if way.to in arriving else after
+                heappush(pending, (order[way.to], way.to))
     return worst
+
+
+def _in_order(ways: Ways, first: Iterable[str]) -> list[str]:
+    """The steps that can be reached, each behind those that lead to it, as far as circles allow: so most are looked at once."""
+    ordered: list[str] = []
+    seen: set[str] = set()
+    for begin in first:
+        trail = [(begin, iter(ways[begin]))] if begin not in seen else []
+        seen.add(begin)
+        while trail:
+            path, rest = trail[-1]
+            to = next((way.to for way in rest if way.to is not None and way.to not in seen), None)
+            if to is None:
+                ordered.append(path)
+                trail.pop()
+            else:
+                seen.add(to)
+                trail.append((to, iter(ways[to])))
+    return ordered[::-1]
 
 
 def asked_unanswered(path: str, ways: Ways, asks: Collection[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -24,7 +25,8 @@ from bot.flow.measure import read_clock_span, read_length
 from bot.flow.model import Length, Word, Written, editor_schema
 from bot.flow.names import did_you_mean
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
-from bot.flow.shape import read
+from bot.flow.shape import read, short
+from bot.flow.text import LONGEST_LANGUAGE
 
 DAY = timedelta(days=1)
 MAX_SEGMENTS = 200  # more than anyone tells apart; and all of them are followed to see whether one leads back to itself
@@ -98,6 +100,7 @@ class StoreRules:
 # ---- how an owner writes it
 
 
+_TIMEZONE = re.compile(r"[\w+-]{1,32}(/[\w+-]{1,32}){0,2}", re.ASCII)
 _PERIODS = {"hour": timedelta(hours=1), "day": DAY, "week": timedelta(weeks=1)}
 _LIMIT = re.compile(r"(\d{1,3}) per (hour|day|week|\d{1,4} \w+)", re.ASCII)
 
@@ -147,32 +150,38 @@ def _read_reorder(text: str) -> timedelta | None:
 
 def _read_currency(text: str) -> str:
     if not is_currency(text):
-        raise WrittenWrongly(Mistake.BAD_CURRENCY, f"I do not know the currency '{text}': write three letters like EUR or USD")
+        raise WrittenWrongly(Mistake.BAD_CURRENCY, f"I do not know the currency '{short(text)}': write three letters like EUR or USD")
     return text
 
 
 def _read_timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError, a folder's name an OSError, a path a ValueError
-        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
-    except KeyError:
-        raise WrittenWrongly(Mistake.BAD_TIMEZONE, _unknown_timezone(text)) from None
+    if not _is_timezone(text):
+        hint = did_you_mean(text, _timezones()) or ": write it like Europe/Madrid"
+        raise WrittenWrongly(Mistake.BAD_TIMEZONE, f"I do not know the time zone '{short(text)}'{hint}")
     return text
 
 
-def _unknown_timezone(text: str) -> str:
-    hint = did_you_mean(text, available_timezones()) or ": write it like Europe/Madrid"
-    return f"I do not know the time zone '{text}'{hint}"
+def _is_timezone(text: str) -> bool:
+    if not _TIMEZONE.fullmatch(text):  # zoneinfo would take a name to pieces, and import each of them
+        return False
+    try:
+        ZoneInfo(text)
+    except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError; of a folder's name it makes an OSError
+        return False
+    return True
+
+
+_timezones = cache(available_timezones)
 
 
 def _read_language(text: str) -> str:
     code = text.replace("-", "_")
     try:
-        Locale.parse(code)
+        Locale.parse(code[:LONGEST_LANGUAGE])
     except (UnknownLocaleError, ValueError, TypeError):
-        raise WrittenWrongly(Mistake.BAD_LANGUAGE, f"I do not know the language '{text}': write a code like en, es or pt_BR") from None
-    return code
+        message = f"I do not know the language '{short(text)}': write a code like en, es or pt_BR"
+        raise WrittenWrongly(Mistake.BAD_LANGUAGE, message) from None
+    return code[:LONGEST_LANGUAGE]
 
 
 def _read_link(text: str) -> str:
@@ -187,12 +196,17 @@ def _read_opt_out_word(text: str) -> str:
     return text.strip()
 
 
-def _from_text(reader: Callable[[str], Any], example: str) -> list[Any]:
-    """How a written value is read, and what an editor is told of it."""
+def _from_text(reader: Callable[[str], Any], example: str, pattern: str = "") -> list[Any]:
+    """How a written value is read, and what an editor is told of it: an example, and the pattern that every right one has."""
     return [
         BeforeValidator(lambda value: reader(value) if isinstance(value, str) else value),
-        WithJsonSchema({"type": "string", "examples": [example]}),
+        WithJsonSchema({"type": "string", "examples": [example], **({"pattern": pattern} if pattern else {})}),
     ]
+
+
+_DAY = "(" + "|".join(f"[{day[0].upper()}{day[0]}]{day[1:]}" for day in WEEKDAYS) + ")"
+_DAYS = rf"[Ee]very day|{_DAY}((,| to| and)\s+{_DAY})*"
+_CLOCKS = r"\d{1,2}:\d{2}\s* to \s*\d{1,2}:\d{2}\s*$"
 
 
 class AudienceFile(Written):
@@ -202,19 +216,30 @@ class AudienceFile(Written):
     keep_for: Length
 
 
+Currency = Annotated[str, *_from_text(_read_currency, "EUR", "^[A-Z]{3}$")]
+Timezone = Annotated[str, *_from_text(_read_timezone, "Europe/Madrid", "^[A-Za-z0-9_+/-]+$")]
+Language = Annotated[str, *_from_text(_read_language, "pt_BR", "^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")]
+ClockSpan = Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00", rf"^\s*{_CLOCKS}")]
+Limits = Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week", r"^\s*\d{1,3} per ")]
+OptOutWord = Annotated[str, *_from_text(_read_opt_out_word, "stop", r"\S")]
+Link = Annotated[str, *_from_text(_read_link, "https://shop.example/returns", r"^https?://\S+$")]
+Hours = Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00", rf"^\s*({_DAYS}),\s*{_CLOCKS}")]
+UsedUpAfter = Annotated[timedelta | None, *_from_text(_read_reorder, "25 days", r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$")]
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
     name: Word
-    currency: Annotated[str, *_from_text(_read_currency, "EUR")]
-    timezone: Annotated[str, *_from_text(_read_timezone, "Europe/Madrid")]
-    languages: tuple[Annotated[str, *_from_text(_read_language, "pt_BR")], ...]
-    quiet_hours: Annotated[tuple[time, time] | None, *_from_text(read_clock_span, "21:00 to 09:00")] = None
-    marketing_limit: Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "1 per day, 3 per week")] = ()
-    opt_out_words: tuple[Annotated[str, *_from_text(_read_opt_out_word, "stop")], ...] = DEFAULT_OPT_OUT_WORDS
-    links: dict[str, Annotated[str, *_from_text(_read_link, "https://shop.example/returns")]] = Field(default_factory=dict)
-    staff_hours: Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00")] = None
-    reorder: dict[str, Annotated[timedelta | None, *_from_text(_read_reorder, "25 days")]] = Field(default_factory=dict)
+    currency: Currency
+    timezone: Timezone
+    languages: tuple[Language, ...]
+    quiet_hours: ClockSpan = None
+    marketing_limit: Limits = ()
+    opt_out_words: tuple[OptOutWord, ...] = DEFAULT_OPT_OUT_WORDS
+    links: dict[str, Link] = Field(default_factory=dict)
+    staff_hours: Hours = None
+    reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
 

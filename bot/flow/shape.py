@@ -95,7 +95,7 @@ class _Reading:
     def rename(self, where: Where, key: str, meant: str) -> None:
         holder = self.at(where)
         holder[meant] = holder.pop(key)
-        self.document = self.document.renamed(_path(where), key, meant)
+        self.document = self.document.renamed(_path(where), key, meant, holder[meant])
 
 
 def read(document: Document, model: type[Model], substitutes: Mapping[str, Value], **given: str) -> Shape[Model]:

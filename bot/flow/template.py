@@ -6,14 +6,14 @@ Outside the reply window WhatsApp takes only templates that Meta approved; the l
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 from unicodedata import category as unicode_category
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from bot.flow.document import Document, Value
 from bot.flow.message import LINK, LINK_SUFFIX
-from bot.flow.model import Text, Word, Written, editor_schema
+from bot.flow.model import LONGEST_BUTTON, Text, Written, editor_schema, text_up_to
 from bot.flow.problem import Mistake, Problem
 from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
 from bot.flow.shape import read
@@ -25,7 +25,7 @@ MAX_HEADER = 60
 MAX_BODY = 550  # the reference says 1024, but creating a marketing or utility template beyond 550 is refused (2388040)
 MAX_EMOJI = 10  # beyond which the same error refuses a body
 MAX_FOOTER = 60
-MAX_BUTTON = 25
+MAX_BUTTON = LONGEST_BUTTON
 MAX_BUTTONS = 10
 MAX_LINKS = 2
 MAX_COPY_CODES = 1
@@ -36,19 +36,26 @@ _NAME = re.compile(r"[a-z0-9_]+")
 _CODE = re.compile(r"[A-Za-z0-9]+")
 
 
+Button = Annotated[str, text_up_to(MAX_BUTTON)]
+Code = Annotated[str, WithJsonSchema({"type": ["string", "number"], "pattern": "^[A-Za-z0-9]+$", "maxLength": MAX_CODE})]
+Url = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^https?://", "maxLength": MAX_URL})]
+
+
 class LinkFile(Written):
     """A button that opens a page; `url` may end with `{suffix}`."""
 
-    text: Word
-    url: str
+    text: Button
+    url: Url
 
 
 class ButtonFile(Written):
     """One button: what it does is its one key. Of `copy_code` the value is the example code Meta asks for."""
 
-    quick_reply: Word | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    quick_reply: Button | None = None
     link: LinkFile | None = None
-    copy_code: Word | None = None
+    copy_code: Code | None = None
 
     def buttons(self) -> Iterator[TemplateButton]:
         """The button it means; none or several when it was written wrongly."""
@@ -64,9 +71,9 @@ class TemplateFile(Written):
     """A template as written. Header and body may hold placeholders like `{name}`."""
 
     category: Category
-    header: Text | None = None
-    body: Text
-    footer: Text | None = None
+    header: Annotated[Text, text_up_to(MAX_HEADER)] | None = None
+    body: Annotated[Text, text_up_to(MAX_BODY)]
+    footer: Annotated[Text, text_up_to(MAX_FOOTER)] | None = None
     buttons: tuple[ButtonFile, ...] = Field(default=(), max_length=MAX_BUTTONS)
 
 
@@ -127,7 +134,7 @@ def _all_mistakes(name: str, written: TemplateFile) -> Iterator[Fault]:
     yield from _too_long("footer", "a footer", written.footer, MAX_FOOTER)
     if not written.body.strip():
         yield "body", Mistake.EMPTY_TEXT, "write what the customer reads here"
-    for kind, message in body_mistakes(written.body):
+    for kind, message in body_mistakes(written.body) if len(written.body) <= MAX_BODY else ():
         yield "body", kind, message
     if written.header and (side := side_by_side(written.header)):
         yield "header", Mistake.PLACEHOLDERS_SIDE_BY_SIDE, side

@@ -22,6 +22,7 @@ from bot.flow.facts import Facts, Money
 from bot.flow.names import Value, find, lookup
 from bot.flow.run import Discount
 
+LONGEST_TEXT = 8192  # characters that are searched for placeholders: twice what WhatsApp takes of any text
 MAX_TEMPLATE_VALUE = 1024  # characters; Cloud API: the whole body of a template has at most 1024
 EMPTY_TEMPLATE_VALUE = "-"  # Cloud API: an empty parameter is refused (131008)
 PARSED_KEPT = 4096  # parsed texts kept in memory: more than a store's flows hold
@@ -38,6 +39,12 @@ _BRACES = re.compile(r"\{\{|\}\}|\{|\}")
 _BRACES_OR_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{" + _NAMED + r"\}")
 # Line breaks, tabs and other control characters, and the halves of characters that JSON can smuggle in and nobody can send.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# What turns the direction of writing for all that follows: in a name it would turn our own words around.
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")
+# Several words from left to right would fall apart in a text from right to left. A code or a link is one word, stays in one piece by
+# itself, and must be copied without anything invisible around it.
+_SEVERAL_LATIN_WORDS = re.compile(r"(?=.*\s)(?=.*[A-Za-z\u00c0-\u024f\u0370-\u052f])")
+_ISOLATED = "\u2068{}\u2069"  # Unicode: first strong isolate, pop directional isolate
 # Where CLDR's `currencySpacing` puts a space that Babel leaves out: CHF 12.50, not CHF12.50.
 _BESIDE_LETTERS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _SPACES = re.compile(r" {2,}")
@@ -76,6 +83,8 @@ def placeholders(text: str) -> tuple[Placeholder, ...]:
 @lru_cache(maxsize=PARSED_KEPT)
 def read_expression(text: str) -> Placeholder | str:
     """What stands in a `with:`: a name (`contact.first_name or "there"`), or the words of a `"plain text"`; else TextError."""
+    if len(text) > LONGEST_TEXT:
+        raise TextError(f"a text has at most {LONGEST_TEXT} characters", 0)
     if plain := _PLAIN.fullmatch(text):
         return plain["text"][1:-1]
     if named := _EXPRESSION.fullmatch(text):
@@ -87,6 +96,8 @@ def read_expression(text: str) -> Placeholder | str:
 
 @lru_cache(maxsize=PARSED_KEPT)
 def _pieces(text: str) -> tuple[str | Placeholder, ...]:
+    if len(text) > LONGEST_TEXT:
+        raise TextError(f"a text has at most {LONGEST_TEXT} characters", 0)
     pieces: list[str | Placeholder] = []
     at = 0
     while brace := _BRACES.search(text, at):
@@ -210,7 +221,7 @@ def _filled(placeholder: Placeholder, facts: Facts, discount: Discount | None, l
     name = find(placeholder.name)
     if name and name.is_percent and isinstance(value, (int, Decimal)):
         return format_percent(Decimal(value) / 100, locale=_locale(language), decimal_quantization=False)
-    return _one_line(_written(value, _locale(language), facts.store.timezone, now))
+    return _written(value, _locale(language), facts.store.timezone, now)
 
 
 def _one_line(text: str) -> str:
@@ -222,7 +233,7 @@ def _written(value: Value, locale: Locale, timezone: str, now: datetime) -> str:
         case bool():
             return "yes" if value else "no"
         case str():
-            return value
+            return _own_words(value, locale)
         case int() | Decimal():
             return format_decimal(value, locale=locale)
         case Money():
@@ -230,9 +241,15 @@ def _written(value: Value, locale: Locale, timezone: str, now: datetime) -> str:
         case datetime():
             return _moment(value, locale, timezone, now)
         case frozenset():
-            return format_list(sorted(value), locale=locale)
+            return format_list([_own_words(one, locale) for one in sorted(value)], locale=locale)
         case tuple():
-            return format_list(value, locale=locale)
+            return format_list([_own_words(one, locale) for one in value], locale=locale)
+
+
+def _own_words(value: str, locale: Locale) -> str:
+    """A text of the shop's or the customer's, on one line, held together where it runs against the direction of the rest."""
+    line = _one_line(_TURNING.sub("", value))
+    return _ISOLATED.format(line) if locale.text_direction == "rtl" and _SEVERAL_LATIN_WORDS.match(line) else line
 
 
 def _moment(moment: datetime, locale: Locale, timezone: str, now: datetime) -> str:

@@ -414,7 +414,7 @@ async def test_a_run_goes_on_when_its_flow_is_gone(bench: Bench) -> None:
     await bench.reminded()
     bench.playbook = playbook(cart_reminder=None)
     await bench.presses("Finish my order")
-    assert await bench.go() == ["Here is your cart: https://casa.example/c"]
+    assert await bench.go() == ["Here is your cart with 2 items (€60.00): https://casa.example/c"]
 
 
 # ---- people

@@ -5,7 +5,9 @@ window, discounts, languages. A path that was mended there is not judged again.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from bot.flow.account import Account, Enough
 from bot.flow.catalog import flow_entries
@@ -16,7 +18,21 @@ from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
 from bot.flow.check.words import judge_condition, judge_text
 from bot.flow.measure import read_discount
-from bot.flow.model import AskStep, DiscountStep, Flow, GoToStep, IfStep, SendStep, Step, TagStep, TemplateUse, Trigger, UntagStep, Wording
+from bot.flow.model import (
+    LONGEST_TAG,
+    AskStep,
+    DiscountStep,
+    Flow,
+    GoToStep,
+    IfStep,
+    SendStep,
+    Step,
+    TagStep,
+    TemplateUse,
+    Trigger,
+    UntagStep,
+    Wording,
+)
 from bot.flow.names import did_you_mean
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
 from bot.flow.revision import Role
@@ -25,7 +41,6 @@ from bot.flow.shape import Shape
 __all__ = ["Surroundings", "check", "judge_rivals"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-LONGEST_TAG = 64  # characters; a tag is a word, not a note
 
 
 def check(shape: Shape[Flow], around: Surroundings) -> list[Problem]:
@@ -68,24 +83,13 @@ def _judge_step(case: Case, path: str, step: Step) -> None:
     if step.label is not None and case.labels[step.label] > 1:
         message = f"the label '{step.label}' is on several steps: give each a label of its own"
         case.told.tell(f"{path}.label", Mistake.DUPLICATE_LABEL, message)
-    match step:
-        case SendStep(send=wording):
-            _judge_wording(case, f"{path}.send", wording, None)
-        case AskStep():
-            _judge_ask(case, path, step)
-        case IfStep(if_=condition):
-            judge_condition(case, f"{path}.if", condition)
-        case DiscountStep():
-            _judge_discount(case, path, step)
-        case GoToStep(go_to=label) if label not in case.labels:
-            hint = did_you_mean(label, case.labels) or ": write 'label:' at the step that is meant"
-            case.told.tell(f"{path}.go_to", Mistake.UNKNOWN_LABEL, f"no step has the label '{label}'{hint}")
-        case TagStep(tag=tag):
-            _judge_tag(case, f"{path}.tag", tag)
-        case UntagStep(untag=tag):
-            _judge_tag(case, f"{path}.untag", tag)
-        case _:
-            pass
+    judge = _JUDGES.get(type(step))
+    if judge is not None:
+        judge(case, path, step)
+
+
+def _judge_send(case: Case, path: str, step: SendStep) -> None:
+    _judge_wording(case, f"{path}.send", step.send, None)
 
 
 def _judge_ask(case: Case, path: str, step: AskStep) -> None:
@@ -109,6 +113,12 @@ def _judge_discount(case: Case, path: str, step: DiscountStep) -> None:
         case.told.tell(f"{path}.discount", wrong.kind, wrong.message)
 
 
+def _judge_go_to(case: Case, path: str, step: GoToStep) -> None:
+    if step.go_to not in case.labels:
+        hint = did_you_mean(step.go_to, case.labels) or ": write 'label:' at the step that is meant"
+        case.told.tell(f"{path}.go_to", Mistake.UNKNOWN_LABEL, f"no step has the label '{step.go_to}'{hint}")
+
+
 def _judge_tag(case: Case, path: str, tag: str) -> None:
     if not tag.strip() or len(tag) > LONGEST_TAG:
         case.told.tell(path, Mistake.BAD_TAG, f"a tag is a word of at most {LONGEST_TAG} characters: write a short one")
@@ -121,3 +131,15 @@ def _judge_lengths(case: Case) -> None:
             remedy = f"shorten it by {len(entry.text) - entry.limit} characters"
             message = f"a {entry.role.value} has at most {entry.limit} characters, this one has {len(entry.text)}"
             case.told.tell(entry.path, kind, message, remedy)
+
+
+_JUDGES: Mapping[type[Step], Callable[[Case, str, Any], None]] = {
+    SendStep: _judge_send,
+    AskStep: _judge_ask,
+    IfStep: lambda case, path, step: judge_condition(case, f"{path}.if", step.if_),
+    DiscountStep: _judge_discount,
+    GoToStep: _judge_go_to,
+    TagStep: lambda case, path, step: _judge_tag(case, f"{path}.tag", step.tag),
+    UntagStep: lambda case, path, step: _judge_tag(case, f"{path}.untag", step.untag),
+}
+"""What there is to say of a step, by its kind."""

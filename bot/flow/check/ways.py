@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.flow import route
 from bot.flow.check.case import Case
 from bot.flow.measure import span
-from bot.flow.model import Answer, AskStep, GoToStep, SendStep, Step, TemplateUse, Trigger, Wording
+from bot.flow.model import Answer, AskStep, GoToStep, SendStep, Step, TemplateUse, Trigger, Wording, wording_of
 from bot.flow.problem import Mistake
 from bot.flow.reply import plain_words
 from bot.flow.revision import ButtonKind
@@ -46,6 +46,8 @@ def _first_steps(case: Case) -> dict[str, Worst]:
 
 def _judge_reach(case: Case, worst: Mapping[str, Worst]) -> None:
     """Of steps that follow one another and are never reached, only the first is told."""
+    if len(worst) == len(case.steps):
+        return
     for path in case.steps:
         around, _, number = path.rpartition(".")
         before = f"{around}.{int(number) - 1}"
@@ -69,7 +71,7 @@ def _owner(path: str) -> str | None:
 
 
 def _judge_at_worst(case: Case, path: str, step: Step, worst: Worst) -> None:
-    wording = step.send if isinstance(step, SendStep) else step.ask if isinstance(step, AskStep) else None
+    wording = wording_of(step)
     if wording is None:
         return
     here = f"{path}.{'send' if isinstance(step, SendStep) else 'ask'}"

@@ -1,0 +1,83 @@
+"""Which step of a flow a message came from, and what an owner calls that step: its label, its template, or its first words."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bot.flow.itself import Itself
+from bot.flow.model import AnyStep, AskStep, Flow, SendStep, TemplateUse, Wording, walk
+from bot.flow.revision import Revision
+from bot.flow.run import Content, TemplateMessage
+from bot.flow.text import fill
+
+TITLE = 40  # characters of a text that stand for it
+FLOWS_KEPT = 512  # flows and languages whose wordings are kept ready
+_HERE = "\x00"  # where a value stands: no text holds it
+
+
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """The wordings of a flow in one language: templates by name, texts by what they look like once filled; each with its step's path."""
+
+    templates: dict[str, str]
+    texts: tuple[tuple[re.Pattern[str], str], ...]
+
+    def step_of(self, content: Content) -> str:
+        """The path of the step that writes this; empty when none does. Of two that write the same it is the first."""
+        if isinstance(content, TemplateMessage):
+            return self.templates.get(content.name, "")
+        return next((path for pattern, path in self.texts if pattern.fullmatch(content.body)), "")
+
+
+def wordings_of(revision: Revision, language: str) -> Wordings:
+    """The wordings of a revision in a language."""
+    return _read(Itself(revision), language)
+
+
+@lru_cache(maxsize=FLOWS_KEPT)
+def _read(kept: Itself[Revision], language: str) -> Wordings:
+    revision = kept.it
+    said = list(_said(revision.flow))
+    templates = {wording.template: path for path, wording in reversed(said) if isinstance(wording, TemplateUse)}
+    texts = ((_looks_like(revision.translate(wording, language).strip()), path) for path, wording in said if isinstance(wording, str))
+    return Wordings(templates, tuple(texts))
+
+
+class _AnyValue(defaultdict[str, str]):
+    """A value for every placeholder."""
+
+    def get(self, key: str, default: str = "") -> str:  # type: ignore[override]  # a dict's own takes any default
+        return _HERE
+
+
+def _looks_like(text: str) -> re.Pattern[str]:
+    """What a text looks like once its placeholders are filled, whatever with."""
+    return re.compile(".*?".join(map(re.escape, fill(text, _AnyValue()).split(_HERE))), re.DOTALL)
+
+
+def _said(flow: Flow) -> Iterator[tuple[str, Wording]]:
+    for path, step in walk(flow.steps):
+        wording = _wording(step)
+        if wording is not None:
+            yield path, wording
+
+
+def _wording(step: AnyStep) -> Wording | None:
+    if isinstance(step, SendStep):
+        return step.send
+    return step.ask if isinstance(step, AskStep) else None
+
+
+def titles(flow: Flow) -> dict[str, str]:
+    """What an owner calls each step that says something, by its path, in reading order."""
+    return {path: _title(step) for path, step in walk(flow.steps) if _wording(step) is not None}
+
+
+def _title(step: AnyStep) -> str:
+    wording = _wording(step)
+    if isinstance(wording, TemplateUse):
+        return wording.template
+    words = " ".join((wording or "").split())
+    return f'"{words if len(words) <= TITLE else words[: TITLE - 1].rstrip() + "…"}"'

@@ -1,0 +1,1 @@
+"""Rehearsals: crowds and single plays."""

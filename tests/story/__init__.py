@@ -1,0 +1,1 @@
+"""Stories, and the guide that owners learn the flows from."""

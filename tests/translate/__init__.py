@@ -1,0 +1,1 @@
+"""The texts of the flows in other languages."""
