@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
+STOP_SECONDS = 9.3  # less than the ten that Docker grants; more than what the crew and the door take together at most
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
 
@@ -99,7 +100,11 @@ class App:
 
     async def stop(self) -> None:
         """Claim nothing more, finish what is on the wire; the door closes after it, the database last."""
-        await self._rooms.aclose()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._rooms.aclose()
+        except TimeoutError:
+            log.error("the database does not answer: it is left as it is, and what was on the wire is settled by its status")
 
 
 async def take_over(database: str) -> Database:
@@ -165,7 +170,7 @@ async def start_app(
             desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
-        url = await listening.on_port(application, taken or port.take(settings.host, settings.port))
+        url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
         channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
