@@ -125,15 +125,11 @@ class PostgresDatabase:
         if self._closing:
             return
         self._closing = True
-        try:
-            if self._receiving is not None:
-                await self._receiving
-            await asyncio.gather(*self._running, *self._acknowledging, return_exceptions=True)
-            await self._presence.end()
-            await self._pool.close()
-        except asyncio.CancelledError:  # a server that hangs must not hold up whoever stops: cut off, all who wait for it hear of it
-            self._pool.terminate()
-            raise
+        if self._receiving is not None:
+            await self._receiving
+        await asyncio.gather(*self._running, *self._acknowledging, return_exceptions=True)
+        await self._presence.end()
+        await self._pool.close()
 
     def _admit(self) -> None:
         if self._closing:
