@@ -1,5 +1,7 @@
 # Comeback in a container: `docker run -p 8080:8080 -v comeback:/data --env-file .env comeback`.
 # The owner's own flows: add `-v ./flows:/srv/comeback/flows:ro -v ./locales:/srv/comeback/locales:ro`.
+# It writes to /data alone (`--read-only` is fine), and a stop takes less than the ten seconds that `docker stop` grants.
+# Backups of a database on PostgreSQL are made where pg_dump is; here it is not.
 
 FROM python:3.11-slim AS build
 WORKDIR /build

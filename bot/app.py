@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
+STOP_SECONDS = 9.5  # less than the ten that Docker grants; more than what the crew and the door take together at most
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
 
@@ -131,7 +132,7 @@ async def start_app(
             desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
-        url = await listening.on_port(application, taken or port.take(settings.host, settings.port))
+        url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
         channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
@@ -178,7 +179,15 @@ async def serve(
     for task in waiting:
         task.cancel()
     log.info("stopping: what is on the wire is finished first")
+    loop.call_later(STOP_SECONDS, _break_off)
     await app.stop()
     if superseded:
         log.error("another process has taken this database over: this one has stopped")
     return superseded
+
+
+def _break_off() -> None:
+    """Something hangs, such as the database's server. To end like a kill -9 loses nothing either: the store is made for it."""
+    log.error("the stop takes too long: broken off, and what was on the wire is settled by its status")
+    logging.shutdown()
+    os._exit(1)

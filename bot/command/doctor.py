@@ -19,6 +19,7 @@ from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import health
 from bot.store.database import StoreUnavailable, file_of, is_server, is_there, read_only, shown
+from bot.store.move import moving
 from bot.web.desk_socket import socket_path
 from bot.worker.playbook import Playbook
 
@@ -110,9 +111,12 @@ async def _database(settings: Settings) -> Finding:
         return Finding("database", Verdict.HINT, f"{where} is not there yet: 'comeback serve' makes it")
     try:
         engine = await read_only(settings.database, health.engine())
+        refusal = await read_only(settings.database, moving.refusal())
         state = await read_only(settings.database, health.state())
     except StoreUnavailable as fault:
         return Finding("database", Verdict.ILL, f"{fault}. Is it a database of Comeback, and may this user read it?")
+    if refusal:
+        return Finding("database", Verdict.ILL, f"{where}: {refusal}")
     told = f"{where} ({engine}), {_serving(settings)}; {state.waiting} events wait, {state.queued} messages are queued"
     if state.stopped:
         return Finding("database", Verdict.ILL, f"{told}; {'; '.join(state.stopped)}")

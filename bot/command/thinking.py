@@ -52,6 +52,7 @@ _ABOUT = {
     "reorder": "Reorder",
 }
 _MESSAGE_ID = re.compile(r": wamid\.\S+(?=\))")
+_WHY = re.compile(r": (?![^(]*\))")  # what follows is the reason; not within brackets
 _MOODS = {"desk": Mood.STAFF, "message": Mood.TROUBLE}
 
 
@@ -152,8 +153,8 @@ class Thinking:
         mood = _MOODS.get(noted.about, Mood.DECIDED)
         if "could not be sent" in noted.text or "did not start" in noted.text:
             mood = Mood.DROPPED
-        sentence, _, why = _MESSAGE_ID.sub("", noted.text).partition(": ")
-        return Thought(noted.at, mood, _ABOUT.get(noted.about) or self._flow(noted.about), _capital(sentence), _capital(why))
+        sentence, *why = _WHY.split(_MESSAGE_ID.sub("", noted.text), maxsplit=1)
+        return Thought(noted.at, mood, _ABOUT.get(noted.about) or self._flow(noted.about), _capital(sentence), _capital("".join(why)))
 
     def _send(self, asked: Asked) -> Thought:
         mood, fate = _fate(asked)

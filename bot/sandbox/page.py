@@ -253,7 +253,7 @@ class Page:
         return View(
             now=self._clock(),
             following=following,
-            hint=self._hint(shopper, following, waiting or ()),
+            hint=self._hint(shopper, thread, following, waiting or ()),
             shop=self._shop.name,
             me=me,
             people=tuple(Person(one.key, one.first_name, one.city, self._unread(one.phone)) for one in self._shop.shoppers.values()),
@@ -315,10 +315,9 @@ class Page:
 
     # the newcomer's guide
 
-    def _hint(self, shopper: str, following: NextThing | None, waiting: tuple[Waiting, ...]) -> Hint:
+    def _hint(self, shopper: str, mine: tuple[Bubble, ...], following: NextThing | None, waiting: tuple[Waiting, ...]) -> Hint:
         me = self._shop.shoppers[shopper]
-        threads = {key: self._cloud.thread(one.phone) for key, one in self._shop.shoppers.items()}
-        mine = threads[shopper]
+        threads = {key: self._cloud.thread(one.phone) for key, one in self._shop.shoppers.items()} | {shopper: mine}
         held = next((one for one in waiting if one.holder), None)
         waits = next((one for one in waiting if not one.holder), None)
         menu, press = _menu(mine)
@@ -493,7 +492,8 @@ def _menu(thread: tuple[Bubble, ...]) -> tuple[str, Mapping[str, str]]:
 
 
 def _coming_at(mind: Mind | None, due: datetime) -> str:
-    return next((one.text for one in mind.coming if one.due == due), "") if mind else ""
+    """What happens then, in a few words: without the message that may be sent."""
+    return next((one.text.partition(": “")[0] for one in mind.coming if one.due == due), "") if mind else ""
 
 
 def _words(wish: Wish) -> str:

@@ -7,7 +7,7 @@ account, then e-mail, then cart), takes in another contact only when there is no
 may be meant, too: an order of theirs still stops the reminders of all of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -64,11 +64,13 @@ def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool) -> S
     """
     people = [identity for identity in identities if identity.kind not in _LEADS]
     leads = [identity for identity in identities if identity.kind in _LEADS]
-    contact = (yield from _proven(people, now)) if proven else (yield from _strongest(people, leads, now))
+    known = (yield from _known(people)) if proven else {}
+    contact = (yield from _proven(people, known, now)) if proven else (yield from _strongest(people, leads, now))
     if contact is None:
         return None
     stamp = to_micros(now)
-    for names, statement in ((people, "contact.add_name"), (leads, "contact.lead_name")):
+    new = [identity for identity in people if identity not in known]
+    for names, statement in ((new, "contact.add_name"), (leads, "contact.lead_name")):
         if names:
             yield sql_many(statement, [_named(identity, contact, stamp) for identity in names])
     if proven:
@@ -77,14 +79,13 @@ def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool) -> S
     return Resolved(contact, tuple((yield from _also(people, leads, contact))))
 
 
-def _proven(people: Sequence[Identity], now: datetime) -> Step[int | None]:
+def _proven(people: Sequence[Identity], known: Mapping[Identity, int], now: datetime) -> Step[int | None]:
     """The one person behind these names: their contacts are merged."""
     if not people:
         return None
-    owners = yield from _owners(people)
-    if not owners:
+    if not known:
         return (yield from _create(now))
-    contact, *others = owners
+    contact, *others = sorted(set(known.values()))
     for other in others:
         yield from merge(contact, other, now)
     return contact
@@ -134,11 +135,17 @@ def _named(identity: Identity, contact: int, stamp: int) -> dict[str, object]:
 
 
 def _owners(identities: Iterable[Identity]) -> Step[list[int]]:
-    found: set[int] = set()
+    return sorted(set((yield from _known(identities)).values()))
+
+
+def _known(identities: Iterable[Identity]) -> Step[dict[Identity, int]]:
+    """Whom each of these names leads to; without those that lead to nobody."""
+    found: dict[Identity, int] = {}
     for identity in identities:
         rows = yield sql("contact.by_name", kind=identity.kind, scope=identity.scope, value=identity.value)
-        found.update(row["id"] for row in rows)
-    return sorted(found)
+        if rows:
+            found[identity] = rows[0]["id"]
+    return found
 
 
 def hold(contact: int) -> Step[None]:

@@ -3,7 +3,7 @@
 Each piece goes on until its next statement; of those that wait, the text that most have in common is run for all of them at once:
 
 - a query: once, over the parameters of all pieces (`unnest ... cross join lateral (the query)`);
-- a change that gives no rows: in one batch;
+- a change that gives no rows: in one batch, or by one statement where there is one for many (`_at_once` in `sql/postgres/`);
 - an insert that gives a row each: in one batch, too;
 - anything else: one after the other.
 
@@ -80,7 +80,7 @@ class Lockstep:
         if not _CHANGE.match(text):
             return await self._ask(connection, text, arguments)
         if "returning" not in text:
-            await connection.executemany(text, arguments)
+            await self._execute(connection, Statement(statements[0].sql, {}, [statement.parameters for statement in statements]))
             return [()] * len(statements)
         if text.lstrip().startswith("insert") and "on conflict" not in text:
             rows = await connection.fetchmany(text, arguments)

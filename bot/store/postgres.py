@@ -54,6 +54,7 @@ _SETTINGS = {
     "lock_timeout": "10s",  # whoever holds a person that long hangs
     "idle_in_transaction_session_timeout": "60s",
     "enable_seqscan": "off",  # a plan is kept for a session's life, often made while a table was young, and used when it no longer is
+    "plan_cache_mode": "force_generic_plan",  # the plans suit any parameter; to plan again for each costs as much as to run
     "jit": "off",  # statements are short: compiling them costs more than it saves
 }
 
@@ -314,6 +315,14 @@ def _compiled(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 @cache
+def _at_once() -> Mapping[str, str]:
+    """The text that does for many sets of parameters, each an array, what a shared one does for one."""
+    shared = statements()
+    end = "_at_once"
+    return {shared[name.removesuffix(end)]: text for name, text in statements("postgres").items() if name.endswith(end)}
+
+
+@cache
 def _instead() -> Mapping[str, str]:
     """PostgreSQL's own text for each shared one that will not do."""
     shared = statements()
@@ -326,10 +335,14 @@ _COMMIT = Statement("commit", {})
 
 async def _execute(connection: Connection, statement: Statement) -> Sequence[Row]:
     """Run a statement. Raises StoreUnavailable when the database fails, else whatever the driver raises."""
+    many = statement.many
+    if many is not None and len(many) > 1 and statement.sql in _at_once():
+        arrays = {name: [_storable(one[name]) for one in many] for name in many[0]}
+        return await _execute(connection, Statement(_at_once()[statement.sql], arrays))
     text, names = _compiled(statement.sql)
     try:
-        if statement.many is not None:
-            await connection.executemany(text, [_values(each, names) for each in statement.many])
+        if many is not None:
+            await connection.executemany(text, [_values(each, names) for each in many])
             return ()
         if not names and " " not in text:
             await connection.execute(text)

@@ -26,6 +26,7 @@ from bot.web.metrics import Metrics, may_ask
 
 log = logging.getLogger(__name__)
 
+WHATSAPP_PATH = "/webhooks/whatsapp"
 MAX_BODY = 4 * 2**20  # bytes; Meta's deliveries go up to 3 MB, a shop's event should stay under 20 kB
 BODY_SECONDS = 5.0  # aiohttp has no time-out of its own for a body that trickles in
 RETRY_SECONDS = "5"  # what we ask of a sender while the database cannot be written
@@ -59,8 +60,8 @@ class Door:
     def application(self) -> web.Application:
         """The aiohttp application."""
         app = web.Application(client_max_size=MAX_BODY, middlewares=[_plain_errors])
-        app.router.add_get("/webhooks/whatsapp", self.handshake)
-        app.router.add_post("/webhooks/whatsapp", self._counted(Source.WHATSAPP, self.whatsapp))
+        app.router.add_get(WHATSAPP_PATH, self.handshake)
+        app.router.add_post(WHATSAPP_PATH, self.whatsapp)
         app.router.add_post("/webhooks/shop/{shop}", self._counted(Source.SHOP, self.shop))
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.numbers)
@@ -88,15 +89,34 @@ class Door:
     async def whatsapp(self, request: web.Request) -> web.Response:
         """A delivery from WhatsApp: one POST, up to a thousand updates."""
         began = monotonic()
-        body = await _body(request)
-        if not webhook.signed(body, _only(request, "X-Hub-Signature-256"), self.app_secrets):
+        try:
+            body = await _body(request)
+        except web.HTTPException as refusal:
+            self.metrics.refused(Source.WHATSAPP, refusal.status)
+            raise
+        await self.delivered(body, _only(request, "X-Hub-Signature-256"), began)
+        return web.Response(text="ok")
+
+    async def delivered(self, body: bytes, signature: str | None, began: float) -> None:
+        """A delivery from WhatsApp that came whole, at `began` (`time.monotonic()`). It is kept when this returns.
+
+        Raises web.HTTPException, what to answer instead of 200.
+        """
+        try:
+            await self._whatsapp(body, signature, began)
+        except web.HTTPException as refusal:
+            self.metrics.refused(Source.WHATSAPP, refusal.status)
+            raise
+
+    async def _whatsapp(self, body: bytes, signature: str | None, began: float) -> None:
+        if not webhook.signed(body, signature, self.app_secrets):
             raise web.HTTPUnauthorized(text="the signature does not fit the body")
         now = self.clock()
         try:
             updates = webhook.split(body, now)
         except ValueError as fault:
             updates = [_buried(Source.WHATSAPP, "", body, now, str(fault))]
-        return await self._keep(Source.WHATSAPP, updates, now, began)
+        await self._keep(Source.WHATSAPP, updates, now, began)
 
     async def shop(self, request: web.Request) -> web.Response:
         """A delivery from a shop (Standard Webhooks)."""
@@ -110,7 +130,8 @@ class Door:
         if not signature.signed(request.headers, body, shop.secrets, now):
             raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
         delivery = request.headers["webhook-id"]
-        return await self._keep(Source.SHOP, plain.split(name, delivery, body, now, shop.region), now, began)
+        await self._keep(Source.SHOP, plain.split(name, delivery, body, now, shop.region), now, began)
+        return web.Response(text="ok")
 
     async def health(self, _: web.Request) -> web.Response:
         """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
@@ -132,7 +153,7 @@ class Door:
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="the database cannot be read") from None
 
-    async def _keep(self, source: Source, updates: list[Update], now: datetime, began: float) -> web.Response:
+    async def _keep(self, source: Source, updates: list[Update], now: datetime, began: float) -> None:
         try:
             new = await self.store.receive(updates, now)
         except StoreUnavailable:
@@ -140,7 +161,6 @@ class Door:
         self.metrics.acknowledged(source, len(updates), new, monotonic() - began)
         if new:
             self.wake()
-        return web.Response(text="ok")
 
 
 async def _body(request: web.Request) -> bytes:

@@ -56,6 +56,7 @@ class Crew:
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
+        self._looking = asyncio.Lock()
         self._stopping = False
         self.superseded = asyncio.Event()
 
@@ -75,10 +76,11 @@ class Crew:
 
     async def _find_orphans(self) -> None:
         """Messages whose sender is gone, or whose lease ran out, are unknown until a status settles them."""
-        with contextlib.suppress(StoreUnavailable):  # the next look finds them
-            left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
-            if left:
-                log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
+        async with self._looking:
+            with contextlib.suppress(StoreUnavailable):  # the next look finds them
+                left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
+                if left:
+                    log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
 
     def wake(self) -> None:
         """Something happened: whoever sleeps looks again."""
@@ -89,12 +91,16 @@ class Crew:
         """Claim nothing more, finish what is on the wire, stop. What does not finish in time is unknown at the next start."""
         self._stopping = True
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+            self._scheduler.pause()
         self.wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await asyncio.gather(*self._tasks)
                 await self._sender.finish()
+                async with self._looking:  # a job that is cut short would be told as an error
+                    pass
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,6 +13,7 @@ from .visit import Visit, chromium, demo, fits_and_is_accessible, visit, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 CODE = re.compile(r"CASA[A-Z0-9]{8}")
+WALKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")]
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",
@@ -66,27 +67,49 @@ async def ask_for_a_person(visiting: Visit, shopper: str = "Ben") -> None:
     await expect(visiting.message("a colleague is on the way")).to_have_count(1)
 
 
-async def test_the_first_five_minutes(browser: Browser, url: str) -> None:
-    visiting = await visit(browser, url, viewport={"width": 1280, "height": 900})
-    thinks = mind(visiting)
+@pytest.mark.parametrize(("width", "scheme"), WALKS)
+async def test_the_first_five_minutes(browser: Browser, url: str, width: int, scheme: Any, tmp_path: Path) -> None:
+    looks = {"viewport": {"width": width, "height": 900 if width > 1000 else 844}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    visiting = await visit(browser, url, **looks)
+    thinks, guide = mind(visiting), visiting.page.locator("#hint")
+
+    async def station(name: str, page: Page = visiting.page) -> None:
+        await fits_and_is_accessible(page, tmp_path / f"{width}-{scheme}-{name}.png", width)
+
+    # somebody new is told what to do
+    await expect(guide).to_contain_text("Put something into the cart")
+    await expect(visiting.page.get_by_text("This is Ana’s phone.")).to_be_visible()
+    await station("1-start")
 
     # a cart is left, and the bot says what it means to do about it
     await visiting.press(visiting.button("Add House espresso, 1 kg to the cart"))
     await visiting.press(visiting.button("Add Hand grinder to the cart"))
+    await expect(guide).to_contain_text("leave the shop")
     await visiting.button("Leave the shop").click()
+    await expect(visiting.page.get_by_text("Ana left, €83.00 still in the cart.")).to_be_focused()
     await expect(thinks).to_contain_text("Cart reminder begins, if the cart is still there")
-    await visiting.press(visiting.button(re.compile("^Next in")))
-    await expect(visiting.message("te has dejado algo")).to_have_count(1)
+    await station("2-left")
+    following = visiting.button(re.compile("^Next in"))
+    await expect(following).to_contain_text("Cart reminder begins, if the cart is still there")
+    await visiting.press(following)
+    reminder = visiting.message("te has dejado algo")
+    await expect(reminder).to_have_count(1)
+    await expect(reminder.locator(".bubble-footer")).to_have_text("Responde BAJA para no recibir más")
+    await expect(reminder.get_by_role("button")).to_have_text(["Terminar mi pedido", "Tengo una pregunta", "No más mensajes"])
     await expect(thinks.locator("[aria-current=step]")).to_contain_text("template cart_waiting")
     await expect(thinks).to_contain_text("Cart reminder goes on, if there is no answer")
+    await station("3-reminded")
 
     # a code, decided before it is promised
     await visiting.say("es muy caro")
     offer = visiting.message("ahora cuesta un 5")
     await expect(offer).to_have_count(1)
-    assert CODE.search(await offer.inner_text())
+    found = CODE.search(await offer.inner_text())
+    assert found
+    await expect(guide).to_contain_text(found[0])
     await expect(thinks.locator("[aria-current=step]")).to_contain_text("template cart_discount")
     await expect(thinks).to_contain_text("tag: price_sensitive")
+    await station("4-code")
 
     # a STOP
     await visiting.say("STOP")
@@ -94,24 +117,39 @@ async def test_the_first_five_minutes(browser: Browser, url: str) -> None:
     await expect(thinks).to_contain_text("wants no offers")
     await expect(thinks).to_contain_text("ended: opted out")
     await expect(visiting.button("Next: nothing yet")).to_be_disabled()
+    await station("5-stopped")
 
     # somebody asks for a person, and one answers at the desk
     await ask_for_a_person(visiting)
-    desk = await come_in(visiting)
+    await expect(visiting.page.get_by_role("region", name="At the desk")).to_contain_text("Ben waits for a person")
+    await station("6-asked")
+    desk = await come_in(visiting, **looks)
+    await expect(desk).to_have_title("(1) Conversations · Casa Bonita")
+    await station("7-board", desk)
     await desk.get_by_role("link", name=re.compile("Ben")).click()
     await expect(desk.get_by_text("Asked for a person.")).to_be_visible()
+    await desk.get_by_label("Your answer").fill("Sam here. How can I help?")
     await desk.get_by_role("button", name="Take over").click()
     await expect(desk.get_by_text("You have it; the bot is silent.")).to_be_visible()
-    await desk.get_by_label("Your answer").fill("Sam here. How can I help?")
+    await expect(desk.get_by_label("Your answer")).to_be_focused()
+    await expect(desk.get_by_label("Your answer")).to_have_value("Sam here. How can I help?")  # taking over loses no word
+    await station("8-taken", desk)
+    await desk.get_by_label("Your answer").focus()
     await desk.keyboard.press("Control+Enter")
     await expect(visiting.message("Sam here. How can I help?")).to_have_count(1)
+    await expect(desk.get_by_label("Your answer")).to_have_value("")
+    await expect(desk).to_have_title("Ben · Casa Bonita")
     await expect(thinks).to_contain_text("Sam speaks")
+    await station("9-answered")
     await visiting.say("Does it fit an induction hob?")
     await expect(desk.get_by_role("log").get_by_text("Does it fit an induction hob?")).to_be_visible()  # without a reload
     await desk.get_by_role("button", name="Hand back to the bot").click()
     await expect(desk.get_by_text("The bot has it.")).to_be_visible()
+    await station("10-handed-back", desk)
     await visiting.say("thanks")
     await expect(visiting.message("How can we help you?")).to_have_count(2)
+    await expect(guide).to_contain_text("That was the tour")
+    await station("11-over")
     assert visiting.troubles == []
 
 

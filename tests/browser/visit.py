@@ -129,9 +129,7 @@ async def _watch(page: Page, troubles: list[str]) -> None:
             troubles.append(f"left this machine: {address}")
 
     page.on("request", lambda request: leaves(request.url))
-    await page.add_init_script(
-        "addEventListener('securitypolicyviolation', event => console.error('policy: ' + event.violatedDirective))"
-    )
+    await page.add_init_script("addEventListener('securitypolicyviolation', event => console.error('policy: ' + event.violatedDirective))")
 
 
 def _is_stream(address: str) -> bool:

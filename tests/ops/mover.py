@@ -42,6 +42,6 @@ def _die_at(number: int) -> None:
 
 
 if __name__ == "__main__":
-    moving.BATCH_ROWS = BATCH_ROWS
+    moving.BATCH_ROWS = int(os.environ.get("BATCH_ROWS", BATCH_ROWS))
     _die_at(int(os.environ["KILL_AT"]))
     sys.exit(main())

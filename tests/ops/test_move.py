@@ -10,12 +10,16 @@ import pty
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -130,12 +134,15 @@ async def test_there_and_back_everything_is_as_it_was(source: str, address: str,
     assert all(before.values()), [name for name, rows in before.items() if not rows]
     async with a_database(server, laid=True) as second:
         moved = [await move(source, address), await move(address, second), await move(second, f"sqlite:///{tmp_path / 'back.db'}")]
-    moved.append(await move(str(tmp_path / "back.db"), str(tmp_path / "again.db")))
-    assert dump(tmp_path / "again.db") == before == dump(source)
+    again = tmp_path / "o'hara $$ 100%s \\.db"  # it stands in what the old one tells
+    moved.append(await move(str(tmp_path / "back.db"), str(again)))
+    with pytest.raises(StoreUnavailable, match=r"o'hara \$\$ 100%s \\.db: set COMEBACK_DATABASE to that"):
+        await open_database(str(tmp_path / "back.db"))
+    assert dump(again) == before == dump(source)
     assert {one.table: one.rows for one in moved[0].tables} == {name: len(rows) for name, rows in before.items() if name != "meta"}
     assert len({tuple((one.table, one.checksum) for one in each.tables) for each in moved}) == 1
     assert not any(each.resumed for each in moved)
-    with closing(sqlite3.connect(tmp_path / "again.db")) as connection:
+    with closing(sqlite3.connect(again)) as connection:
         assert connection.execute("pragma integrity_check").fetchone()[0] == "ok"
         assert connection.execute("select count(*) from sqlite_master where type = 'trigger'").fetchone()[0] == 0
 
@@ -378,6 +385,8 @@ async def test_an_owner_moves_and_is_told_where_to_go_on(source: str, address: s
     )
     ran = await comeback("--from", source, "--to", address)
     assert (ran.code, ran.out) == (0, f"{source} was moved to {told['target']} already: nothing was done.\n")
+    ran = await command("doctor", environment=clean_environment(COMEBACK_DATABASE=source))
+    assert f"database      {source}: it was moved to {told['target']}: set COMEBACK_DATABASE to that" in ran.out
     async with surroundings(tmp_path) as around:
         with pytest.raises(RuntimeError, match=r"cannot start: cannot use .*comeback.db: it was moved to postgresql://postgres@/moved_"):
             await around.bot().start()
@@ -396,7 +405,7 @@ async def test_an_owner_moves_and_is_told_where_to_go_on(source: str, address: s
 
 async def test_on_a_terminal_it_shows_how_far_it_is_and_ctrl_c_stops_it(first: Path, tmp_path: Path) -> None:
     source = str(shutil.copy(first.with_name("few.db"), tmp_path / "comeback.db"))
-    town.grow(Path(source), 1_000)
+    town.grow(Path(source), 500)
     ours, theirs = pty.openpty()
     words = ("-m", "bot", "move", "--from", source, "--to", str(tmp_path / "new.db"))
     process = await asyncio.create_subprocess_exec(sys.executable, *words, env=clean_environment(), stderr=theirs)
@@ -459,3 +468,66 @@ async def _rests(address: str) -> bool:
         + (select count(*) from timer where kind like 'start:%')""",
     )
     return not waits
+
+
+# ---- at full size
+
+
+async def test_a_hundred_thousand_people_with_timers_and_queued_messages_are_moved_and_interrupted_once(
+    first: Path, address: str, tmp_path: Path, full: bool
+) -> None:
+    source, copies = tmp_path / "comeback.db", 10_000 if full else 30
+    shutil.copy(first.with_name("few.db"), source)
+    town.grow(source, copies)
+    with closing(sqlite3.connect(source)) as connection:
+        timers, queued = (connection.execute(text).fetchone()[0] for text in ("select count(*) from timer", _QUEUED))
+        keys = {key for (key,) in connection.execute("select key from outbox where state = 'queued'")}
+        sending = {key for (key,) in connection.execute("select key from outbox where state = 'sending'")}
+    killed = await asyncio.to_thread(_measured, str(source), address, KILL_AT="400" if full else "40", BATCH_ROWS=str(moving.BATCH_ROWS))
+    arrived = await people(address)
+    resumed = await asyncio.to_thread(_measured, str(source), address, KILL_AT="0", BATCH_ROWS=str(moving.BATCH_ROWS))
+    assert (killed.code, resumed.code) == (-signal.SIGKILL, 0), resumed.out
+    told = json.loads(resumed.out)
+    rows = {one["table"]: one["rows"] for one in told["tables"]}
+    print(
+        f"\n{rows['contact']:,} contacts ({arrived:,} of them before the kill), {timers:,} timers, {queued:,} queued, "
+        f"{told['rows']:,} rows in all: {killed.seconds:.1f} + {resumed.seconds:.1f} s ({killed.cpu:.1f} + {resumed.cpu:.1f} s of CPU), "
+        f"at most {max(killed.megabytes, resumed.megabytes):.0f} MB"
+    )
+    assert told["resumed"]
+    assert rows["contact"] == 10 * (copies + 1)
+    async with town.bench(address, first.with_name("flows")) as house:  # the engine and the sender, at their own pace
+        began = monotonic()
+        assert await house.store.run(outbox.orphans(house.store.epoch, house.now)) == len(sending)
+        await house.go(timedelta(seconds=5))
+        sent = Counter(message.key for message in house.channel.sent)
+        print(f"{len(sent):,} messages sent in {monotonic() - began:.0f} s")
+    assert set(sent.values()) == {1}
+    assert keys <= set(sent)
+    assert not sending & set(sent)
+    assert len(sent) == len(keys) + (1 + 2) * (copies + 1)
+
+
+_QUEUED = "select count(*) from outbox where state = 'queued'"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A command that ended, and what it took."""
+
+    code: int
+    out: str
+    seconds: float
+    cpu: float
+    megabytes: float
+
+
+def _measured(source: str, target: str, **environ: str) -> Measured:
+    began = monotonic()
+    words = (sys.executable, "-m", "tests.ops.mover", "move", "--from", source, "--to", target, "--json")
+    with subprocess.Popen(words, env=clean_environment(**environ), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Measured(process.returncode, out, monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)

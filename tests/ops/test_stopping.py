@@ -1,10 +1,11 @@
 """SIGTERM: nothing is lost, nothing is sent again, and it is over in less than ten seconds, whoever hangs at the other end."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -106,6 +107,32 @@ async def test_what_is_on_the_wire_is_finished_however_often_the_stop_is_asked_f
             await asyncio.sleep(0.1)
         assert await stopped(bot) < STOP_SECONDS
     assert states(around) == ["sent"]
+
+
+async def test_a_database_server_that_hangs_holds_nobody_up(tmp_path: Path, server: Server, full: bool) -> None:
+    if not full:
+        pytest.skip("the nightly tier stops it while its server hangs")
+    async with server.fresh() as address, surroundings(tmp_path, server=address) as around, started(around) as bot:
+        around.cloud.introduce(LOLA, "Lola")
+        backends = [int(row["pid"]) for row in around.rows("select pid from pg_stat_activity where datname = current_database()")]
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            around.cloud.receive_from(LOLA, "STOP")
+            await asyncio.sleep(0.5)
+            began = monotonic()
+            assert await bot.terminate() == 1
+            seconds = monotonic() - began
+        finally:
+            for pid in backends:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        print(f"\na stop with a database server that hangs took {seconds:.1f} s")
+        assert seconds < STOP_SECONDS
+        assert "the stop takes too long" in bot.log()
+        await bot.start()
+        await known(around, "sent")  # it was not acknowledged, so it came again
+        await stopped(bot)
 
 
 async def test_ctrl_c_is_a_stop_like_any_other(tmp_path: Path) -> None:

@@ -372,7 +372,7 @@ async def test_what_the_bot_thinks_of_the_chosen_customer_is_shown() -> None:
         assert "http://127.0.0.1:1/desk" in {node.attributes.get("href") for node in seen.nodes}
         assert [node.text for node in seen.nodes if node.attributes.get("aria-current") == "step"] == ["here ask template cart_waiting"]
         assert "too dear <really>" in seen.at("flows").text
-        assert seen.at("coming").text == "in 1 h 5 min Cart reminder goes on 12:05"
+        assert seen.at("coming").text == "in 1 h 5 min 12:05 Cart reminder goes on"
         assert seen.at("timeline").text == f"Cart reminder 11:00 Waits: {BEN} It is quiet hours where they are."
         assert seen.of("mood-held")
         assert seen.at("next").text == "Next in 1 h 5 min Cart reminder goes on"

@@ -69,7 +69,7 @@ async def front(path: Path) -> AsyncIterator[Front]:
     shops = {"casa": ShopDoor((SHOP_SECRET,), "ES"), "otra": ShopDoor((OTHER_SECRET,))}
     door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None))
     listening = Listening()
-    url = await listening.on_port(door.application(), port.take("127.0.0.1", 0))
+    url = await listening.on_port(door.application(), port.take("127.0.0.1", 0), door.delivered)
     async with aiohttp.ClientSession() as session:
         yield Front(store, url, session, woken)
     await listening.close()

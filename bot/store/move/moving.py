@@ -24,6 +24,7 @@ from bot.store.database import StoreUnavailable, file_of, is_server, is_there, o
 from bot.store.move.file import open_file_side
 from bot.store.move.side import FILLED, MARK, Mark, Side, State, is_moved, mark_from
 from bot.store.move.table import Filled, NotMoved, Row, Table, difference, encoded, filled_from
+from bot.store.step import Step, sql
 
 BATCH_ROWS = 5_000  # a transaction
 BATCH_BYTES = 8_000_000  # of rows as they are encoded: bounds the memory, whatever the rows
@@ -181,17 +182,20 @@ async def _fill(old: Side, new: Side, tables: Mapping[str, Table], progress: Cal
     filled = {name: filled_from(meta[FILLED + name]) if FILLED + name in meta else Filled() for name in tables}
     total = sum([await old.count(table) for table in tables.values()])
     done = sum(one.rows for one in filled.values())
-    for name, table in tables.items():
-        progress(done / max(total, 1))
-        async for batch, rows in _batches(old, table, filled[name].after):
-            table.check(batch)
-            kept, changed = new.storable(table, batch)
-            if changed:
-                rows = list(map(encoded, kept))
-            filled[name] = filled[name].plus(table.key_of(batch[-1]), rows, changed)
-            await new.keep(table, kept, filled[name])
-            done += len(batch)
-            progress(done / max(total, 1))
+    keeping = asyncio.ensure_future(asyncio.sleep(0))
+    try:
+        for name, table in tables.items():
+            async for batch, rows in _batches(old, table, filled[name].after):
+                table.check(batch)
+                kept, changed = new.storable(table, batch)
+                filled[name] = filled[name].plus(table.key_of(batch[-1]), list(map(encoded, kept)) if changed else rows, changed)
+                await keeping  # one batch is kept while the next is read
+                keeping = asyncio.ensure_future(new.keep(table, kept, filled[name]))
+                done += len(batch)
+                progress(done / max(total, 1))
+        await keeping
+    finally:
+        await asyncio.gather(keeping, return_exceptions=True)
     progress(1.0)
     return filled
 
@@ -203,12 +207,12 @@ async def _batches(side: Side, table: Table, after: Row | None) -> AsyncIterator
     size = 0
     async with aclosing(side.rows(table, after)) as found:
         async for some in found:
+            await asyncio.sleep(0)  # where neither side waits for anything, nothing else would be heard: an interruption, the other side
             batch += some
             encodings = list(map(encoded, some))
             rows += encodings
             size += sum(map(len, encodings))
             if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
-                await asyncio.sleep(0)  # where neither side waits for anything, an interruption would never be heard
                 yield batch, rows
                 batch, rows, size = [], [], 0
     if batch:
@@ -304,6 +308,13 @@ async def _take_back(new: Side, theirs: Mark) -> None:
 # ---- what who tries is told
 
 
+def refusal() -> Step[str | None]:
+    """Why a database may not be served, None when it may."""
+    rows = yield sql("move.mark")
+    mark = mark_from(rows[0]["value"]) if rows else None
+    return _REFUSALS[mark.state](mark) if mark is not None and mark.state in _REFUSALS else None
+
+
 def _going(mark: Mark) -> str:
     return f"it is being moved to {mark.other}, and was not finished: run the same 'comeback move' again to go on, with --undo to stay here"
 
@@ -317,6 +328,9 @@ def _gone(mark: Mark) -> str:
         f"it was moved to {mark.other}: set COMEBACK_DATABASE to that. As long as nobody opened that, "
         "'comeback move' with the same addresses and --undo takes the move back"
     )
+
+
+_REFUSALS = {State.MOVING: _going, State.MOVED: _gone, State.FILLING: _being_filled}
 
 
 # ----

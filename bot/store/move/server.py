@@ -20,6 +20,8 @@ PATIENCE_SECONDS = 5.0  # a mover that was killed lets go of it as soon as the s
 _SETTINGS = {
     "application_name": "comeback move",
     "lock_timeout": "10s",  # whoever holds a table that long hangs
+    "statement_timeout": "0",  # an index over a large table takes its time, whatever the server allows others
+    "idle_in_transaction_session_timeout": "0",  # so does the other side
     "jit": "off",
     "maintenance_work_mem": "256MB",  # indexes are made over whole tables
 }
@@ -123,8 +125,13 @@ class ServerSide:
         text = f"select {columns} from {_quoted(table.name)} {behind} order by {key}"  # noqa: S608 - names from the catalogue
         async with self._transaction():
             cursor = await self._connection.cursor(text, *(after or ()))
-            while rows := await cursor.fetch(FETCH):
-                yield [tuple(row) for row in rows]
+            coming = asyncio.ensure_future(cursor.fetch(FETCH))
+            try:
+                while rows := await coming:
+                    coming = asyncio.ensure_future(cursor.fetch(FETCH))  # the server looks for these while those are worked on
+                    yield [tuple(row) for row in rows]
+            finally:
+                await asyncio.gather(coming, return_exceptions=True)
 
     # ---- who may open it
 
@@ -227,7 +234,7 @@ class ServerSide:
             furnished = replace(mark, furniture=())
             await self._put_mark(furnished)
         with self._failing():
-            await self._connection.execute("vacuum (analyze)")  # else the first minutes run by guesses
+            await self._connection.execute("analyze")  # else the first minutes run by guesses
         return furnished
 
     async def _count_on(self, table: str, column: str) -> None:

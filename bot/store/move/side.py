@@ -12,7 +12,7 @@ from typing import Protocol
 
 from bot.store.move.table import Filled, Row, Table
 
-FETCH = 200  # rows read at once: at worst each has a body of megabytes
+FETCH = 500  # rows read at once: at worst each has a body of megabytes
 MARK = "move"
 FILLED = "filled:"
 _OWN = frozenset({"epoch", "schema", "functions", MARK})  # rows of `meta` that a database has for itself

@@ -32,7 +32,10 @@ from contact c where c.id = :contact
 delete from identity where kind = :kind and scope = :scope and value = :value
 
 -- name: renew_name
-update identity set since = :now where kind = :kind and scope = :scope and value = :value
+-- written only where another name of the kind is as new: nearly never
+update identity set since = :now where kind = :kind and scope = :scope and value = :value and exists (
+  select 1 from identity o
+  where o.contact = identity.contact and o.kind = identity.kind and o.value <> identity.value and o.since >= identity.since)
 
 -- name: names
 select kind, scope, value from identity where contact = :contact order by since desc

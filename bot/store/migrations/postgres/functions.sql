@@ -17,6 +17,7 @@ declare
   nameless bigint[] := '{}';  -- hashes of names that lead to nobody yet
   entries bigint[];        -- pairs of an entry and what it is about: a contact, or the hash of a name that leads to nobody
   keys bigint[];
+  hashes boolean[];        -- which of the pairs are the latter
   foreigners bigint[];     -- what is held by others, and what hangs together with it
   mine bigint[];
   more bigint[];
@@ -30,22 +31,27 @@ begin
           select 1 from inbox b where b.state = 'waiting' and b.contact = i.contact and b.id < i.id and b.retry_at > at)
       order by i.id limit looked);
     if cardinality(ids) = 0 then return; end if;
+    select array_agg(about.entry), array_agg(about.key), array_agg(about.hashed) into entries, keys, hashes from claim_keys(ids) as about;
     -- the people they are about: hold those nobody else holds
     held := held || array(
       select c.id from contact c join (
-        select about.contact, min(about.entry) as first from claim_people(ids) about where about.contact <> all(held) group by about.contact
-      ) as wanted on wanted.contact = c.id
+        select about.key, min(about.entry) as first from unnest(entries, keys, hashes) as about (entry, key, hashed)
+        where not about.hashed and about.key <> all(held) group by about.key
+      ) as wanted on wanted.key = c.id
       order by wanted.first limit most for no key update of c skip locked);
     -- names that lead to nobody yet: who makes the person holds the name
     nameless := nameless || array(
-      select hash from (select distinct n.hash from claim_names(ids) n where n.hash <> all(nameless)) as wanted
-      where pg_try_advisory_xact_lock(hash));
+      select key from (
+        select distinct about.key from unnest(keys, hashes) as about (key, hashed) where about.hashed and about.key <> all(nameless)
+      ) as wanted where pg_try_advisory_xact_lock(key));
     -- a new look, now that nobody can change whom the names lead to
-    select coalesce(array_agg(entry), '{}'), coalesce(array_agg(key), '{}') into entries, keys from (
-      select entry, contact as key from claim_people(ids) union all select entry, hash from claim_names(ids)) as pair;
+    select coalesce(array_agg(about.entry), '{}'), coalesce(array_agg(about.key), '{}') into entries, keys from claim_keys(ids) as about;
     foreigners := array(select distinct key from unnest(keys) as key where key <> all(held) and key <> all(nameless));
+    if cardinality(foreigners) = 0 then
+      mine := ids[:most];
+      exit;
+    end if;
     loop
-      exit when cardinality(foreigners) = 0;
       more := array(
         select distinct other.key from unnest(entries, keys) as one (entry, key) join unnest(entries, keys) as other (entry, key) using (entry)
         where one.key = any(foreigners) and other.key <> all(foreigners));
@@ -59,9 +65,9 @@ begin
     exit when cardinality(mine) * 2 >= most or cardinality(ids) < looked or looked >= most * 16;
     looked := looked * 4;
   end loop;
-  -- entries that share a person or a name, through however many others, are one person's
+  -- entries that share a person or a name, through however many others, are one person's; those that are about one thing each share it
   people := keys;
-  loop
+  while cardinality(keys) > (select count(distinct entry) from unnest(entries) as entry) loop
     joined := array(
       select min(least_of_entry) over (partition by key) from (
         select min(person) over (partition by entry) as least_of_entry, key, nth
@@ -71,31 +77,30 @@ begin
     people := joined;
   end loop;
   return query
-    select i.id, i.source, i.kind, i.place, i.contact, i.body, i.occurred_at, i.received_at, i.attempts, i.retry_at, coalesce(
-      (select min(pair.person) from unnest(entries, people) as pair (entry, person) where pair.entry = i.id), -i.id)
-    from inbox i where i.id = any(mine) and i.state = 'waiting' order by i.id for no key update of i skip locked;
+    select i.id, i.source, i.kind, i.place, i.contact, i.body, i.occurred_at, i.received_at, i.attempts, i.retry_at,
+      coalesce(whose.person, -i.id)
+    from inbox i left join (
+      select entry, min(pair.person) as person from unnest(entries, people) as pair (entry, person) group by entry
+    ) as whose on whose.entry = i.id
+    where i.id = any(mine) and i.state = 'waiting' order by i.id for no key update of i skip locked;
   if cardinality(foreigners) > 0 then return query select (null::inbox).id, null, null, null, null::bigint, null::bytea, null::bigint,
     null::bigint, null::bigint, null::bigint, null::bigint; end if;
 end $$;
 
-create or replace function claim_people(ids bigint[]) returns table (entry bigint, contact bigint) language sql stable as $$
-  select i.id, coalesce(c.merged_into, c.id) from inbox i join contact c on c.id = i.contact where i.id = any(ids)
+-- What these entries are about, each thing of an entry once. Names lead to people as they are now; a timer may be of who was merged since.
+create or replace function claim_keys(ids bigint[]) returns table (entry bigint, key bigint, hashed boolean) language sql stable as $$
+  select i.id, coalesce(c.merged_into, c.id), false from inbox i join contact c on c.id = i.contact where i.id = any(ids)
   union
-  select n.inbox, coalesce(c.merged_into, c.id)
-  from inbox_name n join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value join contact c on c.id = d.contact
+  select n.inbox, coalesce(d.contact, hashtextextended(n.kind || ' ' || n.scope || ' ' || n.value, 0)), d.contact is null
+  from inbox_name n left join identity d on d.kind = n.kind and d.scope = n.scope and d.value = n.value
   where n.inbox = any(ids)
   union
-  select n.inbox, coalesce(c.merged_into, c.id)
-  from inbox_name n join also_known a on a.kind = n.kind and a.scope = n.scope and a.value = n.value join contact c on c.id = a.contact
+  select n.inbox, a.contact, false
+  from inbox_name n join also_known a on a.kind = n.kind and a.scope = n.scope and a.value = n.value
   where n.inbox = any(ids)
 $$;
-
-create or replace function claim_names(ids bigint[]) returns table (entry bigint, hash bigint) language sql stable as $$
-  select n.inbox, hashtextextended(n.kind || ' ' || n.scope || ' ' || n.value, 0)
-  from inbox_name n
-  where n.inbox = any(ids)
-    and not exists (select 1 from identity d where d.kind = n.kind and d.scope = n.scope and d.value = n.value)
-$$;
+drop function if exists claim_people(bigint[]);
+drop function if exists claim_names(bigint[]);
 
 -- Messages that may go now, of people nobody else works on. The conditions are asked twice: what was committed between the first look
 -- and the hold of the person counts.

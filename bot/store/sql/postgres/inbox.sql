@@ -33,3 +33,16 @@ with told as (
   on conflict do nothing
 )
 select nth from numbered
+
+-- ---- for many at once: each parameter is an array; no row is named twice, for each is another person's
+
+-- name: done_at_once
+update inbox i set state = 'done', contact = p.contact, why = p.why
+from unnest(:id::bigint[], :contact::bigint[], :why::text[]) as p (id, contact, why) where i.id = p.id
+
+-- name: forget_names_at_once
+delete from inbox_name where inbox = any(:id::bigint[])
+
+-- name: set_timer_at_once
+insert into timer (due, contact, kind, subject, generation)
+select * from unnest(:due::bigint[], :contact::bigint[], :kind::text[], :subject::bigint[], :generation::bigint[]) on conflict do nothing

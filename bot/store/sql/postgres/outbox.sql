@@ -43,3 +43,33 @@ where o.state = 'sending' and (
   or not exists (select 1 from process p where p.epoch = o.epoch)
   or (o.epoch = :epoch and o.lease_until < :now))  -- our own, whose end we never heard of
 returning o.id, o.contact, o.flow
+
+-- ---- for many at once: each parameter is an array; no row is named twice
+
+-- name: enqueue_at_once
+insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before, expires_at)
+select key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, at, expires_at
+from unnest(:key::text[], :contact::bigint[], :number::text[], :shop::text[], :run::bigint[], :flow::text[], :author::text[],
+            :marketing::smallint[], :reply::smallint[], :content::text[], :body::text[], :now::bigint[], :expires_at::bigint[])
+  as p (key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, expires_at)
+on conflict (key) do nothing
+
+-- name: sending_at_once
+update outbox o set state = 'sending', attempts = attempts + 1, owner = p.owner, epoch = p.epoch, lease_until = p.lease_until,
+  sent_at = p.at, why = null
+from unnest(:id::bigint[], :owner::text[], :epoch::bigint[], :lease_until::bigint[], :now::bigint[]) as p (id, owner, epoch, lease_until, at)
+where o.id = p.id and o.state = 'queued'
+
+-- name: sent_at_once
+update outbox o set state = 'sent', provider_id = coalesce(o.provider_id, p.provider_id), delivery = coalesce(o.delivery, p.delivery),
+  why = p.why, lease_until = null
+from unnest(:id::bigint[], :provider_id::text[], :delivery::text[], :why::text[]) as p (id, provider_id, delivery, why)
+where o.id = p.id and o.state in ('sending', 'unknown')
+
+-- name: deliver_at_once
+update outbox o set delivery = p.delivery, provider_id = coalesce(o.provider_id, p.provider_id),
+  state = case when o.state in ('sending', 'unknown', 'held', 'queued') then 'sent' else o.state end,
+  why = case when p.delivery = 'failed' then p.why when o.state in ('refused', 'cancelled') then o.why else null end,
+  sent_at = coalesce(o.sent_at, o.created_at), lease_until = null
+from unnest(:id::bigint[], :delivery::text[], :provider_id::text[], :why::text[]) as p (id, delivery, provider_id, why)
+where o.id = p.id
