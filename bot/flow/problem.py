@@ -77,6 +77,7 @@ class Mistake(StrEnum):
     # the flow and its steps
     NO_ABANDONED_AFTER = "no_abandoned_after"
     GOAL_STOPS = "goal_stops"
+    NEVER_HAPPENS = "never_happens"
     DUPLICATE_LABEL = "duplicate_label"
     UNKNOWN_LABEL = "unknown_label"
     TEXT_TOO_LONG = "text_too_long"
@@ -249,6 +250,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.CAN_BE_EMPTY: "say what to write when it is empty",
         Mistake.NO_ABANDONED_AFTER: "add 'for:', as in 'for: 1 hour'",
         Mistake.GOAL_STOPS: "keep the event in one of the two",
+        Mistake.NEVER_HAPPENS: "start on another event, with an 'if:'",
         Mistake.DUPLICATE_LABEL: "give each step a label of its own",
         Mistake.UNKNOWN_LABEL: "write the label of a step of this flow",
         Mistake.TEXT_TOO_LONG: "shorten the text",

@@ -22,7 +22,7 @@ from bot.flow.revision import Revision
 from bot.flow.run import Button, Content, Run, TemplateMessage, read_button_payload
 from bot.policy.decision import Consent, Control
 from bot.rehearsal.play import NUMBER, Customer, Play
-from bot.rehearsal.story import Actor, Deed, Fault, Script, Story, stamp
+from bot.rehearsal.story import Actor, Deed, Fault, Script, Story, stamp, visible
 from bot.store import contacts, conversations, runs
 from bot.store import story as known
 from bot.store.contacts import Noted
@@ -60,7 +60,7 @@ class Told:
     @property
     def came_true(self) -> bool:
         """Whether it came out as it is written."""
-        return self.text == f"{self.story.top}\n---\n{self.story.body}"
+        return self.text == f"{self.story.top}\n---\n{visible(self.story.body)}"
 
 
 @dataclass(frozen=True, slots=True)
