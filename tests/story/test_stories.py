@@ -238,3 +238,20 @@ def test_a_mistake_in_a_story_or_a_flow_is_its_own_exit_code(shop: Path, capsys:
     (shop / "flows" / "welcome.yaml").write_text("name: x\n", "utf-8")
     assert main(["test"]) == 2
     assert "see 'comeback check'" in capsys.readouterr().err
+
+
+WHOLE = (FLOWS / "stories" / "reorder_nudge_regular.txt").read_text("utf-8") + "# the end\n"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.text(max_size=6)), min_size=1, max_size=4))
+def test_a_story_with_any_slip_of_the_pen_is_read_or_told(slips: list[tuple[int, int, str]]) -> None:
+    text = WHOLE
+    for at, length, inserted in slips:
+        text = text[:at] + inserted + text[at + length :]
+    told: Fault | None = None
+    try:
+        story.read("x.txt", text, "Europe/Madrid")
+    except Fault as fault:
+        told = fault
+    assert told is None or (told.message and 1 <= told.line <= text.count("\n") + 3)
