@@ -169,12 +169,13 @@ class _Matching:
         context, texts = key
         best: Unit | None = None
         likeness = ALIKE
+        matcher = SequenceMatcher(b=texts[0])
         for other, unit in self.known.items():
             if self.is_there(other) or other in self.used or other[0] not in (context, None) or not any(unit.forms):
                 continue
-            alike = SequenceMatcher(None, other[1][0], texts[0]).ratio()
-            if alike > likeness:
-                best, likeness = unit, alike
+            matcher.set_seq1(other[1][0])
+            if matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness and matcher.ratio() > likeness:
+                best, likeness = unit, matcher.ratio()
         return best
 
 
