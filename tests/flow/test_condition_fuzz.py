@@ -116,7 +116,7 @@ def anything(dice: random.Random) -> str:
         return "".join(chr(dice.randrange(0x110000)) for _ in range(length))
     if kind == 2:
         return " ".join(dice.choice([*NOISE, *COMPARISONS, *VALUES, *KNOWN]) for _ in range(length // 3))
-    return dice.choice(["(", "not ", "[", "9", "a.", "is ", "'", "x is in [x, ", "tags has x or "]) * (length // 2)
+    return dice.choice([" ", "\t", "(", "not ", "[", "9", "a.", "is ", "'", "x is in [x, ", "tags has x or "]) * (length // 2)
 
 
 def texts(count: int) -> Iterator[str]:
