@@ -88,6 +88,7 @@ class Mistake(StrEnum):
     EMPTY_ANSWER = "empty_answer"
     WORD_WITHOUT_LETTERS = "word_without_letters"
     DUPLICATE_WORD = "duplicate_word"
+    WORD_NEVER_HEARD = "word_never_heard"
     DUPLICATE_BUTTON = "duplicate_button"
     PLACEHOLDER_IN_BUTTON = "placeholder_in_button"
     BUTTON_TOO_LONG = "button_too_long"
@@ -260,6 +261,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.EMPTY_ANSWER: "give the answer a button, or words",
         Mistake.WORD_WITHOUT_LETTERS: "write a word with letters",
         Mistake.DUPLICATE_WORD: "keep the word in one of the answers",
+        Mistake.WORD_NEVER_HEARD: "take the word out, or out of the store's opt_out_words",
         Mistake.DUPLICATE_BUTTON: "write another text on one of the buttons",
         Mistake.PLACEHOLDER_IN_BUTTON: "write fixed words on the button",
         Mistake.BUTTON_TOO_LONG: "shorten the button",

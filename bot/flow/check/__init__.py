@@ -78,6 +78,9 @@ def _judge_head(case: Case) -> None:
         told.tell("start.when", Mistake.NEVER_HAPPENS, message)
     if flow.start.if_ is not None:
         judge_condition(case, "start.if", flow.start.if_)
+    for key, events in (("goal", flow.goal), ("stop_when", flow.stop_when)):
+        for event in NOT_TOLD_YET.intersection(events):
+            told.tell(key, Mistake.NEVER_HAPPENS, f"nothing tells of {event} yet, so it would end nothing: take it out")
     for event in flow.stop_when:
         if event in flow.goal:
             told.tell("stop_when", Mistake.GOAL_STOPS, f"{event} is the goal already: take it out of stop_when, or out of goal")
