@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot import __version__
 
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
-COMMANDS = ("demo", "serve", "check", "simulate", "test", "translate", "desk", "audience", "backup", "restore", "doctor")
+COMMANDS = ("demo", "serve", "check", "simulate", "graph", "test", "translate", "desk", "audience", "backup", "restore", "doctor")
 
 ABOUT = """\
 Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.

@@ -333,7 +333,7 @@ def _annoyance(sums: Sums, playbook: Playbook) -> Iterator[str]:
     yield f"  The most anyone got within seven days is {weeks}."
     at_night = _at_night(sums, playbook.rules.quiet_hours)
     if at_night:
-        yield f"  {_so_many(at_night, 'message')} came at night: the shop told neither country nor time zone, so the store's clock was used."
+        yield f"  {_so_many(at_night, 'message')} came at night: the shop told no country or time zone, so the store's clock counted."
     most = max(written_to.values(), default=1)
     for number in sorted(written_to)[:12]:
         yield f"    {number:>2} messages  {_bar(written_to[number], most)} {written_to[number]:>7,} people"
