@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -189,6 +189,7 @@ def for_machines(sums: Sums, whole: Task, playbook: Playbook, prices: Prices | N
         "currency": playbook.rules.currency,
         "people": {"reached": sums.reached, "marketing_messages_each": dict(sorted(sums.begun_each.items()))},
         "marketing_messages": marketing,
+        "marketing_messages_at_night": _at_night(sums, playbook.rules.quiet_hours),
         "most_in_seven_days": dict(sorted(sums.worst_week.items())),
         "stops": dict(sums.stops()),
         "flows": {name: _flow_for_machines(sums, name, playbook) for name in playbook.library.flows},
@@ -259,7 +260,7 @@ def for_people(sums: Sums, whole: Task, playbook: Playbook, prices: Prices | Non
         yield from _steps(sums, name, playbook)
     yield from _held_back(sums)
     yield from _when(sums, whole)
-    yield from _annoyance(sums)
+    yield from _annoyance(sums, playbook)
     yield from _money(sums, playbook, prices)
 
 
@@ -323,13 +324,16 @@ def _when(sums: Sums, whole: Task) -> Iterator[str]:
     yield f"  by day  {_sparks(begun_by_day)}  {min(begun_by_day):,} to {max(begun_by_day):,} begun a day"
 
 
-def _annoyance(sums: Sums) -> Iterator[str]:
+def _annoyance(sums: Sums, playbook: Playbook) -> Iterator[str]:
     yield _title("Would it annoy people?")
     written_to = {number: people for number, people in sums.begun_each.items() if number}
     several = sum(people for number, people in written_to.items() if number > 3)
     weeks = max((number for number, people in sums.worst_week.items() if people), default=0)
     yield f"  {sum(written_to.values()):,} people got marketing messages, {_each(sums):.1f} each; {several:,} got more than three."
     yield f"  The most anyone got within seven days is {weeks}."
+    at_night = _at_night(sums, playbook.rules.quiet_hours)
+    if at_night:
+        yield f"  {_so_many(at_night, 'message')} came at night: the shop told no country or time zone, so the store's clock counted."
     most = max(written_to.values(), default=1)
     for number in sorted(written_to)[:12]:
         yield f"    {number:>2} messages  {_bar(written_to[number], most)} {written_to[number]:>7,} people"
@@ -343,6 +347,15 @@ def _annoyance(sums: Sums) -> Iterator[str]:
 
 
 _WAYS = {"word": "in words", "button": "by a button", "platform": "on WhatsApp's own control", "flow": "in a flow"}
+
+
+def _at_night(sums: Sums, quiet: tuple[time, time] | None) -> int:
+    """The messages we began in whole hours that are quiet by the customer's own clock."""
+    if quiet is None:
+        return 0
+    start, end = quiet[0].hour + (quiet[0].minute > 0), quiet[1].hour
+    hours = range(start, end) if start <= end else (*range(start, 24), *range(end))
+    return sum(sums.hours[("begun", hour)] for hour in hours)
 
 
 def _each(sums: Sums) -> float:

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     report = _play_all(paths, story_play.watched(playbook), args.flows, args.locales, wanted)
     if args.update:
-        for one in report.differing:
+        for one in report.told:  # one that differs only to a machine, too: by an unbreakable space, say
             Path(one.story.file).write_text(one.text, "utf-8")
     if args.json:
         print(as_json(_as_data(report, is_updated=args.update)))
@@ -155,7 +155,7 @@ def _cover(playbook: Playbook, name: str, files: dict[str, str]) -> Cover:
 
 def _difference(one: Told) -> Iterator[str]:
     """What should be (-) and what is (+), with a few lines around."""
-    written = one.story.body.splitlines()
+    written = story.visible(one.story.body).splitlines()
     happened = one.text.removeprefix(f"{one.story.top}\n---\n").splitlines()
     first = one.story.top.count("\n") + 3
     for group in difflib.SequenceMatcher(None, written, happened).get_grouped_opcodes(AROUND):

@@ -11,11 +11,12 @@ from bot.flow import library, po
 from bot.flow.po import Update
 from bot.flow.source import Source
 from bot.owner_files import read_files
+from bot.worker import consent
 
 NAME = "translate"
 HELP = "bring the translations in step with the flows, and say what is missing"
 ABOUT = """\
-  comeback translate es          every text of the flows into locales/es/LC_MESSAGES/flows.po
+  comeback translate es          every text of the flows into locales/es/LC_MESSAGES/flows.po, the bot's own into bot.po
   comeback translate             the same for all languages of flows/store.yaml
   comeback translate --check     write nothing; only say what is left to do
 
@@ -24,6 +25,8 @@ that changed keeps its old translation, marked fuzzy with the old sentence besid
 then customers read that sentence as the flow says it. Nothing has to be compiled.
 Exit codes: 0 done; 1 --check found something to do; 2 a file or a language cannot be read."""
 
+HOUSE = (Source((None, (consent.STOPPED,)), comments=["sent once, when a customer stopped the offers"]),)
+HOUSE_CATALOG = "LC_MESSAGES/bot.po"  # what the bot itself says
 SHOWN = 12  # texts a list on the terminal names; --json names all
 
 
@@ -55,19 +58,23 @@ def run(args: argparse.Namespace) -> int:
         complain(f"I do not know the language '{unknown[0]}': write a code like es, pt_BR or ar")
         return 2
     sources = library.extract(files)
-    done = []
-    for language in languages:
-        path = args.locales / language / library.CATALOG
-        try:
-            done.append(_update(path, language, sources, write=not args.check))
-        except ValueError as error:
-            complain(f"{path}: {error}")
-            return 2
+    done: list[_Done] = []
+    try:
+        for language in languages:
+            folder = args.locales / language
+            done.append(_update(folder / library.CATALOG, language, sources, "What customers read and write", write=not args.check))
+            done.append(_update(folder / HOUSE_CATALOG, language, HOUSE, "What the bot itself says", write=not args.check))
+    except ValueError as error:
+        complain(str(error))
+        return 2
     if args.json:
         print(as_json([_told(one) for one in done]))
     else:
         for one in done:
-            _print(one, sources, is_spoken=one.language in rules.languages, is_check=args.check)
+            _print(one, sources, is_check=args.check)
+        for language in languages:
+            if language not in rules.languages:
+                print(f"the store does not speak {language} yet: add it to 'languages' in {args.flows / 'store.yaml'}")
         if not done:
             print(f"this store speaks {rules.source_language} alone: add languages to {args.flows / 'store.yaml'}, or name one here")
     left = any(one.update.missing or one.update.fuzzy or not one.is_written for one in done)
@@ -82,10 +89,13 @@ def _is_language(code: str) -> bool:
     return True
 
 
-def _update(path: Path, language: str, sources: tuple[Source, ...], *, write: bool) -> _Done:
-    """The update of one file. `is_written` of the result: the file is now what it should be."""
+def _update(path: Path, language: str, sources: tuple[Source, ...], holds: str, *, write: bool) -> _Done:
+    """The update of one file. `is_written` of the result: the file is now what it should be. Raises ValueError when it cannot be read."""
     old = path.read_text("utf-8") if path.exists() else None
-    updated = po.update(old, sources, language)
+    try:
+        updated = po.update(old, sources, language, holds)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if write and updated.text != old:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(updated.text, "utf-8")
@@ -104,9 +114,11 @@ def _told(one: _Done) -> dict[str, object]:
     }
 
 
-def _print(one: _Done, sources: tuple[Source, ...], *, is_spoken: bool, is_check: bool) -> None:
+def _print(one: _Done, sources: tuple[Source, ...], *, is_check: bool) -> None:
     update = one.update
-    places = {source.id[1][0]: "{}:{}".format(*source.places[0]) for source in reversed(sources)}
+    if one.path.name == "bot.po" and one.is_written and not update.missing and not update.fuzzy:
+        return
+    places = {source.id[1][0]: "{}:{}".format(*source.places[0]) for source in reversed(sources) if source.places}
     todo = len(update.missing) + len(update.fuzzy)
     state = paint("all translated", "green") if not todo else paint(f"{update.total - todo} of {update.total} translated", "yellow")
     print(f"{paint(one.language, 'bold')}: {state} in {one.path}")
@@ -116,8 +128,6 @@ def _print(one: _Done, sources: tuple[Source, ...], *, is_spoken: bool, is_check
         print(f"  {len(update.gone)} no longer in the flows: set aside at the end of the file")
     if is_check and not one.is_written:
         print(f"  the file is behind the flows: comeback translate {one.language}")
-    if not is_spoken:
-        print(f"  the store does not speak {one.language} yet: add it to 'languages' in store.yaml")
 
 
 def _list(what: str, texts: tuple[str, ...], places: dict[str, str]) -> None:

@@ -141,7 +141,7 @@ class _Loading:
             MappingProxyType(flows),
             MappingProxyType(sound),
             _in_order(self.problems),
-            _in_order(self.warnings),
+            tuple(sorted(self.warnings)),
             frozenset(PurePosixPath(path).stem for path in written) - flows.keys(),
         )
 

@@ -46,6 +46,10 @@ class Trigger(StrEnum):
     HANDED_BACK = "handed_back"
 
 
+NOT_TOLD_YET = frozenset({Trigger.PRODUCT_VIEWED, Trigger.BACK_IN_STOCK, Trigger.PRICE_DROPPED, Trigger.ENTERED_SEGMENT})
+"""Events of the language that nothing brings yet: a flow that starts on one would wait for ever."""
+
+
 class Written(BaseModel):
     """What every written thing has: it is frozen, and a key nobody knows is a mistake."""
 
@@ -86,7 +90,7 @@ class TemplateUse(Written):
 
 
 def _wording(value: Any) -> str:
-    return tag("template" if isinstance(value, Mapping | TemplateUse) else "text")
+    return _TEMPLATE if isinstance(value, dict | TemplateUse) else _TEXT
 
 
 TAG = "\x1f"
@@ -97,6 +101,8 @@ def tag(kind: str) -> str:
     """The mark of a kind."""
     return TAG + kind
 
+
+_TEXT, _TEMPLATE = tag("text"), tag("template")
 
 Text = Annotated[str, AfterValidator(str.rstrip), text_up_to(MOST_TEXT)]
 """What a customer reads. A block of text ends with a line break that nobody means."""
@@ -253,27 +259,31 @@ VERBS: Mapping[str, type[Step]] = {
 BARE_WORDS: Mapping[str, bool | str] = {"continue": True, "end": "", "opt_in": True, "opt_out": True}
 """The verbs that need nothing after them, and what is then meant."""
 _VERB_OF = {model: verb for verb, model in VERBS.items()}
+_TAGS = {verb: tag(verb) for verb in VERBS}
 
 
 def verb_of(value: Any) -> str | None:
     """The verb of a step, written or read; None when there is none that we know."""
-    if isinstance(value, Mapping):
-        return next((key for key in value if key in VERBS), None)
+    if type(value) is dict:
+        for key in value:
+            if key in VERBS:
+                return str(key)
+        return None
     return _VERB_OF.get(type(value))
 
 
 def _spelled_out(value: Any) -> Any:
     """The step behind a bare word: `continue`, and `continue:` with nothing after it."""
-    if isinstance(value, str) and value in BARE_WORDS:
-        return {value: BARE_WORDS[value]}
-    if isinstance(value, Mapping) and (verb := verb_of(value)) and verb in BARE_WORDS and value[verb] == "":
+    if isinstance(value, str):
+        return {value: BARE_WORDS[value]} if value in BARE_WORDS else value
+    verb = verb_of(value)
+    if verb is not None and verb in BARE_WORDS and type(value) is dict and value[verb] == "":
         return {**value, verb: BARE_WORDS[verb]}
     return value
 
 
 def _kind_of_step(value: Any) -> str | None:
-    verb = verb_of(value)
-    return None if verb is None else tag(verb)
+    return _TAGS.get(verb_of(value) or "")
 
 
 class _BareWordsToo:

@@ -56,15 +56,18 @@ class Update:
     gone: tuple[str, ...] = ()
 
 
-def update(old: str | None, sources: Iterable[Source], language: str) -> Update:
-    """The .po file of a language for these texts. `old` is the file until now. Raises ValueError when that cannot be read."""
+def update(old: str | None, sources: Iterable[Source], language: str, holds: str = "What customers read and write") -> Update:
+    """The .po file of a language for these texts. `old` is the file until now, `holds` is what it tells of itself.
+
+    Raises ValueError when the file cannot be read.
+    """
     known, aside, counting = _read(old, language)
     places = {_key(source): source for source in sources}
     here = _Matching(known, aside, frozenset(places), counting.forms)
     units = [here.unit(key) for key in places]
     gone = {key: unit for key, unit in {**aside, **known}.items() if key not in places and key not in here.used and any(unit.forms)}
     return Update(
-        text=_written(_header(language, counting, old or ""), units, places, gone, counting),
+        text=_written(_header(language, counting, old or "", holds), units, places, gone, counting),
         total=len(units),
         missing=tuple(unit.key[1][0] for unit in units if unit.is_missing and not unit.is_fuzzy),
         fuzzy=tuple(unit.key[1][0] for unit in units if unit.is_fuzzy),
@@ -76,7 +79,7 @@ def update(old: str | None, sources: Iterable[Source], language: str) -> Update:
 
 def _key(source: Source) -> Key:
     role, texts = source.id
-    return role.value, texts
+    return role.value if role else None, texts
 
 
 # ---- what was there
@@ -166,12 +169,13 @@ class _Matching:
         context, texts = key
         best: Unit | None = None
         likeness = ALIKE
+        matcher = SequenceMatcher(b=texts[0])
         for other, unit in self.known.items():
             if self.is_there(other) or other in self.used or other[0] not in (context, None) or not any(unit.forms):
                 continue
-            alike = SequenceMatcher(None, other[1][0], texts[0]).ratio()
-            if alike > likeness:
-                best, likeness = unit, alike
+            matcher.set_seq1(other[1][0])
+            if matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness and matcher.ratio() > likeness:
+                best, likeness = unit, matcher.ratio()
         return best
 
 
@@ -190,7 +194,7 @@ def _previous(texts: tuple[str, ...]) -> tuple[str, ...]:
 # ---- what is written
 
 
-def _header(language: str, counting: _Counting, old: str) -> list[str]:
+def _header(language: str, counting: _Counting, old: str, holds: str) -> list[str]:
     try:
         name = Locale.parse(language).english_name or language
     except (UnknownLocaleError, ValueError):
@@ -204,7 +208,7 @@ def _header(language: str, counting: _Counting, old: str) -> list[str]:
         *_KEPT_HEADER.findall(old.partition("\n\n")[0]),
     ]
     about = [
-        f"# What customers read and write, in {name}. Write each translation behind msgstr; leave what stands in {{braces}} as it is.",
+        f"# {holds}, in {name}. Write each translation behind msgstr; leave what stands in {{braces}} as it is.",
         f"# 'comeback translate {language}' keeps this file in step with the flows, 'comeback check' says what is wrong in it.",
     ]
     return [*about, 'msgid ""', 'msgstr ""', *(f'"{line}\\n"' for line in fields), ""]
@@ -226,7 +230,8 @@ def _unit_lines(unit: Unit, source: Source, counting: _Counting) -> Iterator[str
     yield from (f"#. {comment}" for comment in source.comments)
     if len(unit.key[1]) > 1:
         yield f"#. {counting.comment}"
-    yield "#: " + " ".join(f"{file}:{line}" for file, line in dict.fromkeys(source.places))
+    if source.places:
+        yield "#: " + " ".join(f"{file}:{line}" for file, line in dict.fromkeys(source.places))
     if unit.is_fuzzy:
         yield "#, fuzzy"
         yield from (f"#{line}" for line in unit.previous)

@@ -77,6 +77,7 @@ class Mistake(StrEnum):
     # the flow and its steps
     NO_ABANDONED_AFTER = "no_abandoned_after"
     GOAL_STOPS = "goal_stops"
+    NEVER_HAPPENS = "never_happens"
     DUPLICATE_LABEL = "duplicate_label"
     UNKNOWN_LABEL = "unknown_label"
     TEXT_TOO_LONG = "text_too_long"
@@ -87,6 +88,7 @@ class Mistake(StrEnum):
     EMPTY_ANSWER = "empty_answer"
     WORD_WITHOUT_LETTERS = "word_without_letters"
     DUPLICATE_WORD = "duplicate_word"
+    WORD_NEVER_HEARD = "word_never_heard"
     DUPLICATE_BUTTON = "duplicate_button"
     PLACEHOLDER_IN_BUTTON = "placeholder_in_button"
     BUTTON_TOO_LONG = "button_too_long"
@@ -249,6 +251,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.CAN_BE_EMPTY: "say what to write when it is empty",
         Mistake.NO_ABANDONED_AFTER: "add 'for:', as in 'for: 1 hour'",
         Mistake.GOAL_STOPS: "keep the event in one of the two",
+        Mistake.NEVER_HAPPENS: "start on another event, with an 'if:'",
         Mistake.DUPLICATE_LABEL: "give each step a label of its own",
         Mistake.UNKNOWN_LABEL: "write the label of a step of this flow",
         Mistake.TEXT_TOO_LONG: "shorten the text",
@@ -258,6 +261,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.EMPTY_ANSWER: "give the answer a button, or words",
         Mistake.WORD_WITHOUT_LETTERS: "write a word with letters",
         Mistake.DUPLICATE_WORD: "keep the word in one of the answers",
+        Mistake.WORD_NEVER_HEARD: "take the word out, or out of the store's opt_out_words",
         Mistake.DUPLICATE_BUTTON: "write another text on one of the buttons",
         Mistake.PLACEHOLDER_IN_BUTTON: "write fixed words on the button",
         Mistake.BUTTON_TOO_LONG: "shorten the button",

@@ -1,9 +1,9 @@
 """The ways through a flow: what can follow what, and what is true, at worst, when a step is reached."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from bot.flow.facts import Money
 from bot.flow.measure import read_discount
@@ -33,8 +33,7 @@ PERCENT = frozenset({"discount.code", "discount.ends", "discount.percent"})
 AMOUNT = frozenset({"discount.code", "discount.ends", "discount.amount"})
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """One way on from a step. `to` is the path of the next step, None where the flow ends.
 
     `takes` is the longest time it takes, `answered` that the customer has just written, `makes` the names of a discount made on it.
@@ -51,8 +50,7 @@ class Way:
         return self.takes == NOW and not self.answered
 
 
-@dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(NamedTuple):
     """What is true at worst when a step is reached: how long the customer may have been silent, which discount names surely exist."""
 
     silence: timedelta
@@ -97,22 +95,35 @@ def _ways_on(here: Position, labels: Mapping[str, str], rules: StoreRules) -> It
     elif type(step) is GoToStep:
         yield Way(labels.get(step.go_to))
     elif type(step) is WaitStep:
-        yield Way(_path(here.below()), takes=step.wait)
+        yield Way(_below(here), takes=step.wait)
     elif type(step) is DiscountStep:
-        yield Way(_path(here.below()), makes=discount_names(step, rules))
-        if step.if_none is not None:
-            yield Way(_path(here.into("if_none")))
+        yield Way(_below(here), makes=discount_names(step, rules))
+        yield from (Way(to) for _, to in _into(here))
     elif type(step) is IfStep:
-        yield from (Way(_path(here.into(branch))) for branch in ("then", "else"))
+        yield from (Way(to) for _, to in _into(here))
     elif type(step) is AskStep:
-        yield Way(_path(here.into("no_answer.then")), takes=step.no_answer.after)
-        answers = (branch for branch, _ in branches(step) if branch != "no_answer.then")
-        yield from (Way(_path(here.into(branch)), answered=True) for branch in answers)
+        after = step.no_answer.after
+        yield from (Way(to, takes=after) if branch == "no_answer.then" else Way(to, answered=True) for branch, to in _into(here))
     else:
-        yield Way(_path(here.below()))
+        yield Way(_below(here))
 
 
 _LAST = frozenset({EndStep, HandOverStep, OptOutStep})
+
+
+def _into(here: Position) -> Iterator[tuple[str, str | None]]:
+    """Each branch of a step with the path of what it leads to; an empty one leads below."""
+    for branch, steps in branches(here.step):
+        yield branch, f"{here.path}.{branch}.0" if steps else _below(here)
+
+
+def _below(here: Position | None) -> str | None:
+    """The path of `here.below()`; every step has one, so none is made that is not kept."""
+    while here is not None:
+        if here.number + 1 < len(here.steps):
+            return f"{here.list_path}.{here.number + 1}"
+        here = here.owner
+    return None
 
 
 def _path(where: Position | None) -> str | None:

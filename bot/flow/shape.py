@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from bot.flow.account import Enough
 from bot.flow.document import Document, Place, Value
-from bot.flow.model import BARE_WORDS, TAG, VERBS, Answer, Flow, NoAnswer, Start, Step, TemplateUse
+from bot.flow.model import BARE_WORDS, TAG, VERBS, Answer, Flow, NoAnswer, SendStep, Start, Step, TemplateUse
 from bot.flow.names import did_you_mean
 from bot.flow.problem import MAX_PROBLEMS, Mistake, Problem, WrittenWrongly
 
@@ -168,6 +168,8 @@ def _unknown_key(reading: _Reading, where: Where, holder: type[BaseModel]) -> No
     if key in VERBS and issubclass(holder, Step):
         reading.tell(place, Mistake.TWO_STEPS_IN_ONE, f"a step does one thing: begin '{key}' as a step of its own, with '- '")
         meant = None
+    elif holder is SendStep and key in ("answers", "no_answer"):
+        reading.tell(place, Mistake.UNKNOWN_KEY, f"only a question has '{key}': write 'ask:' instead of 'send:'")
     else:
         reading.tell(place, Mistake.UNKNOWN_KEY, f"'{key}' is not known here{_hint(meant, _keys_of(holder))}")
     if meant is None:

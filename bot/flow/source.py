@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from bot.flow import names
 from bot.flow.catalog import Entry, Id
 from bot.flow.document import Document
+from bot.flow.revision import Role
 
 
 @dataclass(slots=True)
 class Source:
-    """One text to translate. `places` are (file, line)."""
+    """One text to translate. `places` are (file, line); without a role it is one of the house's own."""
 
-    id: Id
+    id: tuple[Role | None, tuple[str, ...]]
     places: list[tuple[str, int]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 

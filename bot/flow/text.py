@@ -6,13 +6,14 @@ themselves. A value is only ever a value: braces in a customer's name are sent a
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
 from babel.dates import format_skeleton, format_time, get_datetime_format
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
@@ -27,6 +28,7 @@ MAX_TEMPLATE_VALUE = 1024  # characters; Cloud API: the whole body of a template
 EMPTY_TEMPLATE_VALUE = "-"  # Cloud API: an empty parameter is refused (131008)
 PARSED_KEPT = 4096  # parsed texts kept in memory: more than a store's flows hold
 LOCALES_KEPT = 256  # locales kept in memory: customers' languages come from outside, so the number has an end
+_WITH_ALIASES = ("months", "days", "quarters", "eras", "currency_formats")  # in Babel's data of a locale
 LONGEST_LANGUAGE = 32  # characters of a language code; a longer one is not a code
 
 _QUOTED = r"\"[^\"]*\"|'[^']*'|“[^”]*”"
@@ -271,10 +273,21 @@ def _locale(language: str) -> Locale:
     code = language[:LONGEST_LANGUAGE].replace("-", "_")
     for candidate in (code, code.partition("_")[0]):
         try:
-            return Locale.parse(candidate)
+            return _on_its_own(Locale.parse(candidate))
         except (UnknownLocaleError, ValueError, TypeError):
             continue
-    return Locale("en")
+    return _on_its_own(Locale("en"))
+
+
+def _on_its_own(locale: Locale) -> Locale:
+    """The locale with names of months and days that it shares with no other.
+
+    Babel 2.18 copies what a locale inherits only at the top, and writes into it what an alias leads to: after one date in Walloon
+    or Bashkir, which have no months of their own, Arabic would write `Fri، 6 M03`.
+    """
+    known = localedata.load(str(locale))
+    known.update({key: deepcopy(known[key]) for key in _WITH_ALIASES if key in known})
+    return locale
 
 
 @lru_cache(maxsize=LOCALES_KEPT)

@@ -26,7 +26,7 @@ class Habits:
     most_orders_before: int = 5
 
     # what they do in the shop
-    carts_per_month: float = 0.9
+    carts_per_month: float = 0.5
     pieces: tuple[int, ...] = (1, 1, 1, 2, 2, 3)
     price_median: float = 24.0  # of one piece, in whole units of the currency
     buys_at_once: float = 0.3  # carts that need no reminder: seven of ten are left behind
@@ -56,7 +56,7 @@ class Habits:
     stops_silently: float = 0.3  # of these: on WhatsApp's own control, without a word to us
 
     # what they write of their own accord
-    writes_first_per_month: float = 0.15
+    writes_first_per_month: float = 0.1
 
     # staff
     staff_answer_median: timedelta = 12 * MINUTE

@@ -216,10 +216,10 @@ class Life:
         self.answer = 0, ""
         match act:
             case Filled(cart, lines, total):
-                self.tell(What.CART, minor=total.minor)
+                self.tell(What.CART, text=cart, minor=total.minor)
                 self.shop(CartChanged(self.now, cart, self.buyer(), lines, total, f"https://shop.example/{cart}"))
             case Emptied(cart):
-                self.tell(What.EMPTIED)
+                self.tell(What.EMPTIED, text=cart)
                 self.shop(CartChanged(self.now, cart, self.buyer(), (), Money(0, self.shopper.currency)))
             case Ordered():
                 self.tell(What.ORDERED, text=act.because, minor=act.total.minor)
@@ -328,14 +328,14 @@ class Life:
         provider_id = f"wamid.out.{claimed.id}"
         self.paper.run(outbox.sent(claimed.id, provider_id, held=False))
         content = claimed.content
-        self.about(What.SENT, message, text=self.category(content, message["flow"]), free_text=isinstance(content, Text))
+        self.about(What.SENT, message, content, text=self.category(content, message["flow"]), free_text=isinstance(content, Text))
         if not self.shopper.person.on_whatsapp:
             self.about(What.FAILED, message, text="not on WhatsApp")
             failed = StatusChanged(provider_id, self.now, DeliveryStatus.FAILED, claimed.key, NOT_ON_WHATSAPP)
             self.channel(failed)
             return
         run = decode_run(self.paper.runs[message["run"]]["body"]) if message["run"] else None
-        heard = Heard(content, bool(message["marketing"]), bool(message["reply"]), self.words(run), self.code(run, content))
+        heard = Heard(content, bool(message["marketing"]), bool(message["reply"]), lambda: self.words(run), self.code(run, content))
         self.plan(self.shopper.hears(heard, self.now))
 
     # ---- what is said of it
@@ -398,10 +398,10 @@ class Life:
         takes = self.stage.desk_opens(self.now) + spread(habits.staff_answer_median, dice, sigma=0.7)
         self.plan([(takes, StaffDoes.TAKE), (takes + habits.staff_talk, StaffDoes.RETURN)])
 
-    def about(self, what: What, message: Values, **more: Any) -> None:
-        """News of a message."""
+    def about(self, what: What, message: Values, content: Content | None = None, **more: Any) -> None:
+        """News of a message; `content` where it was read already."""
         flow, revision = message["flow"], self.stage.playbook.library.flows.get(message["flow"])
-        step = wordings_of(revision, self.language()).step_of(decode_content(message["content"])) if revision else HOUSE_TEXT
+        step = wordings_of(revision, self.language()).step_of(content or decode_content(message["content"])) if revision else HOUSE_TEXT
         kind = {"marketing": bool(message["marketing"]), "reply": bool(message["reply"]), "by_flow": message["author"] == "flow"}
         self.tell(what, flow, step=step, **kind, **more)
 

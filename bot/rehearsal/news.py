@@ -11,8 +11,8 @@ from bot.rehearsal.people import Person
 class What(StrEnum):
     """The kinds of news. What `text` holds stands beside each."""
 
-    CART = "cart"  # filled; `minor` is what it is worth
-    EMPTIED = "emptied"
+    CART = "cart"  # which one was filled; `minor` is what it is worth
+    EMPTIED = "emptied"  # which one
     ORDERED = "ordered"  # why (`shopper.Because`); `minor` is its total before the discount
     CODE_USED = "code_used"  # of an order; `minor` is what it took off
     WROTE = "wrote"  # what the customer wrote or pressed

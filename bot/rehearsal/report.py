@@ -16,6 +16,7 @@ from bot.rehearsal.shopper import Because
 CREDIT = timedelta(days=5)  # for so long after a message an order counts as its own (Klaviyo's default for WhatsApp)
 WEEK = timedelta(days=7)
 BUCKET = timedelta(minutes=5)  # how exactly waits for staff are kept
+PERSONAL = frozenset({What.CART, What.EMPTIED, What.WROTE})  # their texts are one person's own: not counted apart
 SAID_TO_US = frozenset({"word", "button", "flow", "platform"})  # the ways to stop that are no news of the shop
 
 Key = tuple[str, ...]
@@ -53,7 +54,7 @@ class Sums:
         if self._now is None or self._now.person is not person:
             self.finish()
             self._now = _Present(person)
-        self.counts[(news.what, news.flow, news.step, news.text)] += 1
+        self.counts[(news.what, news.flow, news.step, "" if news.what in PERSONAL else news.text)] += 1
         match news.what:
             case What.SENT:
                 self._sent(self._now, news)

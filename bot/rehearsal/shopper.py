@@ -3,7 +3,7 @@
 What they do is an act at a moment; whether they still want it then is asked again (`still_wants`): a cart may be bought by then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -88,12 +88,12 @@ Plan = tuple[datetime, Act]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message as a shopper gets it. `answers` are the words its question understands; `code` is the code it brings."""
+    """A message as a shopper gets it. `answers` gives the words its question understands; `code` is the code it brings."""
 
     content: Content
     marketing: bool
     reply: bool
-    answers: tuple[str, ...] = ()
+    answers: Callable[[], tuple[str, ...]] = tuple
     code: str | None = None
 
 
@@ -224,8 +224,9 @@ class Shopper:
             button = self.rng.choices(open_ones, weights)[0]
             return Pressed(button.title, button.payload)
         if drawn < (presses if asks else 0) + self.habits.writes:
-            own_words = not heard.answers or self.rng.random() < 0.5
-            return Wrote(self._saying() if own_words else self.rng.choice(heard.answers))
+            understood = heard.answers()
+            own_words = not understood or self.rng.random() < 0.5
+            return Wrote(self._saying() if own_words else self.rng.choice(understood))
         return None
 
     def _bought_after(self, heard: Heard) -> Act | None:

@@ -39,6 +39,8 @@ LONGEST_ITEMS = 20
 
 _LINE = re.compile(r"(?P<day>[A-Z][a-z]{2})(?: (?P<date>\d{1,2}) (?P<month>[A-Z][a-z]{2}))? (?P<clock>\d{1,2}:\d{2})\s+(?P<rest>\S.*)")
 _SAID = re.compile(r"(?P<who>[a-z][a-z ]*?)(?: \([\w-]+\))?:(?: +(?P<text>.*))?")
+_SPACES = re.compile("[\u00a0\u2007\u2009\u202f]")
+_UNSEEN = re.compile("[\u200e\u200f\u2066-\u2069]")
 _ITEM = re.compile(r"(\d{1,3}) ?[x×] (.+)")
 
 
@@ -262,7 +264,7 @@ class Script:
         """One line with its time; further lines of a text stand under its first."""
         when = stamp(at, self.now)
         self.now = at
-        first, *rest = what.splitlines()
+        first, *rest = visible(what).splitlines()
         self.lines.append(f"{when}  {first}")
         indent = " " * (len(when) + 2 + len(first.partition(": ")[0]) + 2)
         self.lines += [f"{indent}{line}".rstrip() for line in rest]
@@ -271,6 +273,12 @@ class Script:
     def text(self) -> str:
         """All of it."""
         return "\n".join(self.lines) + "\n"
+
+
+def visible(text: str) -> str:
+    """The text as the eye sees it: languages write narrow and unbreakable spaces, and marks for the direction of writing, and two lines
+    that look the same must be the same."""
+    return _UNSEEN.sub("", _SPACES.sub(" ", text))
 
 
 def stamp(at: datetime, after: datetime) -> str:

@@ -22,7 +22,7 @@ from bot.flow.revision import Revision
 from bot.flow.run import Button, Content, Run, TemplateMessage, read_button_payload
 from bot.policy.decision import Consent, Control
 from bot.rehearsal.play import NUMBER, Customer, Play
-from bot.rehearsal.story import Actor, Deed, Fault, Script, Story, stamp
+from bot.rehearsal.story import Actor, Deed, Fault, Script, Story, stamp, visible
 from bot.store import contacts, conversations, runs
 from bot.store import story as known
 from bot.store.contacts import Noted
@@ -60,7 +60,7 @@ class Told:
     @property
     def came_true(self) -> bool:
         """Whether it came out as it is written."""
-        return self.text == f"{self.story.top}\n---\n{self.story.body}"
+        return self.text == f"{self.story.top}\n---\n{visible(self.story.body)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,9 @@ class _Stage(Play):
         self._buttons: dict[str, Button] = {}
         self._seen = _Seen()
         self._order: dict[str, object] | None = None
+        self._orders = 0
+        self._carts = 0
+        self._has_cart = False
         self._codes: dict[str, str] = {}
         self._said_by_staff = ""
         self._is_set_up = False
@@ -197,9 +200,11 @@ class _Stage(Play):
         """Something happens in the shop."""
         match deed.text:
             case "cart_abandoned":
-                await self.fill_cart()
+                self._carts += not self._has_cart
+                self._has_cart = True
+                await self.cart_is({})
             case "cart_emptied":
-                await self.empty_cart()
+                await self.cart_is({"items": [], "total": "0.00"})
             case "consent given" | "consent withdrawn":
                 state = "granted" if deed.text.endswith("given") else "withdrawn"
                 consent = {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "the shop"}}
@@ -212,23 +217,33 @@ class _Stage(Play):
                 hint = did_you_mean(other, STORE_WORDS) or f"; it does: {', '.join(STORE_WORDS)}"
                 raise self._fault(deed, f"the store does not do '{other}'{hint}")
 
+    async def cart_is(self, changed: Mapping[str, object]) -> None:
+        """The open cart, as the shop tells it; what was ordered is no cart any more."""
+        cart = {"checkout_key": f"cart-{self._carts}", "recovery_url": f"https://shop.example/c/{self._carts}"}
+        await self.tell("checkout.updated", {**cart, **changed})
+
     async def order_is(self, status: str) -> None:
         """The order gets further; there is a new one when it is placed, or when there was none."""
         if self._order is None or status == "placed":
-            number = next(self._ids)
+            self._orders += 1
+            number = 1000 + self._orders
             self._order = {
                 "order_key": f"o-{number}",
-                "order_number": "#1001",
-                "tracking_url": "https://shop.example/track/1001",
-                "reorder_url": "https://shop.example/again/1001",
-                "checkout_key": "cart-1",
+                "order_number": f"#{number}",
+                "tracking_url": f"https://shop.example/track/{number}",
+                "reorder_url": f"https://shop.example/again/{number}",
                 "placed_at": self.now.isoformat(),
+                **({"checkout_key": f"cart-{self._carts}"} if self._has_cart else {}),
             }
+            self._has_cart = False
         await self.tell("order.updated", {**self._order, "status": status})
 
     async def tell(self, kind: str, told: Mapping[str, object]) -> None:
-        """The shop tells something of this customer; no cart belongs to it unless it says so."""
-        await self._from_shop(kind, {**self._bought(), **told})
+        """The shop tells something of this customer. What they agreed to it tells once, and when that changes."""
+        known_of_them = self._bought()
+        if self._is_set_up:
+            known_of_them.pop("consent")
+        await self._from_shop(kind, {**known_of_them, **told})
 
     async def staff_does(self, deed: Deed) -> None:
         """They take the conversation over, hand it back, or answer."""

@@ -249,6 +249,15 @@ def test_quiet_hours_hold_back_what_we_begin_and_so_make_it_later() -> None:
     assert told(store(flow("  - send: Hello\n"), rules=rules)) == []
 
 
+def test_a_discount_is_not_tested_where_there_surely_is_none() -> None:
+    test = "  - if: discount.percent is 5\n    then: [tag: x]\n"
+    assert told(store(flow(test))) == ["6:9: this flow makes no discount, so discount.percent is empty: make one in a step above"]
+    assert told(store(flow(MADE + "    if_none: [tag: y]\n" + test))) == []
+    assert told(store(flow(MADE, HEAD + "  if: discount.percent is 5\n"))) == [
+        "5:7: there is no discount yet when a flow starts: discount.percent is empty, take it out"
+    ]
+
+
 MADE = "  - discount: 5%\n    valid_for: 1 day\n"
 CODE = "  - send: '{discount.code}'\n"
 DISCOUNTS = [

@@ -166,13 +166,14 @@ def test_ten_thousand_people_live_through_a_month_in_seconds(full: bool, tmp_pat
     customers = 10_000 if full else 450  # enough for several processes
     log = tmp_path / "log.jsonl"
     words = ["simulate", "--days", "30", "--customers", str(customers), "--seed", "7", "--json"]
-    began = monotonic()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), monotonic()
     ran = subprocess.run([sys.executable, "-m", "bot", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     seconds = monotonic() - began
-    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest process
-    print(f"{customers:,} people in {seconds:.1f} s, {megabytes:.0f} MB")
-    assert megabytes < FULL_MEGABYTES
-    assert not full or seconds < FULL_SECONDS
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked, megabytes = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024
+    print(f"{customers:,} people in {seconds:.1f} s ({worked:.1f} s of one processor), {megabytes:.0f} MB in the largest process")
+    assert megabytes < FULL_MEGABYTES / 2, "two processes play it"
+    assert worked < FULL_SECONDS, "also on one processor: others may be busy on this machine"
     again = subprocess.run([sys.executable, "-m", "bot", *words, "--log", str(log)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (0, again.stdout), ran.stderr
     lines = list(_told(log, customers))

@@ -32,7 +32,9 @@ class Present:
     wrote: datetime | None = None
     stopped_at: datetime | None = None
     marketing: list[datetime] = field(default_factory=list)
-    cart_is_open: bool = False
+    cart: str | None = None  # the last one filled
+    reminded_of: str | None = None
+    closed: set[str] = field(default_factory=set)  # carts that are bought or empty
     started: dict[str, datetime] = field(default_factory=dict)
 
     @property
@@ -72,9 +74,11 @@ def _seen(now: Present, news: News, *, failed: bool) -> Iterator[str]:
         case What.CONTROL:
             now.control = str(news.text)
         case What.CART:
-            now.cart_is_open = True
-        case What.EMPTIED | What.ORDERED:
-            now.cart_is_open = False
+            now.cart = news.text
+        case What.EMPTIED:
+            now.closed.add(news.text)
+        case What.ORDERED:
+            now.closed |= {cart for cart in (now.cart, now.reminded_of) if cart}
         case _:
             pass
 
@@ -84,6 +88,8 @@ def _started(now: Present, news: News) -> Iterator[str]:
     if last is not None and news.at - last < AGAIN_AFTER.get(news.flow, timedelta()):
         yield "started again too early"
     now.started[news.flow] = news.at
+    if news.flow == "cart_reminder":
+        now.reminded_of = now.cart
 
 
 def _sent(now: Present, news: News) -> Iterator[str]:
@@ -108,5 +114,5 @@ def _begun(now: Present, news: News) -> Iterator[str]:
             yield f"more than {most} in {length.days} days"
     if (now.person.phone or "").startswith("+1"):
         yield "marketing to a number of the United States"
-    if news.flow == "cart_reminder" and not now.cart_is_open:
+    if news.flow == "cart_reminder" and (now.reminded_of is None or now.reminded_of in now.closed):
         yield "a reminder of a cart that is bought or empty"

@@ -56,10 +56,11 @@ def test_the_cart_reminder_has_a_story_in_each_language_of_the_store(playbook: P
     assert spoken == set(playbook.rules.languages)
 
 
-def test_a_code_and_a_direction_of_writing_survive_in_an_arabic_message(playbook: Playbook) -> None:
-    told = came_of(FLOWS / "stories" / "cart_reminder_arabic_counts.txt", playbook)
-    assert "\u20682 × Moka pot\u2069" in told.text
-    assert "11 منتجًا" in told.text
+def test_what_the_eye_does_not_see_makes_no_difference() -> None:
+    """CLDR writes `10:00 AM` with a narrow unbreakable space, and Arabic money with a mark: nobody types those."""
+    for path in SHIPPED:
+        assert not re.search("[\u00a0\u202f\u200f\u2068]", path.read_text("utf-8")), path
+    assert story.visible("10:00\u202fAM \u2068A b\u2069 \u200f80\u00a0€") == "10:00 AM A b 80 €"
 
 
 # ---- a story is more than its last line
@@ -237,3 +238,20 @@ def test_a_mistake_in_a_story_or_a_flow_is_its_own_exit_code(shop: Path, capsys:
     (shop / "flows" / "welcome.yaml").write_text("name: x\n", "utf-8")
     assert main(["test"]) == 2
     assert "see 'comeback check'" in capsys.readouterr().err
+
+
+WHOLE = (FLOWS / "stories" / "reorder_nudge_regular.txt").read_text("utf-8") + "# the end\n"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.text(max_size=6)), min_size=1, max_size=4))
+def test_a_story_with_any_slip_of_the_pen_is_read_or_told(slips: list[tuple[int, int, str]]) -> None:
+    text = WHOLE
+    for at, length, inserted in slips:
+        text = text[:at] + inserted + text[at + length :]
+    told: Fault | None = None
+    try:
+        story.read("x.txt", text, "Europe/Madrid")
+    except Fault as fault:
+        told = fault
+    assert told is None or (told.message and 1 <= told.line <= text.count("\n") + 3)

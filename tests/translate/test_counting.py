@@ -1,5 +1,7 @@
 """Texts that count, and texts from right to left."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -133,6 +135,19 @@ def test_names_of_several_words_hold_together_in_arabic_alone() -> None:
     assert written('{contact.first_name or "x"}', "ar", first_name="Ana") == "Ana"
     assert written('{contact.first_name or "x"}', "ar", first_name="ليلى أحمد") == "ليلى أحمد"
     assert "\u2068" not in written("{cart.link}", "ar")
+
+
+@pytest.mark.parametrize("first", ["wa", "ba", "zz"])
+def test_a_date_is_arabic_whatever_language_was_written_before(first: str) -> None:
+    """In a process of its own: Babel keeps what it has loaded. Without the care taken in `text.py` it is `Mon، 2 M03`."""
+    code = (
+        "from tests.translate.test_counting import *\n"
+        f"render('{{orders.last.placed_at}}', ANA, None, {first!r}, NOW)\n"
+        "print(ascii(render('{orders.last.placed_at}', ANA, None, 'ar', NOW)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "M10" not in ran.stdout
+    assert r"\u0623\u0643\u062a\u0648\u0628\u0631" in ran.stdout  # October
 
 
 def test_a_name_cannot_turn_our_words_around() -> None:

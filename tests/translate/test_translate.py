@@ -82,13 +82,15 @@ def test_a_changed_sentence_is_fuzzy_the_check_says_so_and_the_customer_reads_th
 
 def test_a_new_language_begins_with_every_text(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["translate", "fr", "--json"]) == 0
-    [told] = json.loads(capsys.readouterr().out)
+    told, house = json.loads(capsys.readouterr().out)
+    assert (house["file"], house["texts"]) == ("locales/fr/LC_MESSAGES/bot.po", 1)
     assert (told["language"], told["texts"], len(told["missing"]), told["fuzzy"], told["up_to_date"]) == ("fr", 63, 63, [], True)
     assert main(["translate", "fr"]) == 0
     out = capsys.readouterr().out
     assert "fr: 0 of 63 translated" in out
     assert "and 51 more" in out
-    assert "the store does not speak fr yet: add it to 'languages' in store.yaml" in out
+    assert "the store does not speak fr yet: add it to 'languages' in flows/store.yaml" in out
+    assert "Done: we will not send you offers any more." in out
 
 
 def test_a_check_writes_nothing(shop: Path) -> None:

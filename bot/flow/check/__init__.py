@@ -20,6 +20,7 @@ from bot.flow.check.words import judge_condition, judge_text
 from bot.flow.measure import read_discount
 from bot.flow.model import (
     LONGEST_TAG,
+    NOT_TOLD_YET,
     AskStep,
     DiscountStep,
     Flow,
@@ -72,8 +73,14 @@ def _judge_head(case: Case) -> None:
     if flow.start.when is Trigger.CART_ABANDONED and flow.start.for_ is None and not told.is_broken("start.for"):
         message = "say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'"
         told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
+    if flow.start.when in NOT_TOLD_YET:
+        message = f"nothing tells of {flow.start.when} yet, so this flow would never start: start it on another event, with an 'if:'"
+        told.tell("start.when", Mistake.NEVER_HAPPENS, message)
     if flow.start.if_ is not None:
         judge_condition(case, "start.if", flow.start.if_)
+    for key, events in (("goal", flow.goal), ("stop_when", flow.stop_when)):
+        for event in NOT_TOLD_YET.intersection(events):
+            told.tell(key, Mistake.NEVER_HAPPENS, f"nothing tells of {event} yet, so it would end nothing: take it out")
     for event in flow.stop_when:
         if event in flow.goal:
             told.tell("stop_when", Mistake.GOAL_STOPS, f"{event} is the goal already: take it out of stop_when, or out of goal")

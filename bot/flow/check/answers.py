@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bot.flow import route
 from bot.flow.catalog import MAX_LIST_ROWS, count_buttons
 from bot.flow.check.case import Case
-from bot.flow.model import Answer, AskStep, Step
+from bot.flow.model import Answer, AskStep, OptOutStep, Step
 from bot.flow.problem import Mistake
 from bot.flow.reply import plain_words
 
@@ -24,6 +24,7 @@ def judge_answers(case: Case, path: str, step: AskStep) -> None:
     for number, answer in enumerate(step.answers):
         _judge_answer(case, f"{here}.{number}", answer)
     _judge_words(case, here, step)
+    _judge_stop_words(case, here, step)
     _judge_buttons(case, here, step)
     _judge_branch(case, f"{path}.no_answer.then", step.no_answer.then)
 
@@ -58,6 +59,18 @@ def _judge_words(case: Case, path: str, step: AskStep) -> None:
             if first != number and plain_words(word):
                 message = f"the word '{word}' stands in two answers, and the first takes it: keep it in one of them"
                 case.told.tell(word_path, Mistake.DUPLICATE_WORD, message)
+
+
+def _judge_stop_words(case: Case, path: str, step: AskStep) -> None:
+    """Who writes a stop word is taken at their word, whatever is asked: no answer ever hears it."""
+    stops = {plain_words(word) for word in case.rules.opt_out_words}
+    for number, answer in enumerate(step.answers):
+        if answer.steps and isinstance(answer.steps[0], OptOutStep):
+            continue  # it comes to the same
+        for word_path, word in _words(f"{path}.{number}", answer):
+            if plain_words(word) in stops:
+                message = f"who writes '{word}' stops all messages, so this answer never hears it: take it out"
+                case.told.tell(word_path, Mistake.WORD_NEVER_HEARD, message)
 
 
 def _words(path: str, answer: Answer) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from bot.flow import names, plural
 from bot.flow.check.case import Case
 from bot.flow.condition import ConditionError, parse
 from bot.flow.message import MAX_BODY
-from bot.flow.model import Trigger
+from bot.flow.model import DiscountStep, Trigger
 from bot.flow.names import Kind, did_you_mean
 from bot.flow.problem import Mistake
 from bot.flow.rules import condition_mistakes
@@ -30,7 +30,7 @@ def judge_condition(case: Case, path: str, text: str) -> None:
         message = f"the segment '{segment}' has a mistake of its own, in store.yaml: mend it there"
         case.told.tell_inside(path, text.find(segment), Mistake.FAULTY_SEGMENT, message)
     for name in sorted(condition.names()):
-        if (fault := _absent(case, name)) is not None:
+        if (fault := _absent(case, name) or _never_made(case, path, name)) is not None:
             case.told.tell_inside(path, text.find(name), *fault)
 
 
@@ -96,6 +96,17 @@ def _miscounted(case: Case, placeholder: Placeholder) -> Fault | None:
         message = f"'{language}' has {forms} forms, as in {{cart.items thing/things}}, and here are {len(placeholder.forms)}"
         return Mistake.BAD_PLACEHOLDER, message
     return None
+
+
+def _never_made(case: Case, path: str, name: str) -> Fault | None:
+    """A test of a discount where there surely is none. (Where there may be one, a test is how to tell.)"""
+    if not name.startswith("discount.") or names.find(name) is None:
+        return None
+    if path == "start.if":
+        return Mistake.NO_DISCOUNT_YET, f"there is no discount yet when a flow starts: {name} is empty, take it out"
+    if any(isinstance(step, DiscountStep) for step in case.steps.values()):
+        return None
+    return Mistake.NO_DISCOUNT_YET, f"this flow makes no discount, so {name} is empty: make one in a step above"
 
 
 def _maybe_empty(placeholder: Placeholder, written: str) -> Fault | None:
