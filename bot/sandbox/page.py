@@ -22,7 +22,8 @@ from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.customer import wa_id_of
 from bot.sandbox.fault import SendFault
 from bot.sandbox.page_view import (
-    PAGES,
+    FILES,
+    HERE,
     CartLine,
     DeskDoor,
     NextThing,
@@ -42,14 +43,8 @@ from bot.sandbox.tour import STOP, Hint, Scene, hint
 
 __all__ = ["SAFE_HEADERS", "DeskDoor", "Page", "StaffActions"]
 
-HERE = Path(__file__).parent
-BROWSER = HERE.parent / "browser"  # what every page of ours loads; files, so no room needs to know another
-FILES = {
-    "/phone.css": (PAGES / "phone.css", "text/css"),
-    "/browser/htmx.min.js": (BROWSER / "htmx.min.js", "text/javascript"),
-    "/browser/htmx-ext-sse.min.js": (BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
-    "/browser/live.js": (BROWSER / "live.js", "text/javascript"),
-}
+ART_SECONDS = 300  # while somebody visits
+FILE_SECONDS = 365 * 24 * 3600  # a file that changes gets another address
 TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
 MAX_FAULTS = 5  # in a row: as often as a message is tried
 LOOK_SECONDS = 0.5  # between two looks at what changed, for a page that is open
@@ -195,13 +190,13 @@ class Page:
 
     async def _file(self, request: web.Request) -> web.Response:
         path, content_type = FILES[request.path]
-        return _text(path, content_type)
+        return _text(path, content_type, FILE_SECONDS)
 
     async def _art(self, request: web.Request) -> web.Response:
         path = HERE / "art" / f"{request.match_info['name']}.svg"
         if not path.is_file():
             raise web.HTTPNotFound
-        return _text(path, "image/svg+xml")
+        return _text(path, "image/svg+xml", ART_SECONDS)
 
     def _asked_for(self, request: web.Request) -> str:
         shopper = request.query.get("shopper", "")
@@ -508,6 +503,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _text(path: Path, content_type: str) -> web.Response:
-    """A file of ours; kept by the browser while it visits, asked for again on the next visit."""
-    return web.Response(text=_read(path), content_type=content_type, headers=SAFE_HEADERS | {"Cache-Control": "max-age=300"})
+def _text(path: Path, content_type: str, seconds: int) -> web.Response:
+    """A file of ours, and for how long a browser may keep it."""
+    headers = SAFE_HEADERS | {"Cache-Control": f"max-age={seconds}"}
+    return web.Response(text=_read(path), content_type=content_type, headers=headers)
