@@ -49,6 +49,7 @@ TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
 MAX_FAULTS = 5  # in a row: as often as a message is tried
 LOOK_SECONDS = 0.5  # between two looks at what changed, for a page that is open
 PING_SECONDS = 15.0
+LAST_LOOK_SECONDS = 1.0  # a stream that is just being written may take this long to end
 TYPING_SECONDS = 0.6  # an answer shows three dots first: long enough to be seen, too short to wait for
 CONVERSING = timedelta(minutes=1)  # what comes later than this after the customer's words is no answer, and shows at once
 SEND_SWITCHES = {  # those a visitor may switch on, each with what the bot makes of it
@@ -117,6 +118,7 @@ class Page:
         self._clock, self._cloud, self._shop = clock, cloud, shop
         self._jump, self._next_due, self._settled, self._staff = jump, next_due, settled, staff
         self._closing, self._stir = False, asyncio.Event()
+        self._streams: set[asyncio.Future[None]] = set()
         self._away: set[str] = set()  # who has left the shop
         self._helped: set[str] = set()  # whom staff has had
         self.desk: DeskDoor | None = None
@@ -175,10 +177,12 @@ class Page:
             web.post("/page/{action}", self._act),
         ]
 
-    def close(self) -> None:
-        """Streams end."""
+    async def close(self) -> None:
+        """Streams end. Then no page reads the bot's mind any more, and the bot may stop."""
         self._closing = True
         self._wake()
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=LAST_LOOK_SECONDS)
 
     # the page and its files
 
@@ -209,8 +213,11 @@ class Page:
         since = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         stream = web.StreamResponse(headers={**SAFE_HEADERS, "Content-Type": "text/event-stream"})
         await stream.prepare(request)
+        reading = asyncio.ensure_future(self._keep_up(stream, self._asked_for(request), since))
+        self._streams.add(reading)
+        reading.add_done_callback(self._streams.discard)
         with suppress(ClientConnectionResetError):
-            await self._keep_up(stream, self._asked_for(request), since)
+            await reading
         return stream
 
     async def _keep_up(self, stream: web.StreamResponse, shopper: str, since: str) -> None:
