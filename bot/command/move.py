@@ -22,9 +22,8 @@ ABOUT = """\
   comeback move --from postgresql://me@db.example/comeback --to sqlite:///comeback.db
   comeback move --from ... --to ... --undo      stay with the first, empty the second
 
-Stop 'comeback serve' first, then set COMEBACK_DATABASE to the new address and start it again: timers fire and queued messages go out as
-if nothing had been. The new database must be empty (createdb comeback; a file is made). Webhooks that come meanwhile are delivered
-again by Meta and by the shop.
+Stop 'comeback serve', move, set COMEBACK_DATABASE to the new address, start it again: timers fire and queued messages go out as if nothing
+had been. The new database must be empty (createdb comeback; a file is made). What Meta and the shop tell meanwhile they tell again.
 
 Interrupted, by Ctrl-C, a crash or a power failure, it goes on where it was when the same command is run again. At no instant can both
 databases be served: the old one refuses from the first moment on, the new one until all is there and was compared, row by row. The old

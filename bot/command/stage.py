@@ -96,7 +96,8 @@ class Stage:
         await self.sandbox.idle()
 
     async def close(self) -> None:
-        """End it all."""
+        """End it all; the page first, for it reads the bot's mind."""
+        await self.sandbox.close_page()
         await self.app.stop()
         await self.sandbox.close()
 

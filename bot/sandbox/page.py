@@ -22,7 +22,8 @@ from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.customer import wa_id_of
 from bot.sandbox.fault import SendFault
 from bot.sandbox.page_view import (
-    PAGES,
+    FILES,
+    HERE,
     CartLine,
     DeskDoor,
     NextThing,
@@ -42,18 +43,13 @@ from bot.sandbox.tour import STOP, Hint, Scene, hint
 
 __all__ = ["SAFE_HEADERS", "DeskDoor", "Page", "StaffActions"]
 
-HERE = Path(__file__).parent
-BROWSER = HERE.parent / "browser"  # what every page of ours loads; files, so no room needs to know another
-FILES = {
-    "/phone.css": (PAGES / "phone.css", "text/css"),
-    "/browser/htmx.min.js": (BROWSER / "htmx.min.js", "text/javascript"),
-    "/browser/htmx-ext-sse.min.js": (BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
-    "/browser/live.js": (BROWSER / "live.js", "text/javascript"),
-}
+ART_SECONDS = 300  # while somebody visits
+FILE_SECONDS = 365 * 24 * 3600  # a file that changes gets another address
 TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
 MAX_FAULTS = 5  # in a row: as often as a message is tried
 LOOK_SECONDS = 0.5  # between two looks at what changed, for a page that is open
 PING_SECONDS = 15.0
+LAST_LOOK_SECONDS = 1.0  # a stream that is just being written may take this long to end
 TYPING_SECONDS = 0.6  # an answer shows three dots first: long enough to be seen, too short to wait for
 CONVERSING = timedelta(minutes=1)  # what comes later than this after the customer's words is no answer, and shows at once
 SEND_SWITCHES = {  # those a visitor may switch on, each with what the bot makes of it
@@ -122,6 +118,7 @@ class Page:
         self._clock, self._cloud, self._shop = clock, cloud, shop
         self._jump, self._next_due, self._settled, self._staff = jump, next_due, settled, staff
         self._closing, self._stir = False, asyncio.Event()
+        self._streams: set[asyncio.Future[None]] = set()
         self._away: set[str] = set()  # who has left the shop
         self._helped: set[str] = set()  # whom staff has had
         self.desk: DeskDoor | None = None
@@ -180,10 +177,12 @@ class Page:
             web.post("/page/{action}", self._act),
         ]
 
-    def close(self) -> None:
-        """Streams end."""
+    async def close(self) -> None:
+        """Streams end. Then no page reads the bot's mind any more, and the bot may stop."""
         self._closing = True
         self._wake()
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=LAST_LOOK_SECONDS)
 
     # the page and its files
 
@@ -195,13 +194,13 @@ class Page:
 
     async def _file(self, request: web.Request) -> web.Response:
         path, content_type = FILES[request.path]
-        return _text(path, content_type)
+        return _text(path, content_type, FILE_SECONDS)
 
     async def _art(self, request: web.Request) -> web.Response:
         path = HERE / "art" / f"{request.match_info['name']}.svg"
         if not path.is_file():
             raise web.HTTPNotFound
-        return _text(path, "image/svg+xml")
+        return _text(path, "image/svg+xml", ART_SECONDS)
 
     def _asked_for(self, request: web.Request) -> str:
         shopper = request.query.get("shopper", "")
@@ -214,8 +213,11 @@ class Page:
         since = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         stream = web.StreamResponse(headers={**SAFE_HEADERS, "Content-Type": "text/event-stream"})
         await stream.prepare(request)
+        reading = asyncio.ensure_future(self._keep_up(stream, self._asked_for(request), since))
+        self._streams.add(reading)
+        reading.add_done_callback(self._streams.discard)
         with suppress(ClientConnectionResetError):
-            await self._keep_up(stream, self._asked_for(request), since)
+            await reading
         return stream
 
     async def _keep_up(self, stream: web.StreamResponse, shopper: str, since: str) -> None:
@@ -508,6 +510,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _text(path: Path, content_type: str) -> web.Response:
-    """A file of ours; kept by the browser while it visits, asked for again on the next visit."""
-    return web.Response(text=_read(path), content_type=content_type, headers=SAFE_HEADERS | {"Cache-Control": "max-age=300"})
+def _text(path: Path, content_type: str, seconds: int) -> web.Response:
+    """A file of ours, and for how long a browser may keep it."""
+    headers = SAFE_HEADERS | {"Cache-Control": f"max-age={seconds}"}
+    return web.Response(text=_read(path), content_type=content_type, headers=headers)

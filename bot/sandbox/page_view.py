@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,15 @@ from bot.sandbox.shop import Order
 from bot.sandbox.thought import Mind
 from bot.sandbox.tour import STATIONS, Hint
 
-PAGES = Path(__file__).parent / "pages"
+HERE = Path(__file__).parent
+PAGES = HERE / "pages"
+_BROWSER = HERE.parent / "browser"  # what every page of ours loads; files, so no room needs to know another
+FILES = {
+    "/phone.css": (PAGES / "phone.css", "text/css"),
+    "/browser/htmx.min.js": (_BROWSER / "htmx.min.js", "text/javascript"),
+    "/browser/htmx-ext-sse.min.js": (_BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
+    "/browser/live.js": (_BROWSER / "live.js", "text/javascript"),
+}
 QUOTED = 90  # characters of a message that an answer to it repeats
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 ROWS = frozenset({"messages", "waiting"})  # lists whose rows keep their place, what is typed into them, and the reader's attention
@@ -207,10 +216,24 @@ def initials(name: str) -> str:
     return "".join(word[0] for word in name.split())[:2]
 
 
+@cache
+def address_of(path: str) -> str:
+    """Where a file of the page is; it changes with the file, so that browsers may keep what they have."""
+    return f"{path}?v={blake2b(FILES[path][0].read_bytes(), digest_size=6).hexdigest()}"
+
+
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(
-        money=money, span=span, formatted=formatted, is_web=is_web, initials=initials, ANSWERS=ANSWERS, Kind=ButtonKind, stations=STATIONS
+        address_of=address_of,
+        money=money,
+        span=span,
+        formatted=formatted,
+        is_web=is_web,
+        initials=initials,
+        ANSWERS=ANSWERS,
+        Kind=ButtonKind,
+        stations=STATIONS,
     )
     return made
 

@@ -80,9 +80,13 @@ class Sandbox:
         """The page tells what the bot thinks and leads to its desk from now on."""
         self._page.thoughts, self._page.desk = thoughts, desk
 
+    async def close_page(self) -> None:
+        """Open pages are told nothing more, and ask the bot nothing more."""
+        await self._page.close()
+
     async def close(self) -> None:
         """Stops listening and delivering."""
-        self._page.close()
+        await self.close_page()
         await self.cloud.close()
         await self.shop.close()
         if self._runner:

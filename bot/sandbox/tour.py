@@ -87,21 +87,11 @@ def _lose_a_cart(scene: Scene) -> Hint:
 
 def _after_the_answer(scene: Scene) -> Hint:
     if scene.code and scene.away:
-        return Hint(
-            f"{scene.code} is a real code: go back into the shop and buy with it. Or write STOP on the phone.",
-            5,
-            "Write STOP",
-            "say",
-            {"text": "STOP"},
-        )
+        return Hint(f"{scene.code} is a real code. Go back into the shop and buy with it.", 5, "Go back", "return")
+    if scene.code and scene.cart:
+        return Hint(f"Buy what is in the cart with the code {scene.code}.", 5, "Use it", "buy", {"code": scene.code})
     if scene.menu:
-        return Hint(
-            f"Press “{scene.menu}”, or any other button: watch which step lights up. Or write STOP.",
-            5,
-            "Write STOP",
-            "say",
-            {"text": "STOP"},
-        )
+        return Hint("Press a button and watch which step lights up. Or write STOP.", 5, "Write STOP", "say", {"text": "STOP"})
     return Hint("Write STOP on the phone, then let a day pass: nothing more comes.", 5, "Write STOP", "say", {"text": "STOP"})
 
 

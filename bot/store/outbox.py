@@ -176,7 +176,7 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
     """
     if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
-    due = yield sql("outbox.due", now=to_micros(now), limit=limit)
+    due = yield from _due(now, limit)
     if not due:
         return Claim((), (), more=False)
     addressees = yield from _addressees([row["id"] for row in due], now)
@@ -195,6 +195,17 @@ def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) ->
         mark = {"owner": owner, "epoch": epoch, "lease_until": to_micros(now + LEASE), "now": to_micros(now)}
         yield sql_many("outbox.sending", [{"id": one.id, **mark} for one in claimed.values()])
     return Claim(tuple(claimed.values()), tuple(held), more=len(due) == limit)
+
+
+def _due(now: datetime, limit: int) -> Step[Sequence[Row]]:
+    """Messages that may go now: one person's answer, or their nudges, never more people than the limit."""
+    looked = limit * 4
+    while True:
+        rows = yield sql("outbox.due", now=to_micros(now), limit=limit, looked=looked)
+        due = [row for row in rows if row["id"] is not None]
+        if len(due) >= limit or len(due) == len(rows):
+            return due
+        looked *= 8  # the oldest are of people who cannot be written to now
 
 
 @dataclass(frozen=True, slots=True)

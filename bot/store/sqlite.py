@@ -392,7 +392,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if not done and connection.execute("select 1 from sqlite_master limit 1").fetchone():
         raise sqlite3.DatabaseError("it is the database of another program")
     if done > max(scripts):
-        raise sqlite3.DatabaseError("it was written by a newer version of Comeback")
+        known = f"its schema is {done}, this one knows {max(scripts)}"
+        raise sqlite3.DatabaseError(f"it was written by a newer version of Comeback ({known}): start that one")
     for number in sorted(number for number in scripts if number > done):
         for statement in _split_script(scripts[number]):
             connection.execute(statement)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientConnectionResetError, web
@@ -27,7 +26,7 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.model import from_epoch
 from bot.store.step import Step
 from bot.web.desk_session import Gate, Session, Sessions
-from bot.web.desk_view import PAGES, Looks, render
+from bot.web.desk_view import FILES, Looks, render
 
 __all__ = ["PATH", "DeskPages", "Looks", "add_to"]
 
@@ -38,18 +37,12 @@ MAX_NAME = 40
 BODY_SECONDS = 5.0
 LOOK_SECONDS = 1.0  # between two looks at the store for a page that is open
 DIGEST = 12  # hexadecimal digits that tell one state of a part from another
+FILE_SECONDS = 365 * 24 * 3600  # a file that changes gets another address
 PING_SECONDS = 15.0  # proxies close what is silent for half a minute
 MAX_STREAMS = 200  # pages that are kept up to date at once
 DONE_SECONDS = 1.5  # an answer to a form waits this long for the action to be worked off, so that the page shows it
 DONE_LOOK_SECONDS = 0.03
 
-_BROWSER = Path(__file__).parents[1] / "browser"  # what every page of ours loads
-FILES = {
-    "desk.css": (PAGES / "desk.css", "text/css"),
-    "htmx.min.js": (_BROWSER / "htmx.min.js", "text/javascript"),
-    "htmx-ext-sse.min.js": (_BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
-    "live.js": (_BROWSER / "live.js", "text/javascript"),
-}
 PARTS = ("title", "board", "head", "person", "lines")  # of a page, as its version tells them
 SAFE_HEADERS = {
     "Content-Security-Policy": (
@@ -116,7 +109,7 @@ class DeskPages:
         path, content_type = FILES[name]
         answer = web.Response(text=path.read_text("utf-8"), content_type=content_type)
         answer.enable_compression()
-        answer.headers["Cache-Control"] = "private, max-age=600"
+        answer.headers["Cache-Control"] = f"max-age={FILE_SECONDS}, immutable"
         return answer
 
     # coming and going
@@ -390,7 +383,8 @@ async def _safe(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal.headers.update(SAFE_HEADERS)
         raise
     if not answer.prepared:
-        answer.headers.update(SAFE_HEADERS)
+        for name, value in SAFE_HEADERS.items():
+            answer.headers.setdefault(name, value)  # a file says itself how long it may be kept
     return answer
 
 

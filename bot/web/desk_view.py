@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ from bot.policy.decision import Consent, Control, Reason
 from bot.store.desk import Line, Listed
 
 PAGES = Path(__file__).parent / "desk"
+_BROWSER = Path(__file__).parents[1] / "browser"  # what every page of ours loads
+FILES = {
+    "desk.css": (PAGES / "desk.css", "text/css"),
+    "htmx.min.js": (_BROWSER / "htmx.min.js", "text/javascript"),
+    "htmx-ext-sse.min.js": (_BROWSER / "htmx-ext-sse.min.js", "text/javascript"),
+    "live.js": (_BROWSER / "live.js", "text/javascript"),
+}
 NAMELESS = "Somebody"  # a person whose shop and WhatsApp tell no name
 _LINK = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
 _AFTER_LINK = ".,;:!?)]}»”’"  # ends the sentence, not the address
@@ -157,9 +165,17 @@ def spent(case: Case) -> str:
     return f"{case.orders} {'order' if case.orders == 1 else 'orders'}, {format_currency(amount, case.currency, locale='en')}"
 
 
+@cache
+def address_of(name: str) -> str:
+    """Where a file of the pages is; it changes with the file, so that browsers may keep what they have."""
+    path, _ = FILES[name]
+    return f"/desk/file/{name}?v={blake2b(path.read_bytes(), digest_size=6).hexdigest()}"
+
+
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals.update(
+        address_of=address_of,
         pieces=pieces,
         rows=rows,
         span=span,

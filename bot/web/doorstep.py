@@ -1,8 +1,9 @@
 """The doorstep: the short way in for WhatsApp's deliveries, which are four of five requests that come here.
 
 A delivery in the form Meta sends it (one whole POST, its length told, nothing unusual about it) is read here and handed to the door: it
-costs a third of what it costs through aiohttp's server. A connection on which anything else comes is handed to aiohttp at that
-point, with all that was heard, for the rest of its life. So nothing here judges what is strange: it is only not taken.
+costs less than half of what it costs through aiohttp's server (0.14 ms, there 0.30, storage left out). A connection on which anything
+else comes is handed to aiohttp at that point, with all that was heard, for the rest of its life. So nothing here judges what is strange:
+it is only not taken.
 """
 
 import asyncio

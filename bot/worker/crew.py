@@ -49,9 +49,10 @@ class Crew:
         self._sender = sender
         self._discounter = discounter
         self._optouts = optouts
+        self._sending = _Loop("sender", self._send)  # a message that is sent makes room for the next, and is no news to the others
         self._loops = [
             _Loop("dispatcher", self._dispatch),
-            _Loop("sender", self._send),
+            self._sending,
             _Loop("discounter", self._discount),
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,7 +142,7 @@ class Crew:
         return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
-        return (await self._sender.send_due(self.wake)).more
+        return (await self._sender.send_due(self._sending.wake.set)).more
 
     async def _discount(self) -> bool:
         made = await self._discounter.make_wanted()

@@ -27,7 +27,8 @@ from bot.worker.playbook import House
 log = logging.getLogger(__name__)
 
 MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
-MAX_CLAIM = 16  # messages committed as `sending` at once: a crash leaves at most these, and what is on the wire, unknown
+MAX_CLAIM = 32  # messages committed as `sending` at once; a crash leaves at most MAX_ON_WIRE unknown, these included
+ROOM = 16  # a look at the outbox costs as much for one message as for these: while the wire is fuller than that, it waits
 TOUCHED_SECONDS = 0.01  # how long to leave a message alone that somebody else touches
 SETTLE_AGAIN_SECONDS = 0.5  # how long a message's end waits for a database that cannot be written
 FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
@@ -59,8 +60,8 @@ class Sender:
     async def send_due(self, wake: Callable[[], None]) -> Look:
         """Claim what is due and start its requests. `wake` is called as each one ends."""
         free = min(MAX_ON_WIRE - len(self._on_wire), MAX_CLAIM)
-        if free <= 0:
-            return Look(0, more=False)  # the first that ends wakes us
+        if free < ROOM:
+            return Look(0, more=False)  # the next that ends wakes us
         house = self._house()
         seen = self._store.arrivals.count
         claim, began = await self._store.run(self._claim(house, free), last=True)

@@ -44,10 +44,10 @@ class Ground:
         """Let some load run. Raises NotMeasured when it comes to nothing."""
         return self.ended(self.start(work, *args, **named))
 
-    def ended(self, begun: "Future[T]") -> T:
-        """What came of load that was started."""
+    def ended(self, begun: "Future[T]", within: float = load.LONGEST_SECONDS + ROUND_SECONDS) -> T:
+        """What came of load that was started, `within` so many seconds. Raises NotMeasured."""
         try:
-            return begun.result(timeout=load.LONGEST_SECONDS + ROUND_SECONDS)
+            return begun.result(timeout=within)
         except (TimeoutError, BrokenProcessPool) as error:
             raise NotMeasured(f"the process that makes the load failed: {error!r}") from None
 

@@ -90,7 +90,7 @@ async def test_a_question_waits_for_staff_who_answer_and_hand_back(browser: Brow
     await visiting.press(visiting.button("Hand back to the bot"))
     await expect(desk).to_contain_text("Nobody waits")
     await visiting.say("thanks")
-    await expect(visiting.message("How can we help you?")).to_have_count(2)
+    await expect(visiting.heard("How can we help you?")).to_have_count(2)
     assert visiting.troubles == []
 
 
@@ -293,6 +293,8 @@ async def test_the_guide_leads_through_the_tour_by_its_own_button(browser: Brows
         ("2/7", "Leave"),
         ("3/7", "Turn it"),
         ("4/7", "Write “es muy caro”"),
+        ("5/7", "Go back"),
+        ("5/7", "Use it"),
         ("5/7", "Write STOP"),
         ("6/7", "Become Ben"),
         ("6/7", "Write “hello”"),

@@ -147,7 +147,7 @@ async def test_the_first_five_minutes(browser: Browser, url: str, width: int, sc
     await expect(desk.get_by_text("The bot has it.")).to_be_visible()
     await station("10-handed-back", desk)
     await visiting.say("thanks")
-    await expect(visiting.message("How can we help you?")).to_have_count(2)
+    await expect(visiting.heard("How can we help you?")).to_have_count(2)
     await expect(guide).to_contain_text("That was the tour")
     await station("11-over")
     assert visiting.troubles == []

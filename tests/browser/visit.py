@@ -83,6 +83,10 @@ class Visit:
         """A message in the chat."""
         return self.page.get_by_role("log", name="Chat").get_by_role("listitem").filter(has_text=text)
 
+    def heard(self, text: str | re.Pattern[str]) -> Locator:
+        """What the business said: messages of its own, not those of the customer that quote them."""
+        return self.page.locator("#messages > .theirs").filter(has_text=text)
+
     def button(self, name: str | re.Pattern[str]) -> Locator:
         """A button by what it says."""
         return self.page.get_by_role("button", name=name)

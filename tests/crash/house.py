@@ -177,6 +177,8 @@ async def surroundings(
     database = database or folder / "comeback.db"
     api = f"http://127.0.0.1:{runner.addresses[0][1]}/{VERSION}"
     environ = _environ(folder, server or str(database), port, api, cloud)
+    if server:
+        environ["COMEBACK_OPTOUTS"] = str(folder / "optouts")  # else it is in the working directory
     url = f"http://127.0.0.1:{port}"
     cloud.webhooks.url = f"{url}/webhooks/whatsapp"
     around = Surroundings(folder, database, cloud, url, server, environ, random, runner)

@@ -166,6 +166,16 @@ async def test_without_a_session_there_is_only_the_door(front: Front, lola: int)
             assert (await visitor.post(path)).headers["Location"] == "/desk/login", path
 
 
+async def test_a_form_sent_by_script_after_the_session_has_ended_leads_the_whole_page_to_the_door(front: Front, lola: int) -> None:
+    async with front.visitor() as visitor:
+        for path in ("", f"/{lola}"):
+            page = await visitor.get(path, headers={"HX-Request": "true"})
+            assert (page.status, page.headers["HX-Redirect"], page.text) == (204, "/desk/login", "")
+        page = await visitor.post(f"/{lola}/take", headers={**SAME_SITE, "HX-Request": "true"})
+        assert (page.status, page.headers["HX-Redirect"]) == (204, "/desk/login")
+    assert (await front.control())[0] is Control.WAITING
+
+
 async def test_whoever_knows_the_password_is_let_in_with_a_cookie_no_script_can_read(front: Front) -> None:
     async with front.visitor() as visitor:
         page = await visitor.login("Sam")
@@ -471,6 +481,26 @@ async def test_what_happened_between_the_page_and_its_stream_comes_first(front: 
         last = event["id"]
         async with stream(visitor, f"/{lola}/live?since={page.since}", **{"Last-Event-ID": last}) as reader:
             assert "And now" in part(await next_event(reader), "lines", "rows")
+
+
+async def test_only_what_changed_is_sent_and_a_line_keeps_its_name(front: Front, lola: int) -> None:
+    async with front.visitor("Sam") as visitor:
+        page = await visitor.get(f"/{lola}")
+        first = re.findall(r'<li id="(line-\w+-\d+)"', page.text)
+        assert len(set(first)) == len(first) > 2
+        async with stream(visitor, f"/{lola}/live?since={page.since}") as reader:
+            front.bench.now += timedelta(seconds=50)
+            for _ in range(2):
+                await front.bench.writes("ok")
+            await front.bench.go()
+            event = await next_event(reader)
+            while 'id="lines"' not in event["data"]:
+                event = await next_event(reader)
+            assert 'id="person"' not in event["data"]
+            now = re.findall(r'<li id="(line-\w+-\d+)"', part(event, "lines", "rows"))
+        assert now[: len(first)] == first
+        assert len(set(now)) == len(now) == len(first) + 2  # the same words within the same second are two lines
+        assert (await visitor.get(f"/{lola}")).text.count("<title>(1) ") == 1
 
 
 async def test_a_page_that_is_up_to_date_is_sent_nothing(front: Front, lola: int) -> None:

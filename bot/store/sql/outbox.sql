@@ -24,23 +24,53 @@ select state, reply, sent_at from outbox where run = :run order by id desc limit
 select 1 from meta where name = 'epoch' and cast(value as integer) = :epoch
 
 -- name: due
-select o.* from outbox o
-where o.state = 'queued' and o.not_before <= :now
+-- By person, not by message: however long the queue of one of them is, they are judged once. Lane by lane (a number, marketing or not, an
+-- answer or not), the oldest :looked of each; a lane that must rest costs nothing. A row without an id: more is due than was looked at.
+-- SQLite takes a partial index only where its condition stands literally: hence `in ('queued', 'verifying', 'sending')` again and again.
+with recursive number (id) as (
+  select min(number) from outbox where state = 'queued'
+  union all
+  select (select min(o.number) from outbox o where o.state = 'queued' and o.number > number.id) from number where number.id is not null
+), bit (is_so) as (values (0), (1)), lane as materialized (
+  select number.id as number, m.is_so as marketing, r.is_so as reply,
+    (select json_group_array(w.contact) from (
+      select q.contact from outbox q
+      where q.state = 'queued' and q.number = number.id and q.marketing = m.is_so and q.reply = r.is_so and q.not_before <= :now
+      order by q.not_before, q.id limit :looked) as w) as waiting
+  from number cross join bit m cross join bit r
+  where number.id is not null and not exists (select 1 from number_state s where s.number = number.id and (
+    s.stopped is not null or s.paused_until > :now or (s.marketing_stopped is not null and m.is_so = 1)))
+), person as materialized (
+  select e.value as contact from lane l cross join json_each(l.waiting) e group by e.value order by max(l.reply) desc, min(e.key)
+), free as materialized (
+  select p.contact,
+    -- answers go first, in order; a person who is being answered is not nudged meanwhile
+    (select r.id from outbox r
+     where r.contact = p.contact and r.reply = 1 and r.state in ('queued', 'verifying') and r.state in ('queued', 'verifying', 'sending')
+     order by r.id limit 1) as answer
+  from person p
   -- one message a contact on the wire
-  and not exists (select 1 from outbox w where w.contact = o.contact and w.state = 'sending')
-  -- in order: within a run, and among the answers to what the customer wrote
-  and not exists (select 1 from outbox e where e.contact = o.contact and e.id < o.id and e.state in ('queued', 'verifying')
-                  and (e.run = o.run or (e.reply = 1 and o.reply = 1)))
-  -- a person who is being answered is not nudged meanwhile
-  and not exists (select 1 from outbox r where o.reply = 0 and r.contact = o.contact and r.reply = 1 and r.state in ('queued', 'verifying'))
-  -- an opt-out or an order bites from its 200 on, even before it is worked off
-  and not exists (select 1 from inbox i where i.state = 'waiting' and i.contact = o.contact)
-  and not exists (select 1 from identity d join inbox_name n on n.kind = d.kind and n.scope = d.scope and n.value = d.value
-                  where d.contact = o.contact)
-  -- a number that must rest
-  and not exists (select 1 from number_state s where s.number = o.number and (
-    s.stopped is not null or s.paused_until > :now or (s.marketing_stopped is not null and o.marketing = 1)))
-order by o.reply desc, o.not_before, o.id limit :limit
+  where not exists (select 1 from outbox w where w.contact = p.contact and w.state = 'sending' and w.state in ('queued', 'verifying', 'sending'))
+    -- an opt-out or an order bites from its 200 on, even before it is worked off
+    and not exists (select 1 from inbox i where i.state = 'waiting' and i.contact = p.contact)
+    and not exists (select 1 from identity d join inbox_name n on n.kind = d.kind and n.scope = d.scope and n.value = d.value
+                    where d.contact = p.contact)
+  limit :limit
+)
+select * from (
+  select o.* from free f cross join outbox o
+  where o.id in (
+      select f.answer union all
+      select n.id from outbox n
+      where f.answer is null and n.contact = f.contact and n.reply = 0 and n.state in ('queued', 'verifying', 'sending'))
+    and o.state = 'queued' and o.not_before <= :now
+    -- in order within a run
+    and not exists (select 1 from outbox e where e.contact = o.contact and e.id < o.id and e.state in ('queued', 'verifying', 'sending')
+                    and e.run = o.run)
+    and exists (select 1 from lane l where l.number = o.number and l.marketing = o.marketing)
+  order by o.reply desc, o.not_before, o.id limit :limit)
+union all
+select o.* from (select 1) left join outbox o on o.id = null where exists (select 1 from lane where json_array_length(waiting) = :looked)
 
 -- name: sending
 update outbox set state = 'sending', attempts = attempts + 1, owner = :owner, epoch = :epoch, lease_until = :lease_until, sent_at = :now,

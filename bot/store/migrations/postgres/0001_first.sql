@@ -101,7 +101,6 @@ create table inbox (
 create index inbox_waiting on inbox (id) where state = 'waiting';
 create index inbox_waiting_contact on inbox (contact) where state = 'waiting' and contact is not null;
 create index inbox_dead on inbox (id) where state = 'dead';
-create index inbox_retry on inbox (retry_at) where state = 'waiting' and retry_at is not null;
 
 create table inbox_name (                         -- the names an unread row carries: nothing is sent to whoever goes by one
   kind text not null,
