@@ -37,10 +37,15 @@ class Account:
         if self.is_broken(path):
             return
         told = self.warnings if kind.severity is Severity.WARNING else self.problems
-        if told is self.problems or len(told) < MAX_PROBLEMS:
+        if told is self.problems or not self.is_full_of_warnings:
             told.append(self.document.problem(place, kind, message, remedy))
         if len(self.problems) > MAX_PROBLEMS:
             raise Enough
+
+    @property
+    def is_full_of_warnings(self) -> bool:
+        """Whether another warning would be dropped."""
+        return len(self.warnings) >= MAX_PROBLEMS
 
     def is_broken(self, path: str) -> bool:
         """Whether the part, or one around it, was mended when the file was read."""
