@@ -31,7 +31,12 @@ The other flows of the folder are there, too. Nothing is sent, nothing is kept. 
   comeback simulate cart_reminder < lines.txt
 
 With --customers or --days: a crowd of made-up people, with the same flows and rules, and a report: who got what and when, what was held
-back and why, where people leave, what it would cost. FLOW ... then says which flows there are (all)."""
+back and why, where people leave, what it would cost. FLOW ... then says which flows there are (all). A file of prices reads like
+
+  currency: EUR
+  marketing: {{default: 0.05, ES: 0.0509}}
+  utility: {{default: 0.02}}
+  service: 0"""
 
 CUSTOMERS, DAYS = 1000, 30
 MORNING = (10, 0)  # when a play begins, by the store's clock: no quiet hours stand in the way

@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from bot.flow.document import Document, Place
-from bot.flow.problem import MAX_PROBLEMS, Mistake, Problem
+from bot.flow.problem import MAX_PROBLEMS, Mistake, Problem, Severity
 
 
 class Enough(Exception):
@@ -14,12 +14,14 @@ class Account:
     """The problems of one file. What was said about `broken` paths when the file was read is not said again.
 
     Telling raises Enough once there is more than anyone would mend in one sitting: a hostile file must not cost more time than that.
+    Warnings never do, for they must not hide a problem; beyond as many they are dropped.
     """
 
     def __init__(self, document: Document, broken: AbstractSet[str] = frozenset()) -> None:
         self.document = document
         self.broken = broken
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def tell(self, path: str, kind: Mistake, message: str, remedy: str | None = None) -> None:
         """A problem with a whole part: it stands at the part's key."""
@@ -34,9 +36,16 @@ class Account:
         """A problem at a place of a part."""
         if self.is_broken(path):
             return
-        self.problems.append(self.document.problem(place, kind, message, remedy))
+        told = self.warnings if kind.severity is Severity.WARNING else self.problems
+        if told is self.problems or not self.is_full_of_warnings:
+            told.append(self.document.problem(place, kind, message, remedy))
         if len(self.problems) > MAX_PROBLEMS:
             raise Enough
+
+    @property
+    def is_full_of_warnings(self) -> bool:
+        """Whether another warning would be dropped."""
+        return len(self.warnings) >= MAX_PROBLEMS
 
     def is_broken(self, path: str) -> bool:
         """Whether the part, or one around it, was mended when the file was read."""

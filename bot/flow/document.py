@@ -244,7 +244,7 @@ def _paths_in(value: Value, path: str = "") -> Iterator[str]:
 def _too_large(file: str, text: str) -> Problem | None:
     if len(text) <= MAX_BYTES // 4:  # no character has more than four bytes
         return None
-    size = len(text.encode(errors="surrogatepass"))
+    size = len(text) if len(text) > MAX_BYTES else len(text.encode(errors="surrogatepass"))
     if size <= MAX_BYTES:
         return None
     message = f"this file has {size // 1024} KiB, more than the {MAX_BYTES // 1024} KiB a file may have: split it"

@@ -18,7 +18,7 @@ from bot.flow.catalog import Catalog, Entry, fillings, flow_entries, read_catalo
 from bot.flow.check import Surroundings, check, judge_rivals
 from bot.flow.document import Document, DocumentError, Place
 from bot.flow.model import Flow, TemplateUse, Trigger, walk, wording_of
-from bot.flow.problem import Mistake, Problem, limited, problem_at_top
+from bot.flow.problem import Mistake, Problem, Severity, limited, problem_at_top
 from bot.flow.revision import Counted, Revision, Template
 from bot.flow.rules import Audience, StaffHours, StoreRules, read_rules
 from bot.flow.shape import FLOW_SUBSTITUTES
@@ -229,8 +229,10 @@ class _Loading:
         if written is None:
             return None
         read = shape.read(written, Flow, FLOW_SUBSTITUTES, id=PurePosixPath(path).stem)
-        problems = check(read, around)
+        told = check(read, around)
+        problems = [problem for problem in told if problem.severity is Severity.PROBLEM]
         self.problems.update(problems)
+        self.warnings.update(set(told).difference(problems))
         if read.value is None:
             return None
         if not read.broken & {"start", "start.when", "start.if"}:

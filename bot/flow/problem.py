@@ -145,7 +145,14 @@ class Mistake(StrEnum):
         return REMEDIES[self]
 
 
-_WARNINGS = frozenset({Mistake.NO_TRANSLATIONS, Mistake.NOT_TRANSLATED, Mistake.TRANSLATION_OUT_OF_DATE})
+_WARNINGS = frozenset(
+    {
+        Mistake.QUESTION_STILL_OPEN,  # a reminder may well ask the same again, and only its owner knows whether it is the same
+        Mistake.NO_TRANSLATIONS,
+        Mistake.NOT_TRANSLATED,
+        Mistake.TRANSLATION_OUT_OF_DATE,
+    }
+)
 
 
 class WrittenWrongly(ValueError):

@@ -107,7 +107,8 @@ ENDLESS = {
         f"  - label: q{n}\n    ask: Q?\n    answers:\n      - {{button: Yes, then: [tag: t{n}, go_to: q{n * 3 % 220}]}}\n"
         "      - anything_else: [continue]\n    no_answer: {after: 1 minute, then: [continue]}\n"
         for n in range(220)
-    ),
+    )
+    + "  - wait: soon\n",
     "a long tag": HEAD + f"  - tag: {'a' * 250_000}\n",
     "a long length of time": HEAD + f"  - wait: {'9' * 250_000} days\n",
     "digits": HEAD + f"  - discount: {'9' * 250_000}\n    valid_for: 1 day\n",

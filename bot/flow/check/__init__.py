@@ -51,7 +51,7 @@ def check(shape: Shape[Flow], around: Surroundings) -> list[Problem]:
     told = Account(shape.document, shape.broken)
     with suppress(Enough):
         _judge(open_case(shape.value, told, around))
-    return sorted({*shape.problems, *told.problems})
+    return sorted({*shape.problems, *told.problems, *told.warnings})
 
 
 def _judge(case: Case) -> None:

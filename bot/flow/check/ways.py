@@ -129,6 +129,8 @@ def _judge_open_questions(case: Case, ways: Ways) -> None:
     by now, by their titles: so one title must not mean two things."""
     asks = {path: step for path, step in case.steps.items() if isinstance(step, AskStep) and step.answers}
     for path, ask in asks.items():
+        if case.told.is_full_of_warnings:
+            return
         for later in route.asked_unanswered(path, ways, asks.keys()):
             _judge_pair(case, path, ask, later, asks[later])
 
