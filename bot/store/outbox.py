@@ -369,7 +369,10 @@ def climb(message: Sent, delivery: str, provider_id: str, why: str | None = None
     """Keep how far a message got, if that is further than known; returns whether it was."""
     if _CLIMB[delivery] <= _CLIMB[message.delivery]:
         return False
-    yield sql("outbox.deliver", id=message.id, delivery=delivery, provider_id=provider_id, why=why)
+    if message.state == "sent" and delivery != "failed":
+        yield sql("outbox.further", id=message.id, delivery=delivery)
+    else:
+        yield sql("outbox.deliver", id=message.id, delivery=delivery, provider_id=provider_id, why=why)
     return True
 
 

@@ -489,8 +489,8 @@ async def _prepare(connection: Connection) -> tuple[str, int]:
     scripts = {int(file.name.split("_")[0]): file.read_text("utf-8") for file in folder.iterdir() if file.name[0].isdigit()}
     done = int(known.get("schema", "0"))
     if done > max(scripts):
-        known = f"its schema is {done}, this one knows {max(scripts)}"
-        raise asyncpg.InterfaceError(f"it was written by a newer version of Comeback ({known}): start that one")
+        numbers = f"its schema is {done}, this one knows {max(scripts)}"
+        raise asyncpg.InterfaceError(f"it was written by a newer version of Comeback ({numbers}): start that one")
     for number in sorted(number for number in scripts if number > done):
         await connection.execute(scripts[number])
     functions = (folder / "functions.sql").read_text("utf-8")

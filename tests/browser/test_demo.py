@@ -181,7 +181,7 @@ async def test_the_page_is_accessible_and_fits(browser: Browser, url: str, schem
     assert visiting.troubles == []
 
 
-async def _meanwhile(page: Page, action: str, **wish: str) -> None:
+async def _meanwhile(page: Page, action: str, **wish: str | float | bool) -> None:
     """Something happens that this page did not ask for: another page does it."""
     answer = await page.request.post(f"/page/{action}", form=wish, max_redirects=0)
     assert answer.status == 303

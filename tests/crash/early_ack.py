@@ -4,26 +4,23 @@ import asyncio
 import sys
 from datetime import datetime
 
-from aiohttp import web
-
 from bot.__main__ import main
 from bot.store.model import Source, Update
 from bot.web.door import Door
 
 LATER = 0.05  # seconds: what a commit takes on a slow disk
-_background: set[asyncio.Task[web.Response]] = set()
+_background: set[asyncio.Task[None]] = set()
 _keep = Door._keep
 
 
-async def _answer_first(self: Door, source: Source, updates: list[Update], now: datetime, began: float) -> web.Response:
-    async def keep_later() -> web.Response:
+async def _answer_first(self: Door, source: Source, updates: list[Update], now: datetime, began: float) -> None:
+    async def keep_later() -> None:
         await asyncio.sleep(LATER)
-        return await _keep(self, source, updates, now, began)
+        await _keep(self, source, updates, now, began)
 
     task = asyncio.create_task(keep_later())
     _background.add(task)
     task.add_done_callback(_background.discard)
-    return web.Response(text="ok")
 
 
 Door._keep = _answer_first  # type: ignore[method-assign]  # spoiling it is what this file is for
