@@ -6,6 +6,7 @@ engine, only a faster place to keep rows. Each method answers the statement of i
 with its text: write its method. Rows that a step may still hold while they change are given out as copies.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -436,12 +437,17 @@ class Paper:
         self.outbox[values["id"]].update(state="cancelled", why=values["why"])
         return NONE
 
-    def outbox_marketing_sent(self, values: Values) -> Rows:
-        return [
-            one
-            for one in self.outbox.values()
-            if one["marketing"] and one["state"] in _ON_THE_WIRE and one["sent_at"] > values["since"] and one["delivery"] != "failed"
-        ]
+    def outbox_addressees(self, values: Values) -> Rows:
+        talk = self.conversation or {"control": "bot", "last_inbound_at": None}
+        names = [[one["kind"], one["scope"], one["value"]] for one in reversed(self.names)]
+        counted = (one for one in self.outbox.values() if one["marketing"] and one["state"] in _ON_THE_WIRE and one["delivery"] != "failed")
+        known = {
+            **{name: self.contact[name] for name in ("consent", "unreachable", "not_before", "timezone", "country")},
+            **{name: talk[name] for name in ("control", "last_inbound_at")},
+            "names": _json(names),
+            "marketing_sent": _json([one["sent_at"] for one in counted if one["sent_at"] > values["since"]]),
+        }
+        return [{"id": message, **known} for message in json.loads(values["ids"])]
 
     def outbox_sent(self, values: Values) -> Rows:
         self.outbox[values["id"]].update(state="sent", why=values["why"], provider_id=values["provider_id"])
@@ -452,6 +458,10 @@ class Paper:
 
     def outbox_by_provider(self, values: Values) -> Rows:
         return [message for message in self.outbox.values() if message["provider_id"] == values["provider_id"]]
+
+    def outbox_further(self, values: Values) -> Rows:
+        self.outbox[values["id"]].update(delivery=values["delivery"], why=None)
+        return NONE
 
     def outbox_deliver(self, values: Values) -> Rows:
         message = self.outbox[values["id"]]
@@ -498,6 +508,11 @@ class Paper:
             return NONE
         row.update(decision)
         return (row,)
+
+
+def _json(value: object) -> str:
+    """As SQLite writes it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _close(checkout: dict[str, Any], state: str) -> None:
