@@ -43,7 +43,8 @@ SHARES = {
 class Plan:
     """One run. `settle`: how many seconds it may take after the last kill until all is worked off. `patience`: how many seconds more
     to wait for messages that WhatsApp told to come later; 0 leaves them queued. `pauses`: how often WhatsApp says that the whole number
-    is too fast (five seconds), half-way. `status_delay`: how many seconds late its statuses come.
+    is too fast (five seconds), half-way. `calm`: how many seconds the load goes on after the last kill; they begin with such a pause, so
+    that STOPs meet a queue. `status_delay`: how many seconds late WhatsApp's statuses come.
 
     `module` is what is started instead of the bot: a launcher that spoils something.
     """
@@ -57,6 +58,7 @@ class Plan:
     settle: float = 60.0
     patience: float = 0.0
     pauses: int = 1
+    calm: float = 0.0
     status_delay: float = 0.0
     module: str = "bot"
     shares: dict[SendFault, float] = field(default_factory=lambda: dict(SHARES))
@@ -69,9 +71,12 @@ async def play(folder: Path, plan: Plan) -> Report:
     async with under_load(folder, plan) as (around, load, people):
         bot = around.bot(plan.module)
         await _kill_again_and_again(bot, plan, around)
+        if plan.calm:
+            around.cloud.faults.next[SendFault.RATE_LIMITED] = 1
+        await bot.start()
+        await asyncio.sleep(plan.calm)
         around.cloud.faults = Faults(batch=20)
         load.over.set()
-        await bot.start()
         if not await settled(around, load, people, plan.settle, plan.patience):
             report.violations.append(f"it did not settle: {unsettled(around)}")
         if (code := await bot.terminate()) != 0:

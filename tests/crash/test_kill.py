@@ -32,7 +32,7 @@ class Spoiled:
 
     launcher: str
     figure: str
-    pauses: int = 0
+    calm: float = 0.0
     status_delay: float = 0.0
 
 
@@ -41,7 +41,7 @@ SPOILED = {
     "sending is not committed before the request": Spoiled("late_claim", "duplicates", status_delay=3.0),
     "what nobody knows the end of is sent again": Spoiled("blind_retry", "duplicates", status_delay=3.0),
     "a delivery is acknowledged before it is on disk": Spoiled("early_ack", "lost"),
-    "policy is asked when a message is queued, not when it is sent": Spoiled("deaf_sender", "after_stop", pauses=1),
+    "policy is asked when a message is queued, not when it is sent": Spoiled("deaf_sender", "after_stop", calm=7.0),
 }
 
 
@@ -62,5 +62,5 @@ async def test_the_harness_sees_a_spoiled_bot(tmp_path: Path, spoiled: Spoiled) 
 def _plan(seed: int, spoiled: Spoiled) -> Plan:
     shares = SHARES | {SendFault.ACCEPT_THEN_CUT: 0.05, SendFault.RATE_LIMITED: 0.0}
     module = f"tests.crash.{spoiled.launcher}"
-    settle = 7 if spoiled.pauses else 4  # what is looked for is there by then
-    return Plan(seed, kills=2, settle=settle, shares=shares, module=module, pauses=spoiled.pauses, status_delay=spoiled.status_delay)
+    settle = 4  # what is looked for is there by then
+    return Plan(seed, kills=2, settle=settle, shares=shares, module=module, pauses=0, calm=spoiled.calm, status_delay=spoiled.status_delay)

@@ -428,10 +428,12 @@ async def test_a_database_of_another_program_is_left_alone(server: Server) -> No
 
 
 async def test_a_database_of_a_newer_version_is_refused(address: str, store: PostgresDatabase) -> None:
-    await store.run(statement("update meta set value = '9999' where name = 'schema'"))
-    with pytest.raises(StoreUnavailable, match="newer"):
-        await open_server(address)
-    await store.run(statement("update meta set value = '1' where name = 'schema'"))
+    await store.run(statement("update meta set value = value || '9999' where name = 'schema'"))
+    try:
+        with pytest.raises(StoreUnavailable, match="newer"):
+            await open_server(address)
+    finally:  # other tests go on with this database
+        await store.run(statement("update meta set value = replace(value, '9999', '') where name = 'schema'"))
 
 
 @pytest.mark.parametrize("url", ["postgresql://bot:hunter2@127.0.0.1:1/comeback", "postgresql://bot:hunter2@/comeback?host=/nowhere"])
