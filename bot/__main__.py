@@ -9,7 +9,7 @@ from bot import __version__
 
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
-    *("demo", "serve", "check", "simulate", "graph", "test", "translate", "templates", "flows", "replay", "explain"),
+    *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
     *("desk", "audience", "backup", "restore", "move", "doctor"),
 )
 

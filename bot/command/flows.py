@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
+from bot.command import flow_graph
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
@@ -31,6 +32,7 @@ HELP = "what is in force, what an edit changes, and for whom"
 ABOUT = """\
   comeback flows list                                  the flows in force, and where people stand in them
   comeback flows diff [FLOW] [--flows DIR]             what the files (here, or in DIR) change, in words, and how many people it concerns
+  comeback flows graph FLOW [--live] [--out FILE]      a picture of a flow (SVG); --live: with how many people wait at each step
   comeback flows stop FLOW [--at STEP] [--old]         end the conversations that are in the middle of it
   comeback flows move FLOW --at STEP [--to STEP]       let people who wait at a step go on in the version in force
 
@@ -50,6 +52,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("flow", nargs="?", help="only this flow")
     comparing.add_argument("--flows", type=Path, help="the folder with the new files (where 'serve' reads them)")
     comparing.add_argument("--locales", type=Path, help="the folder with the new translations")
+    drawing = actions.add_parser(
+        "graph", help="draw a flow as a picture (SVG)", description=flow_graph.ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flow_graph.arguments(drawing)
     stopping = actions.add_parser("stop", help="end conversations in the middle of a flow")
     stopping.add_argument("--old", action="store_true", help="only those on an older version than the one in force")
     moving = actions.add_parser("move", help="let people go on in the version in force")
@@ -64,6 +70,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show or decide; returns the exit code."""
+    if args.action == "graph":
+        return flow_graph.run(args)
     try:
         settings = settings_module.read(os.environ, serving=False)
     except SettingsError as error:

@@ -6,7 +6,6 @@ dark setting. `counts` puts a number beside steps (how many people wait there no
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from html import escape
 
 from bot.flow import position
@@ -30,6 +29,7 @@ from bot.flow.model import (
     Wording,
 )
 from bot.flow.position import Position
+from bot.flow.spoken import length
 
 LEAST_WIDTH, ROW, INDENT, MARGIN = 560, 34, 26, 24  # pixels
 LANE = 14  # between two jumps side by side
@@ -37,7 +37,6 @@ BOX = 24  # the height of a step
 LETTER = 7.1  # how wide a letter is, at 13 pixels
 BOLD_LETTER = 8.2
 LONGEST = 62  # characters of a line
-_UNITS = ((timedelta(weeks=1), "week"), (timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 _START = "start"
 
 
@@ -112,7 +111,7 @@ def _rows(flow: Flow) -> Iterator[Row]:
 
 def _beginning(flow: Flow) -> str:
     start = flow.start
-    lasting = f" for {_length(start.for_)}" if start.for_ else ""
+    lasting = f" for {length(start.for_)}" if start.for_ else ""
     condition = f", if {start.if_}" if start.if_ else ""
     return f"{_spoken(start.when)}{lasting}{condition}"
 
@@ -136,7 +135,7 @@ def _branches(step: AnyStep) -> Iterator[tuple[str, str, tuple[AnyStep, ...]]]:
                 heading = " or ".join(part for part in (f"[{answer.button}]" if answer.button else "", words) if part)
                 branch = "then" if answer.anything_else is None else "anything_else"
                 yield heading or "anything else", f"answers.{number}.{branch}", answer.steps
-            yield f"no answer after {_length(step.no_answer.after)}", "no_answer.then", step.no_answer.then
+            yield f"no answer after {length(step.no_answer.after)}", "no_answer.then", step.no_answer.then
         case IfStep():
             yield "then", "then", step.then
             if step.else_:
@@ -169,9 +168,9 @@ def _quiet(step: AnyStep) -> str:
         case IfStep():
             return f"if {step.if_}"
         case WaitStep():
-            return f"wait {_length(step.wait)}"
+            return f"wait {length(step.wait)}"
         case DiscountStep():
-            return f"discount {step.discount}, valid for {_length(step.valid_for)}"
+            return f"discount {step.discount}, valid for {length(step.valid_for)}"
         case TagStep():
             return f"tag {step.tag}"
         case UntagStep():
@@ -186,12 +185,6 @@ def _quiet(step: AnyStep) -> str:
 
 def _wording(wording: Wording) -> str:
     return f"template {wording.template}" if isinstance(wording, TemplateUse) else f"“{' '.join(wording.split())}”"
-
-
-def _length(length: timedelta) -> str:
-    unit, word = next(((unit, word) for unit, word in _UNITS if length % unit == timedelta()), (timedelta(seconds=1), "second"))
-    number = length // unit
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _spoken(word: str) -> str:

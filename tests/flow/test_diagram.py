@@ -73,11 +73,11 @@ def test_any_flow_can_be_drawn(any_flow: Revision) -> None:
 
 def test_the_command_draws(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    assert main(["graph", "welcome"]) == 0
+    assert main(["flows", "graph", "welcome"]) == 0
     printed = capsys.readouterr().out
-    assert main(["graph", "flows/welcome.yaml", "--out", str(tmp_path / "welcome.svg")]) == 0
+    assert main(["flows", "graph", "flows/welcome.yaml", "--out", str(tmp_path / "welcome.svg")]) == 0
     assert (tmp_path / "welcome.svg").read_text("utf-8") == printed
-    assert main(["graph", "welcom"]) == 1
+    assert main(["flows", "graph", "welcom"]) == 1
     assert "did you mean 'welcome'?" in capsys.readouterr().err
-    assert main(["graph", "welcome", "--out", str(tmp_path / "no" / "where.svg")]) == 1
+    assert main(["flows", "graph", "welcome", "--out", str(tmp_path / "no" / "where.svg")]) == 1
     assert "cannot be written" in capsys.readouterr().err

@@ -61,6 +61,8 @@ async def test_an_owner_edits_a_flow_that_people_are_in_the_middle_of(tmp_path: 
         house.cloud.press(BEN, "Returns")  # the button of the old version still means the same
         assert any("returns" in text for text in await house.told(BEN, 3))
 
+        drawn = await house.run("flows", "graph", "welcome", "--live", "--flows", str(flows))
+        assert (drawn.code, "3 people wait here" in drawn.out or "2 people wait here" in drawn.out) == (0, True)
         stopped = await house.run("flows", "stop", "welcome", "--yes")
         assert (stopped.code, stopped.out.partition(":")[0]) == (0, "3 people")
         await once(house, "welcome", lambda told: told["under_way"] == [])
