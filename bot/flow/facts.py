@@ -30,12 +30,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
-    """The person. `language` is a code such as `es` or `pt_BR`; `country` is ISO 3166 (`ES`), None when unknown."""
+    """The person. `language` is a code such as `es` or `pt_BR`; `country` is ISO 3166 (`ES`), None when unknown.
+
+    `timezone` is an IANA name, None unless it is known for sure: dates in texts are told in it.
+    """
 
     language: str
     first_name: str | None = None
     country: str | None = None
     last_order: datetime | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ class ConversationFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What `flows/store.yaml` says of the store. `timezone` is an IANA name: dates in texts are told in it."""
+    """What `flows/store.yaml` says of the store. `timezone` is an IANA name: dates in texts are told in it to
+    whoever has no own that is known."""
 
     name: str
     currency: str

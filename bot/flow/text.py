@@ -160,7 +160,8 @@ def in_form(text: str, number: int) -> str:
 def render(text: str, facts: Facts, discount: Discount | None, language: str, now: datetime) -> str:
     """The text as the customer reads it. Total: a missing value without other words is empty, an unreadable text stays as it is.
 
-    `language` is a code such as `es` or `pt_BR`; one nobody knows is written as English. Moments are told in the store's timezone.
+    `language` is a code such as `es` or `pt_BR`; one nobody knows is written as English. Moments are told in the
+    person's own timezone, else in the store's.
     """
     try:
         pieces = _pieces(text)
@@ -223,7 +224,7 @@ def _filled(placeholder: Placeholder, facts: Facts, discount: Discount | None, l
     name = find(placeholder.name)
     if name and name.is_percent and isinstance(value, (int, Decimal)):
         return format_percent(Decimal(value) / 100, locale=_locale(language), decimal_quantization=False)
-    return _written(value, _locale(language), facts.store.timezone, now)
+    return _written(value, _locale(language), facts.contact.timezone or facts.store.timezone, now)
 
 
 def _one_line(text: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
 from bot.flow.run import Subject, SubjectKind
+from bot.policy import hours
 from bot.store import contacts, conversations, mirror
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
@@ -49,7 +50,9 @@ def _of_category(order: OrderFacts, category: str | None) -> OrderFacts:
 
 def _contact(house: House, contact: Contact) -> ContactFacts:
     language = house.playbook.language_of(contact.language)
-    return ContactFacts(language, contact.first_name, contact.country, contact.last_order_at)
+    zones = hours.zones_of(contact.timezone, contact.country, house.playbook.rules.timezone)
+    own = zones[0].key if len(zones) == 1 else None  # of several the person may live in any
+    return ContactFacts(language, contact.first_name, contact.country, contact.last_order_at, own)
 
 
 def _conversation(conversation: Conversation, *, is_first: bool) -> ConversationFacts:

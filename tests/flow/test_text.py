@@ -177,6 +177,12 @@ def test_the_day_is_the_stores_even_when_it_is_another_in_utc() -> None:
     assert plain(written("{discount.ends}", "en", new_york, night)) == "Tue, Nov 24, 6:30 PM"
 
 
+def test_the_day_is_the_persons_own_where_it_is_known() -> None:
+    abroad = replace(ANA, contact=replace(ANA.contact, timezone="America/New_York"))
+    night = replace(DISCOUNT, ends=datetime(2026, 11, 24, 23, 30, tzinfo=UTC))
+    assert plain(written("{discount.ends}", "en", abroad, night)) == "Tue, Nov 24, 6:30 PM"
+
+
 @pytest.mark.parametrize("timezone", ["", "Nowhere/City", "../../etc/passwd", "/etc/passwd", "x" * 5000, "Europe"])
 def test_a_timezone_nobody_knows_is_utc(timezone: str) -> None:
     facts = replace(ANA, store=replace(STORE, timezone=timezone))
