@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bot.channel.whatsapp import templates
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.store import optout_log
@@ -28,6 +30,7 @@ from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.playbook import House, Playbook
+from bot.worker.registry import Registry
 from bot.worker.sender import Sender
 
 if TYPE_CHECKING:
@@ -138,12 +141,20 @@ async def start_app(
         channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
         sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
         makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
-        crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts)
+        crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts, _registry(store, session, whatsapp, clock))
         rooms.push_async_callback(crew.stop)
         await files.start(store, wake)
         rooms.push_async_callback(files.stop)
         await crew.start()
         return App(store, files, crew, session, url, rooms.pop_all())
+
+
+def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, clock: Clock) -> Registry | None:
+    """Who asks how our templates stand; None where it is not said whose account it is."""
+    if whatsapp.account is None:
+        return None
+    fetch = partial(templates.fetch, session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account)
+    return Registry(store, fetch, clock)
 
 
 def _load_channel() -> "type[WhatsApp]":

@@ -75,6 +75,22 @@ class IdentityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateChanged:
+    """Meta says something new of a template, in its own words (`APPROVED`, `MARKETING`, `GREEN`); None of what it does not mention.
+
+    `language` with an underscore (`pt_BR`). `about` is a sentence for the owner.
+    """
+
+    at: datetime
+    name: str
+    language: str
+    about: str
+    status: str | None = None
+    category: str | None = None
+    quality: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something about the account, a template or a person that no one acts on yet; kept, and shown to the owner."""
 
@@ -82,4 +98,4 @@ class Notice:
     about: str
 
 
-ChannelEvent = MessageReceived | StatusChanged | PreferenceChanged | StaffWrote | IdentityChanged | Notice
+ChannelEvent = MessageReceived | StatusChanged | PreferenceChanged | StaffWrote | IdentityChanged | TemplateChanged | Notice

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -19,6 +20,7 @@ from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.playbook import House
+from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
 from bot.worker.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -42,13 +44,20 @@ class Crew:
     """Runs dispatcher, sender and discounter until it is stopped."""
 
     def __init__(
-        self, store: Database, house: Callable[[], House], sender: Sender, discounter: Discounter, optouts: OptOutLog | None = None
+        self,
+        store: Database,
+        house: Callable[[], House],
+        sender: Sender,
+        discounter: Discounter,
+        optouts: OptOutLog | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self._store = store
         self._house = house
         self._sender = sender
         self._discounter = discounter
         self._optouts = optouts
+        self._registry = registry
         self._sending = _Loop("sender", self._send)  # a message that is sent makes room for the next, and is no news to the others
         self._loops = [
             _Loop("dispatcher", self._dispatch),
@@ -73,6 +82,11 @@ class Crew:
         self._scheduler.add_job(
             self._find_orphans, "interval", seconds=ORPHANS_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
         )
+        if self._registry is not None:
+            first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)  # heartbeats go by the machine's own clock
+            self._scheduler.add_job(
+                self._registry.ask, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+            )
         self._scheduler.start()
 
     async def _find_orphans(self) -> None:

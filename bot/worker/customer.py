@@ -12,6 +12,7 @@ from bot.channel.event import (
     PreferenceChanged,
     StaffWrote,
     StatusChanged,
+    TemplateChanged,
 )
 from bot.channel.whatsapp.errors import for_code
 from bot.flow.model import Trigger
@@ -19,11 +20,12 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, inbox, outbox
+from bot.store import contacts, conversations, inbox, outbox, templates
 from bot.store.contacts import Agreement
 from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
+from bot.store.templates import Standing
 from bot.worker import flows, remedies
 from bot.worker.playbook import House
 
@@ -37,6 +39,9 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
     number = entry.place or house.number
     if isinstance(event, StatusChanged):
         return (yield from _status(house, event))
+    if isinstance(event, TemplateChanged):
+        yield from _template(house, event)
+        return None
     if isinstance(event, Notice):
         yield from contacts.audit(contact, house.now, "channel", event.about)
         return None
@@ -134,6 +139,16 @@ def _preference(house: House, contact: int, number: str, event: PreferenceChange
     if (yield from contacts.agree(contact, agreement, house.now)):
         yield from contacts.audit(contact, house.now, "consent", "allowed marketing messages again, on WhatsApp's own control")
         yield from flows.happen(house, contact, number, "", Trigger.OPTED_IN)
+
+
+def _template(house: House, event: TemplateChanged) -> Step[None]:
+    """Meta's category counts, not the file's: what is marketing there needs consent from now on."""
+    news = Standing(event.status, event.category, event.quality)
+    before = yield from templates.tell(event.name, event.language, news, house.now)
+    yield from contacts.audit(None, house.now, "channel", event.about)
+    if event.category == templates.MARKETING and before.category not in (None, templates.MARKETING):
+        told = f"'{event.name}' in {event.language} is marketing now, says Meta: only who agreed to offers gets it"
+        yield from contacts.audit(None, house.now, "channel", told)
 
 
 def _status(house: House, event: StatusChanged) -> Step[str | None]:

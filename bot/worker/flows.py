@@ -32,7 +32,7 @@ from bot.flow.run import (
 )
 from bot.policy.decision import Author, Consent, Control
 from bot.shop.discounts import new_code
-from bot.store import contacts, conversations, discounts, inbox, outbox, runs
+from bot.store import contacts, conversations, discounts, inbox, outbox, runs, templates
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
 from bot.store.step import Step, attempt
@@ -238,7 +238,8 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     run, contact, now = live.run, live.contact, house.now
     match effect:
         case Send():
-            yield from outbox.enqueue(_draft(house, live, revision, effect), now)
+            marketing = yield from _is_marketing(revision, effect)
+            yield from outbox.enqueue(_draft(house, live, effect, marketing=marketing), now)
         case SetTimer():
             yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
         case MakeDiscount():
@@ -264,9 +265,17 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     return ()
 
 
-def _draft(house: House, live: Live, revision: Revision, effect: Send) -> outbox.Draft:
-    template = revision.templates.get(effect.content.name) if isinstance(effect.content, TemplateMessage) else None
-    marketing = effect.purpose is Purpose.MARKETING or (template is not None and template.category is Category.MARKETING)
+def _is_marketing(revision: Revision, effect: Send) -> Step[bool]:
+    """Whether a message needs consent: its flow's purpose says so, or its template's category, as Meta has it by now."""
+    content = effect.content
+    if effect.purpose is Purpose.MARKETING or not isinstance(content, TemplateMessage):
+        return effect.purpose is Purpose.MARKETING
+    at_meta = (yield from templates.load(content.name, content.language)).category
+    template = revision.templates.get(content.name)
+    return at_meta == templates.MARKETING or (at_meta is None and template is not None and template.category is Category.MARKETING)
+
+
+def _draft(house: House, live: Live, effect: Send, *, marketing: bool) -> outbox.Draft:
     return outbox.Draft(
         key=house.key(live.run.id, effect.number),
         contact=live.contact,

