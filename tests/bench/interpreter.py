@@ -104,7 +104,7 @@ def by_hand(events: int) -> list[dict[str, object]]:
         generation = int(str(run["generation"])) + 1
         run = {**run, "step": number, "generation": generation}
         items = " y ".join(f"{line.quantity} × {line.name}" for line in (ANA.cart.lines if ANA.cart else ()))
-        body = "Hola, {}: te has dejado algo: {}.\nTu carrito te espera.".format(ANA.contact.first_name, items)
+        body = f"Hola, {ANA.contact.first_name}: te has dejado algo: {items}.\nTu carrito te espera."
         buttons = [{"title": title, "payload": f"run:7:{generation}:{place}"} for place, title in enumerate(("Sí", "No", "Basta"))]
         sent.append({"body": body, "buttons": buttons, "due": NOW + timedelta(days=1)})
     return sent
