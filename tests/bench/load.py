@@ -55,7 +55,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         import uvloop  # cheaper for the load; not needed
     except ImportError:
         return asyncio.run(_timely(work))
-    return uvloop.run(_timely(work))
+    result: T = uvloop.run(_timely(work))
+    return result
 
 
 async def _timely(work: Coroutine[Any, Any, T]) -> T:
