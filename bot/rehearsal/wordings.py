@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from bot.flow.itself import Itself
 from bot.flow.model import AnyStep, AskStep, Flow, SendStep, TemplateUse, Wording, walk
-from bot.flow.revision import Revision
+from bot.flow.revision import Revision, Role
 from bot.flow.run import Content, TemplateMessage
 from bot.flow.text import fill
 
@@ -41,8 +41,18 @@ def _read(kept: Itself[Revision], language: str) -> Wordings:
     revision = kept.it
     said = list(_said(revision.flow))
     templates = {wording.template: path for path, wording in reversed(said) if isinstance(wording, TemplateUse)}
-    texts = ((_looks_like(revision.translate(wording, language).strip()), path) for path, wording in said if isinstance(wording, str))
-    return Wordings(templates, tuple(texts))
+    written = ((form, path) for path, wording in said if isinstance(wording, str) for form in _forms(revision, wording, language))
+    return Wordings(templates, tuple((_looks_like(form.strip()), path) for form, path in written))
+
+
+def _forms(revision: Revision, text: str, language: str) -> tuple[str, ...]:
+    """A text in a language: one, or the several forms of one that counts something."""
+    for code in (language, language.partition("_")[0]):
+        counted = revision.counted.get(code)
+        forms = next((counted.forms[role.key(text)] for role in Role if role.key(text) in counted.forms), ()) if counted else ()
+        if forms:
+            return tuple(forms)
+    return (revision.translate(text, language),)
 
 
 class _AnyValue(defaultdict[str, str]):

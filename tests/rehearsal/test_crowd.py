@@ -107,6 +107,12 @@ def test_the_witness_sees_one_message_too_many() -> None:
     assert any("more than 1 in 1 days" in told for told in complaints(twice))
 
 
+def test_every_message_of_a_flow_is_counted_at_its_step_in_whatever_language() -> None:
+    sent = [(person.language, news) for person, news in restless() if news.what is What.SENT and news.by_flow]
+    assert {language for language, _ in sent} >= {"en", "es"}
+    assert [news for _, news in sent if not news.step] == []
+
+
 # ---- the same seed, the same people
 
 
