@@ -67,10 +67,11 @@ async def _counts(revision: Revision) -> Counter[str]:
     database = settings_module.read(os.environ, serving=False).database
     if not is_there(database):
         raise StoreUnavailable(f"there is no database at {shown(database)} yet: nobody is in the middle of a flow")
-    return await read_only(database, _standing(revision))
+    return await read_only(database, standing(revision))
 
 
-def _standing(revision: Revision) -> Step[Counter[str]]:
+def standing(revision: Revision) -> Step[Counter[str]]:
+    """How many people stand at each step of a revision, by its path."""
     counts = Counter[str]()
     for one in (yield from runs.standing()):
         if one.flow == revision.flow.id:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bot.app import App
+from bot.command.flow_graph import standing
+from bot.flow.diagram import draw
 from bot.flow.model import AnyStep, AskStep, Flow, branches, verb_of
 from bot.flow.run import Run, Waiting
 from bot.flow.spoken import branch_name, quoted, saying
@@ -71,6 +73,11 @@ class Reader:
         if contact is None:
             return Mind(facts=("the bot has not heard of them",))
         return (yield from Thinking(self._app.playbook).about(contact))
+
+    async def picture(self, flow: str) -> str | None:
+        """A flow in force as an SVG, with how many people wait at each step; None when there is no such flow."""
+        revision = self._app.playbook.library.flows.get(flow)
+        return draw(revision.flow, await self._app.store.read(standing(revision))) if revision else None
 
     async def next_due(self) -> datetime | None:
         """When the bot does something next of its own accord (UTC); timers that are set and will do nothing do not count."""
@@ -219,9 +226,9 @@ def _capital(text: str) -> str:
 
 def _flow_now(flow: Flow, run: Run) -> FlowNow:
     if run.outcome is not None:
-        return FlowNow(flow.name, f"ended: {run.outcome}" if run.outcome else "ended", True, ())
+        return FlowNow(flow.name, f"ended: {run.outcome}" if run.outcome else "ended", True, (), flow.id)
     state = _WAITS.get(run.waiting, "runs") if run.waiting else "runs"
-    return FlowNow(flow.name, state, False, tuple(_lines(flow, flow.steps, "steps", run.position, 0)))
+    return FlowNow(flow.name, state, False, tuple(_lines(flow, flow.steps, "steps", run.position, 0)), flow.id)
 
 
 def _lines(flow: Flow, steps: tuple[AnyStep, ...], path: str, at: str, depth: int) -> Iterator[Line]:

@@ -173,6 +173,7 @@ class Page:
             web.get("/", self._page),
             *(web.get(path, self._file) for path in FILES),
             web.get(r"/art/{name:[a-z-]+}.svg", self._art),
+            web.get(r"/flow/{name:[a-z0-9_-]+}.svg", self._picture),
             web.get("/page/live", self._live),
             web.post("/page/{action}", self._act),
         ]
@@ -201,6 +202,14 @@ class Page:
         if not path.is_file():
             raise web.HTTPNotFound
         return _text(path, "image/svg+xml", ART_SECONDS)
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        """A flow, drawn. Its colours stand in the picture itself, and nothing else may."""
+        picture = await self.thoughts.picture(request.match_info["name"]) if self.thoughts else None
+        if picture is None:
+            raise web.HTTPNotFound
+        headers = SAFE_HEADERS | {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return web.Response(text=picture, content_type="image/svg+xml", headers=headers)
 
     def _asked_for(self, request: web.Request) -> str:
         shopper = request.query.get("shopper", "")

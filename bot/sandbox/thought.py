@@ -56,6 +56,7 @@ class FlowNow:
     state: str
     over: bool
     lines: tuple[Line, ...]
+    flow: str = ""  # what its picture is asked by
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +74,8 @@ class Thoughts(Protocol):
 
     async def of(self, phone: str) -> Mind:
         """What it thinks about the person with this phone."""
+        ...
+
+    async def picture(self, flow: str) -> str | None:
+        """A flow as an SVG, with how many people wait at each step; None when there is no such flow."""
         ...

@@ -168,6 +168,18 @@ async def test_faults_can_be_switched_on_and_nothing_is_sent_twice(browser: Brow
     assert visiting.troubles == []
 
 
+async def test_the_flow_a_customer_stands_in_can_be_seen_whole(browser: Browser, url: str) -> None:
+    visiting = await visit(browser, url, viewport={"width": 1280, "height": 900})
+    await visiting.press(visiting.button("Add House espresso, 1 kg to the cart"))
+    await visiting.press(visiting.button("+1 hour"))
+    async with visiting.page.expect_popup() as opening:
+        await visiting.page.get_by_role("link", name="See Cart reminder as a picture").click()
+    picture = await opening.value
+    await expect(picture.locator("svg").first).to_contain_text("1 person waits here")
+    assert (await picture.request.get(f"{url}/flow/nothing.svg")).status == 404
+    assert visiting.troubles == []
+
+
 async def test_a_phone_that_reads_from_right_to_left(browser: Browser, url: str) -> None:
     visiting = await visit(browser, url, viewport={"width": 1280, "height": 900})
     await visiting.page.get_by_role("radio", name=re.compile("^Layla")).check()

@@ -351,11 +351,14 @@ async def test_what_stays_wrong_says_so_until_it_is_switched_off(home: House, na
 class Musing:
     """A bot that thinks one thing of each."""
 
+    async def picture(self, flow: str) -> str | None:
+        return "<svg/>" if flow == "cart" else None
+
     async def of(self, phone: str) -> Mind:
         lines = (Line(0, "ask", "template cart_waiting", lit=True), Line(1, "", "too dear <really>"))
         return Mind(
             facts=("the bot speaks",),
-            flows=(FlowNow("Cart reminder", "waits for an answer", False, lines),),
+            flows=(FlowNow("Cart reminder", "waits for an answer", False, lines, "cart"),),
             coming=(Coming(NOON + timedelta(hours=1, minutes=5), "Cart reminder goes on"),) if phone == BEN else (),
             timeline=(Thought(NOON, Mood.HELD, "Cart reminder", f"Waits: {phone}", "It is quiet hours where they are."),),
         )
@@ -368,6 +371,7 @@ async def test_what_the_bot_thinks_of_the_chosen_customer_is_shown() -> None:
     async with house(staff=Desk(), next_due=next_due) as home:
         home.sandbox.know_the_bot(Musing(), DeskDoor("http://127.0.0.1:1/desk", "a-password"))
         seen = await look(home, "ben")
+        assert "/flow/cart.svg" in {node.attributes.get("href") for node in seen.nodes}
         assert seen.at("door-password").text == "a-password"
         assert "http://127.0.0.1:1/desk" in {node.attributes.get("href") for node in seen.nodes}
         assert [node.text for node in seen.nodes if node.attributes.get("aria-current") == "step"] == ["here ask template cart_waiting"]
