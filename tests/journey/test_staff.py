@@ -90,8 +90,8 @@ async def test_marketing_waits_while_staff_have_the_conversation(walk: Walk) -> 
     ("who", "person_button", "expected"),
     [
         ("ana", "Hablar con alguien", "Volvemos el lun, 9 mar, 9:00. Te responderemos lo primero."),
-        ("ben", "Talk to a person", "We are back at Mon, Mar 9, 9:00\u202fAM. We will answer you first thing."),
-        ("carla", "Falar com alguém", "Voltamos em seg., 9 de mar. 09:00. Você será a primeira pessoa que vamos responder."),
+        ("ben", "Talk to a person", "We are back at Mon, Mar 9, 8:00\u202fAM. We will answer you first thing."),
+        ("carla", "Falar com alguém", "Voltamos em seg., 9 de mar. 05:00. Você será a primeira pessoa que vamos responder."),
     ],
 )
 async def test_outside_staff_hours_a_hand_over_says_when_staff_are_back(walk: Walk, who: str, person_button: str, expected: str) -> None:
