@@ -52,6 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0  # the reader (head, less) has seen enough
+    except Exception as error:  # noqa: BLE001 - what is not known there is raised again
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """What every command may meet, in its own sentence; anything else is our bug, and raised. Returns the exit code."""
+    from bot.command.exit_code import EX_CONFIG  # only who stumbles pays for these imports
+    from bot.settings import SettingsError
+    from bot.store.lock import StoreTaken, StoreUnavailable
+
+    if not isinstance(error, SettingsError | StoreTaken | StoreUnavailable):
+        raise error
+    print(error, file=sys.stderr)
+    return EX_CONFIG if isinstance(error, SettingsError) else 1
 
 
 def _needed(words: Sequence[str]) -> Sequence[str]:

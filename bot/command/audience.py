@@ -2,23 +2,20 @@
 
 import argparse
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot import settings as settings_module
 from bot.app import wall_clock
 from bot.audience import export
 from bot.audience.match import Destination
 from bot.audience.member import Candidate, LeftOut, Selection, choose
-from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.owner_files import read_playbook
-from bot.settings import SettingsError
-from bot.store.database import StoreUnavailable, is_there, read_only, shown
+from bot.store.database import StoreUnavailable, read_only
 from bot.store.step import Step
 from bot.worker import audiences
 from bot.worker.audiences import UnknownAudience
@@ -47,14 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
-    if not is_there(settings.database):
-        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
-        return 1
+    settings = settings_of_served()
     playbook = read_playbook(settings.flows, settings.locales)
     out = args.out or Path(f"{args.name}-{args.destination}.csv")
     try:

@@ -8,9 +8,7 @@ from time import monotonic
 
 from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint, progress_bar
-from bot.settings import SettingsError
 from bot.store import backup, dump
 from bot.store.backup import Copied, NotACopy
 from bot.store.database import StoreUnavailable, file_of, is_server
@@ -36,11 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Copy; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
+    settings = settings_module.read(os.environ, serving=False)
     now, began = wall_clock(), monotonic()
     try:
         made = _copy(settings.database, args.file, now)

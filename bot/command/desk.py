@@ -8,12 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
-from bot.settings import SettingsError
-from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, shown
+from bot.store.database import file_of, is_server, open_database
 from bot.web.desk_socket import DeskSocket, socket_path
 
 NAME = "desk"
@@ -49,20 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Act; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
-    if not is_there(settings.database):
-        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
-        return 1
+    settings = settings_of_served()
     words = {"who": getattr(args, "who", ""), "text": getattr(args, "text", ""), "staff": args.staff}
-    try:
-        answer = asyncio.run(ask(settings.database, args.action, words))
-    except (StoreTaken, StoreUnavailable) as fault:
-        complain(str(fault))
-        return 1
+    answer = asyncio.run(ask(settings.database, args.action, words))
     if "error" in answer:
         complain(str(answer["error"]))
         return 1

@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import os
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.command.thinking import Thinking
 from bot.desk import actions
@@ -16,8 +14,7 @@ from bot.desk.actions import NotFound
 from bot.flow.measure import read_length
 from bot.owner_files import read_playbook
 from bot.sandbox.thought import Mind, Mood, Thought
-from bot.settings import SettingsError
-from bot.store.database import StoreUnavailable, is_there, read_only, shown
+from bot.store.database import read_only
 from bot.store.step import Step
 from bot.worker.playbook import Playbook
 
@@ -60,18 +57,11 @@ def _length(text: str) -> object:
 
 def run(args: argparse.Namespace) -> int:
     """Explain; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
-    if not is_there(settings.database):
-        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
-        return 1
+    settings = settings_of_served()
     playbook = read_playbook(settings.flows, settings.locales)
     try:
         mind = asyncio.run(read_only(settings.database, _mind(args.who, playbook)))
-    except (NotFound, StoreUnavailable) as fault:
+    except NotFound as fault:
         complain(str(fault))
         return 1
     since = wall_clock() - args.since if args.since else None

@@ -2,20 +2,18 @@
 
 import argparse
 import asyncio
-import os
 from collections import Counter
 from pathlib import Path
 
-from bot import settings as settings_module
+from bot.command.served import settings_of_served
 from bot.command.terminal import complain
 from bot.flow import difference, library
 from bot.flow.diagram import draw
 from bot.flow.names import did_you_mean
 from bot.flow.revision import Revision
 from bot.owner_files import read_playbook
-from bot.settings import SettingsError
 from bot.store import runs
-from bot.store.database import StoreUnavailable, is_there, read_only, shown
+from bot.store.database import read_only
 from bot.store.step import Step
 
 ABOUT = """\
@@ -45,11 +43,7 @@ def run(args: argparse.Namespace) -> int:
         hint = did_you_mean(named.stem, flows) or f"; there are: {', '.join(flows) or 'none without mistakes'}"
         complain(f"there is no flow '{named.stem}' without mistakes in {folder}{hint}")
         return 1
-    try:
-        counts = asyncio.run(_counts(revision)) if args.live else {}
-    except (SettingsError, StoreUnavailable) as fault:
-        complain(str(fault))
-        return 1
+    counts = asyncio.run(read_only(settings_of_served().database, standing(revision))) if args.live else {}
     picture = draw(revision.flow, counts)
     if args.out is None:
         print(picture, end="")
@@ -60,14 +54,6 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{args.out} cannot be written: {error.strerror}")
         return 1
     return 0
-
-
-async def _counts(revision: Revision) -> Counter[str]:
-    """How many people stand at each step of the file, by its path; those on an older version where it has the same step."""
-    database = settings_module.read(os.environ, serving=False).database
-    if not is_there(database):
-        raise StoreUnavailable(f"there is no database at {shown(database)} yet: nobody is in the middle of a flow")
-    return await read_only(database, standing(revision))
 
 
 def standing(revision: Revision) -> Step[Counter[str]]:

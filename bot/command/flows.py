@@ -2,17 +2,15 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot import settings as settings_module
 from bot.command import flow_graph
 from bot.command.desk import ask
-from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.desk.owner import AT_ONCE
 from bot.flow import difference, library
@@ -21,9 +19,9 @@ from bot.flow.model import Flow, walk
 from bot.flow.revision import Revision
 from bot.flow.spoken import name_at
 from bot.owner_files import read_playbook
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings
 from bot.store import runs
-from bot.store.database import StoreTaken, StoreUnavailable, is_there, read_only, shown
+from bot.store.database import read_only
 from bot.store.runs import Standing
 from bot.store.step import Step
 
@@ -72,14 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Show or decide; returns the exit code."""
     if args.action == "graph":
         return flow_graph.run(args)
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
-    if not is_there(settings.database):
-        complain(f"there is no database at {shown(settings.database)} yet: start 'comeback serve' first, or set COMEBACK_DATABASE")
-        return 1
+    settings = settings_of_served()
     try:
         known = asyncio.run(read_only(settings.database, _known()))
         match args.action:
@@ -89,9 +80,6 @@ def run(args: argparse.Namespace) -> int:
                 return _diff(known, args, settings)
             case _:
                 return _decide(known, args, settings)
-    except (StoreTaken, StoreUnavailable) as fault:
-        complain(str(fault))
-        return 1
     except _Impossible as fault:
         complain(str(fault))
         return 1

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.desk import actions
 from bot.desk.actions import NotFound
@@ -22,9 +20,9 @@ from bot.flow.spoken import quoted
 from bot.owner_files import read_playbook
 from bot.policy.decision import Reason
 from bot.rehearsal.replay import Changed, Record, changed, play
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings
 from bot.store import replay, runs
-from bot.store.database import StoreUnavailable, is_there, read_only, shown
+from bot.store.database import read_only
 from bot.store.replay import Outgoing, PersonThen, Recorded
 from bot.store.step import Step
 from bot.worker.playbook import Playbook
@@ -81,14 +79,7 @@ class _Lives:
 
 def run(args: argparse.Namespace) -> int:
     """Replay; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
-    if not is_there(settings.database):
-        complain(f"there is no database at {shown(settings.database)} yet: there is nothing to replay")
-        return 1
+    settings = settings_of_served()
     if not args.flows.is_dir():
         complain(f"{args.flows} is not a folder: name the one with the other flow files")
         return 1
@@ -99,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         lives = asyncio.run(_play(settings, other, args))
-    except (NotFound, StoreUnavailable) as fault:
+    except NotFound as fault:
         complain(str(fault))
         return 1
     _print(lives, args, ZoneInfo(other.rules.timezone))

@@ -23,7 +23,7 @@ from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
 from bot.flow.library import Library
 from bot.owner_files import read_playbook
-from bot.settings import SettingsError, WhatsAppSettings
+from bot.settings import WhatsAppSettings
 from bot.worker.playbook import Playbook
 
 NAME = "templates"
@@ -117,11 +117,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, push or pull; returns the exit code."""
-    try:
-        settings = settings_module.read(os.environ, serving=False)
-    except SettingsError as error:
-        complain(str(error))
-        return EX_CONFIG
+    settings = settings_module.read(os.environ, serving=False)
     if settings.whatsapp is None or settings.whatsapp.account is None:
         complain("set COMEBACK_WHATSAPP_ACCOUNT (and what 'comeback serve' needs) to reach the templates of your account at Meta")
         return EX_CONFIG

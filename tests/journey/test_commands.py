@@ -183,3 +183,24 @@ async def test_the_demo_without_flows_is_a_sentence(tmp_path: Path) -> None:
     assert ran.code == 1
     assert "store.yaml" in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("words", [("check",), ("simulate", "welcome"), ("test",), ("demo", "--port", "0")], ids=lambda words: words[0])
+async def test_a_flow_file_that_cannot_be_read_is_a_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+    for name in ("flows", "locales"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "flows" / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    ran = await command(*words, folder=tmp_path)
+    assert (ran.code, ran.out) == (78, "")
+    assert "gone.yaml cannot be read" in ran.err
+    assert "remove it" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("words", [("desk", "list"), ("explain", "1"), ("flows", "list"), ("flows", "graph", "welcome", "--live")], ids=str)
+async def test_a_command_that_needs_a_database_says_how_to_get_one(words: tuple[str, ...], tmp_path: Path) -> None:
+    ran = await command(*words, environment=clean_environment(COMEBACK_DATABASE=str(tmp_path / "none.db")))
+    assert (ran.code, ran.out) == (1, "")
+    assert "start 'comeback serve' first" in ran.err
+    wrong = await command(*words, environment=clean_environment(COMEBACK_PORT="door"))
+    assert (wrong.code, "COMEBACK_PORT" in wrong.err, "Traceback" in wrong.err) == (78, True, False)
