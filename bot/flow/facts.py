@@ -19,13 +19,15 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a cart or an order. `price` is for one piece."""
+    """One line of a cart or an order. `price` is for one piece; `product`, `variant` and `sku` are the shop's own keys."""
 
     name: str
     quantity: int = 1
     price: Money | None = None
     product: str | None = None
     category: str | None = None
+    variant: str | None = None
+    sku: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bot.store import mirror, runs
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
+_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER})
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 _MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")

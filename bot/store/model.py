@@ -17,6 +17,7 @@ class IdentityKind(StrEnum):
     CUSTOMER = "customer"  # the shop's customer id; scope is the shop
     CHECKOUT = "checkout"  # the shop's checkout key; scope is the shop
     CART = "cart"  # the shop's cart key; scope is the shop
+    ORDER = "order"  # the shop's order key; scope is the shop
 
 
 STATUS = "status"  # the kind of an update that tells how far a message of ours got

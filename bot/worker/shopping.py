@@ -28,8 +28,9 @@ _ORDER_TRIGGERS = {
 
 def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
     """Work an event of the shop off; returns why nothing came of it, where that is so."""
-    if isinstance(event, ShopNotice):
-        yield from contacts.audit(whose.contact if whose else None, house.now, shop, event.about)
+    if not isinstance(event, CartChanged | OrderChanged | ShopperChanged):
+        about = event.about if isinstance(event, ShopNotice) else type(event).__name__
+        yield from contacts.audit(whose.contact if whose else None, house.now, shop, about)
         return None
     if whose is None:
         return "it names nobody"
