@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,14 @@ import aiohttp
 
 from bot.channel.whatsapp import templates
 from bot.owner_files import Watch
-from bot.settings import Settings, SettingsError, WhatsAppSettings
+from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
+from bot.shop import bigcommerce, mapping_file, plain, shopify, woocommerce
+from bot.shop.bigcommerce import BigCommerce
+from bot.shop.delivery import Adapter
+from bot.shop.mapping import MappedShop
+from bot.shop.plain import Plain
+from bot.shop.shopify import Shopify
+from bot.shop.woocommerce import WooCommerce
 from bot.store import optout_log
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
@@ -125,7 +133,7 @@ async def start_app(
         def house() -> House:
             return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
 
-        shops = {shop.name: ShopDoor(shop.secrets, shop.region) for shop in settings.shops.values()}
+        shops = {shop.name: ShopDoor(_adapter(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
         door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token)
         application = door.application()
         if settings.desk_password:
@@ -140,13 +148,34 @@ async def start_app(
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
         channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
         sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
-        makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
+        makers = {
+            shop.name: CodeMaker(shop.discounts_url, shop.secrets[0])
+            for shop in settings.shops.values()
+            if shop.discounts_url and shop.platform == plain.PLATFORM
+        }
         crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts, _registry(store, session, whatsapp, clock))
         rooms.push_async_callback(crew.stop)
         await files.start(store, wake)
         rooms.push_async_callback(files.stop)
         await crew.start()
         return App(store, files, crew, session, url, rooms.pop_all())
+
+
+def _adapter(shop: ShopSettings, flows: Path) -> Adapter:
+    """The way in from one shop. Raises SettingsError where its mapping has a mistake."""
+    match shop.platform:
+        case shopify.PLATFORM:
+            return Shopify(shop.secrets, shop.region, shop.domain)
+        case woocommerce.PLATFORM:
+            return WooCommerce(shop.secrets, shop.region, shop.consent_key)
+        case bigcommerce.PLATFORM:
+            return BigCommerce(shop.secrets, shop.region, shop.domain)
+        case plain.PLATFORM:
+            return Plain(shop.secrets, shop.region)
+    loaded, problems = mapping_file.load(*mapping_file.find(flows, shop.platform))
+    if loaded is None:
+        raise SettingsError(tuple(map(str, problems)))
+    return MappedShop(loaded, shop.secrets, shop.region)
 
 
 def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, clock: Clock) -> Registry | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from bot.shop import bigcommerce, mapping_file, plain, shopify, woocommerce
 from bot.shop.field import country_code
 from bot.shop.signature import valid_secret
 from bot.store.database import is_server
@@ -41,7 +42,10 @@ _NAMES = (
     "COMEBACK_WHATSAPP_ACCOUNT",
     "COMEBACK_WHATSAPP_API",
 )
-_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION")
+_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY")
+_PLATFORMS = (plain.PLATFORM, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
+_HOST = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
+SHORTEST_SECRET = 8  # of a shop's: theirs have thirty and more, WooCommerce lets the owner make one up
 _OF_THE_TESTS = frozenset({"COMEBACK_REQUIRE"})  # says which tests must not be skipped; the bot started by them sees it, too
 _SHOP_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)  # it stands in the webhook's path and, upper case, in names here
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -72,12 +76,19 @@ class WhatsAppSettings:
 @dataclass(frozen=True, slots=True)
 class ShopSettings:
     """One shop. `secrets` sign its webhooks, and our requests for discount codes with the first; several while one is being
-    replaced. `region` (ISO 3166) is where phone numbers without a country code are from."""
+    replaced. `region` (ISO 3166) is where phone numbers without a country code are from.
+
+    `platform` is `shop` (the generic contract), `shopify`, `woocommerce`, `bigcommerce` or the name of a mapping. `domain` is what the
+    platform calls the store, to be compared with what a delivery says: `casa.myshopify.com`, or BigCommerce's store hash.
+    `consent_key` is under which name WooCommerce keeps the checkbox for WhatsApp."""
 
     name: str
     secrets: tuple[str, ...] = field(repr=False)
     discounts_url: str | None = None
     region: str | None = None
+    platform: str = plain.PLATFORM
+    domain: str | None = None
+    consent_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,16 +306,58 @@ class _Reading:
         return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
 
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
-        secret, discounts_url, region = _names_of(name)
-        secrets = self.several(secret)
-        if not all(map(valid_secret, secrets)):
-            self.fault(secret, "is not 'whsec_' and the base64 of 24 to 64 bytes: copy the whole signing secret, with its 'whsec_'")
+        secret, discounts_url, region, platform, domain, consent_key = _names_of(name)
+        kind = self._platform(platform)
+        secrets = self._shop_secrets(secret, kind)
         if needed:
             self._miss(secret)
         code = self.text(region)
         if code is not None and country_code(code) is None:
             self.fault(region, "is not a country: give its two letters, such as ES")
-        return ShopSettings(name, secrets, self.url(discounts_url, plain=True), country_code(code))
+        return ShopSettings(
+            name,
+            secrets,
+            self.url(discounts_url, plain=True),
+            country_code(code),
+            kind,
+            self._domain(domain, kind),
+            self._of_platform(consent_key, kind, woocommerce.PLATFORM),
+        )
+
+    def _platform(self, name: str) -> str:
+        value = (self.text(name) or plain.PLATFORM).lower()
+        mappings = mapping_file.names(Path(self.text("COMEBACK_FLOWS") or "flows"))
+        if value not in _PLATFORMS and value not in mappings:
+            known = ", ".join((*_PLATFORMS, *sorted(mappings)))
+            self.fault(name, f"is not known: choose one of {known}, or write flows/{mapping_file.FOLDER}/{value[:40]}.yaml")
+        return value
+
+    def _shop_secrets(self, name: str, platform: str) -> tuple[str, ...]:
+        """WooCommerce makes up secrets with commas and blanks in them, so of those there is one a line."""
+        if platform == woocommerce.PLATFORM:
+            secrets = tuple(line.strip() for line in (self.text(name) or "").splitlines() if line.strip())
+        else:
+            secrets = self.several(name)
+        if platform == plain.PLATFORM and not all(map(valid_secret, secrets)):
+            self.fault(name, "is not 'whsec_' and the base64 of 24 to 64 bytes: copy the whole signing secret, with its 'whsec_'")
+        elif any(len(secret) < SHORTEST_SECRET for secret in secrets):
+            self.fault(name, f"is too short: a signing secret has at least {SHORTEST_SECRET} characters")
+        return secrets
+
+    def _domain(self, name: str, platform: str) -> str | None:
+        value = self._of_platform(name, platform, shopify.PLATFORM, bigcommerce.PLATFORM)
+        if value is None:
+            return None
+        host = value.lower().removeprefix("https://").rstrip("/")
+        if not _HOST.fullmatch(host) or (platform == shopify.PLATFORM and not host.endswith(".myshopify.com")):
+            self.fault(name, "is not the store's own name: such as casa-lola.myshopify.com, or BigCommerce's store hash")
+        return host
+
+    def _of_platform(self, name: str, platform: str, *platforms: str) -> str | None:
+        value = self.text(name)
+        if value is not None and platform not in platforms:
+            self.fault(name, f"is for {' and '.join(platforms)} alone: remove it")
+        return value
 
     def refuse_unknown(self, shops: tuple[str, ...]) -> None:
         """A name nobody reads is a typing mistake, and the setting it was meant for would silently keep its default."""
@@ -326,9 +379,8 @@ class _Reading:
                 self.fault(name, f"is missing: {_WHERE_FROM.get(name, 'the shop shows it where you add the webhook')}")
 
 
-def _names_of(shop: str) -> tuple[str, str, str]:
-    secret, discounts_url, region = (f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS)
-    return secret, discounts_url, region
+def _names_of(shop: str) -> tuple[str, ...]:
+    return tuple(f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS)
 
 
 _WHERE_FROM = {

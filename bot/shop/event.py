@@ -104,6 +104,7 @@ class Payment(StrEnum):
 
     UNKNOWN = "unknown"
     AWAITED = "awaited"  # a bank transfer, or a payment page that was left
+    AUTHORIZED = "authorized"  # reserved on the card: nothing is left to do for the shopper
     ON_DELIVERY = "on_delivery"
     PARTLY_PAID = "partly_paid"
     PAID = "paid"
@@ -115,8 +116,8 @@ class Payment(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OrderChanged:
     """An order as the shop tells it now. `checkout` is the key of the checkout it came from, `cart` that of the cart, `click` the id in the
-    recovery link. `total` is what it costs now, after edits and refunds where the shop tells it. `test` orders count for nothing.
-    `payment_link` is where an unpaid order can be paid."""
+    recovery link. `lines` and `total` are what is left after edits and refunds, as far as the shop tells it. `test` orders count for
+    nothing. `payment_link` is where an unpaid order can be paid."""
 
     at: datetime
     order: str
@@ -230,7 +231,8 @@ class ProductViewed:
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One kind of a product. Prices are in the shop's own currency, which no product webhook names. `compare_at` is the price that is
-    struck through. `stock` counts pieces, None where the shop does not count them; `available` is None where nothing was said."""
+    struck through. `stock` counts pieces, None where the shop does not count them; `stock_item` is its key in the inventory, where that is
+    another. `available` is None where nothing was said."""
 
     variant: str
     title: str | None = None
@@ -239,6 +241,7 @@ class Variant:
     compare_at: Decimal | None = None
     stock: int | None = None
     available: bool | None = None
+    stock_item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

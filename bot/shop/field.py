@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -20,7 +20,7 @@ from babel.numbers import is_currency
 
 from bot.flow import money
 from bot.flow.facts import Money
-from bot.shop.event import Unreadable
+from bot.shop.event import CLICK, Unreadable
 
 MOST_NAME = 60  # of a person; longer ones are jokes or attacks, and would break a template's limit
 MOST_TITLE = 200  # of a product; a template takes 1,024 characters in all
@@ -28,11 +28,23 @@ MOST_KEY = 200  # shops' own keys have up to 64; this one stands in an index
 MOST_LINK = 2048  # what browsers and WhatsApp both take
 MOST_EMAIL = 254  # RFC 5321
 MOST_PHONE = 40  # 15 digits and generous punctuation
+MOST_LINES = 100  # of a cart; messages name a few, and a body of megabytes must not become megabytes of rows
+MOST_CODES = 20  # discount codes on one order; shops take five or six
+MOST_ORDERS = 10_000  # of one person; a privacy request names each of them
+MOST_NOTES = 100  # attributes of an order, or words in a link's query; apps add a few each
+NO_CURRENCY = "XXX"  # ISO 4217: no currency is involved
 YEARS = range(2000, 2100)  # moments outside are mistakes, and adding a length of time to 9999 would overflow
 
 _AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)  # fits 64 bits in every currency's minor units
+_COUNT = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_PIECES = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,6}))?", re.ASCII)
+_EPOCH = re.compile(r"[0-9]{1,10}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LANGUAGE = re.compile(r"([a-z]{2,3})\b(?:-[a-z]{4}\b)?(?:-([a-z]{2})\b)?", re.ASCII | re.IGNORECASE)
+_TYPE = phonenumbers.PhoneNumberType
+_NOBODYS = frozenset(
+    {_TYPE.TOLL_FREE, _TYPE.PREMIUM_RATE, _TYPE.SHARED_COST, _TYPE.UAN, _TYPE.VOICEMAIL, _TYPE.PAGER}  # nobody chats from these
+)
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn the text around them about
 
 
@@ -101,6 +113,55 @@ class Fields:
             raise self.fault(name, "is not a whole number of pieces")
         return int(text)
 
+    def price(self, name: str, currency: str) -> Money | None:
+        """An amount as `money` reads it, rounded; None for whatever else stands there, where an event can do without it."""
+        try:
+            return self.money(name, currency, exact=False)
+        except Unreadable:
+            return None
+
+    def amount(self, name: str) -> Decimal | None:
+        """An amount of a currency that is not told here; None when there is none that can be read."""
+        text = self.text(name) or ""
+        return Decimal(text) if _AMOUNT.fullmatch(text) else None
+
+    def pieces(self, name: str) -> int:
+        """How many pieces, begun ones counted: shops sell 1.5 metres, too. One when it cannot be read."""
+        written = _PIECES.fullmatch(self.text(name) or "")
+        return int(written[1]) + bool((written[2] or "").strip("0")) if written else 1
+
+    def count(self, name: str) -> int | None:
+        """A whole number, which may be below zero, as stocks are that were sold over; None when there is none."""
+        text = self.text(name) or ""
+        return int(text) if _COUNT.fullmatch(text) else None
+
+    def moment_if_any(self, *names: str) -> datetime | None:
+        """The first of these times that can be read."""
+        for name in names:
+            try:
+                if moment := self.moment(name):
+                    return moment
+            except Unreadable:
+                continue
+        return None
+
+    def epoch(self, name: str) -> datetime | None:
+        """A time in seconds since 1970, as UTC; None when there is none that can be read."""
+        text = self.text(name) or ""
+        moment = datetime.fromtimestamp(int(text), UTC) if _EPOCH.fullmatch(text) else None
+        return moment if moment is not None and moment.year in YEARS else None
+
+    def required(self, *names: str) -> str:
+        """The first of these keys that is there. Raises Unreadable when none is."""
+        for name in names:
+            if key := self.key(name):
+                return key
+        raise self.fault(names[0], "is missing or too long")
+
+    def has(self, name: str) -> bool:
+        """Whether anything stands there: not null, no empty text."""
+        return self.values.get(name) not in (None, "")
+
     def email(self, name: str) -> str | None:
         """An e-mail address in lower case, None when it is none."""
         value = (self.text(name, MOST_EMAIL + 1) or "").lower()
@@ -166,22 +227,41 @@ def _harmless(char: str) -> bool:
 
 
 def valid_phone(written: str | None, region: str | None) -> str | None:
-    """E.164 of a number as a shop writes it, None when it is not valid. `region` (ISO 3166) is for numbers without a plus."""
-    if written is None or len(written) > MOST_PHONE:
+    """E.164 of a person's number as a shop writes it, None when it is not valid. `region` (ISO 3166) is for numbers without a plus.
+
+    Letters are refused (a shop's sample `555-555-SHIP` would be somebody's number), and so is what no customer has, such as a
+    toll-free number.
+    """
+    if written is None or len(written) > MOST_PHONE or any(map(str.isalpha, written)):
         return None
     try:
-        number = phonenumbers.parse(written, region)
+        number = phonenumbers.parse(_without_old_prefix(written), region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _NOBODYS:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _without_old_prefix(written: str) -> str:
+    """Mexican mobiles were written `+52 1 ...` until 2019, and by many still are; the plan knows them without the 1 alone."""
+    digits = "".join(filter(str.isdigit, written))
+    return f"+52{digits[3:]}" if written.lstrip().startswith("+") and digits.startswith("521") and len(digits) == 13 else written
 
 
 def country_code(written: str | None) -> str | None:
     """An ISO 3166 code in upper case, None when no such country has telephones."""
     code = (written or "").upper()
     return code if code in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def click_of(address: str | None) -> str | None:
+    """The id of a click in a link's query, None when there is none."""
+    try:
+        query = parse_qsl(urlsplit(address or "").query, max_num_fields=MOST_NOTES)
+    except ValueError:
+        return None
+    return next((value[:MOST_KEY] for name, value in query if name == CLICK and value.isascii() and value.isprintable()), None)
 
 
 def language_code(written: str | None) -> str | None:

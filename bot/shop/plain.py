@@ -5,24 +5,45 @@ A delivery is `{"type": ..., "timestamp": ..., "data": {...}}` signed by Standar
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.flow.facts import Line, Money
+from bot.shop import signature
+from bot.shop.delivery import UNKNOWN as UNKNOWN  # the kind of a delivery that does not say its own
+from bot.shop.delivery import Admission, Delivery
 from bot.shop.event import (
     CartChanged,
+    CartClosed,
     ConsentState,
     OrderChanged,
+    OrderRemoved,
     OrderStatus,
+    Origin,
+    Payment,
+    PrivacyAsk,
+    PrivacyAsked,
+    ProductChanged,
+    ProductViewed,
+    Refunded,
+    ShipmentChanged,
+    ShipmentState,
     ShopConsent,
     ShopEvent,
     ShopNotice,
     Shopper,
     ShopperChanged,
+    ShoppersMerged,
+    ShopUninstalled,
+    Variant,
+    VariantStocked,
 )
 from bot.shop.event import Unreadable as Unreadable  # `read` raises it: callers find it here
 from bot.shop.field import (
+    MOST_CODES,
+    MOST_LINES,
     MOST_NAME,
+    MOST_ORDERS,
     MOST_PHONE,
     MOST_TITLE,
     Fields,
@@ -34,14 +55,38 @@ from bot.shop.field import (
 )
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
 
-MOST_LINES = 100  # of a cart; messages name a few, and a body of megabytes must not become megabytes of rows
-MOST_CODES = 20  # discount codes on one order; shops take five or six
-UNKNOWN = "unknown"  # the kind of a delivery that does not say its own
-
+PLATFORM = "shop"
 _TYPE = re.compile(r"[a-zA-Z0-9_.]{1,100}", re.ASCII)  # Standard Webhooks: the characters of an event type
+TYPES = (
+    *("cart.updated", "cart.deleted", "checkout.updated", "checkout.deleted"),
+    *(f"order.{word}" for word in ("created", "updated", "paid", "payment_failed", "cancelled", "fulfilled", "deleted", "refunded")),
+    *("parcel.shipped", "parcel.delivered", "customer.updated", "consent.updated", "customer.merged"),
+    *("product.viewed", "product.updated", "product.deleted", "variant.in_stock", "variant.out_of_stock"),
+    *("privacy.data", "privacy.redact", "store.redact", "store.uninstalled"),
+)
+"""The events of the contract. Others are kept, and nothing comes of them."""
+
 _CHANNELS = ("whatsapp", "ads")  # consent to e-mail or SMS is not consent to WhatsApp
 _GRANTED = frozenset({"granted"})
 _WITHDRAWN = frozenset({"withdrawn", "unsubscribed", "opted_out", "revoked", "denied"})  # a no is a no in whatever word
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The way in from one shop that speaks the generic contract. `secrets` are `whsec_...`."""
+
+    secrets: tuple[str, ...] = field(repr=False)
+    region: str | None = None
+    tries_again: bool = True  # Standard Webhooks: for three days
+
+    def admit(self, delivery: Delivery) -> Admission:
+        """Whether one of our secrets signed it, just now."""
+        genuine = signature.signed(delivery.headers, delivery.body, self.secrets, delivery.received_at)
+        return Admission.GENUINE if genuine else Admission.REFUSED
+
+    def split(self, delivery: Delivery) -> list[Update]:
+        """Its one update."""
+        return split(delivery.shop, delivery.header(signature.ID) or "", delivery.body, delivery.received_at, self.region)
 
 
 def split(shop: str, delivery_id: str, body: bytes, received_at: datetime, default_region: str | None = None) -> list[Update]:
@@ -94,17 +139,49 @@ def _event(kind: str, told: _Envelope, default_region: str | None) -> ShopEvent:
     match kind:
         case "cart.updated" | "checkout.updated":
             return _cart(told, default_region)
-        case "order.created" | "order.updated" | "order.cancelled" | "order.fulfilled":
+        case "cart.deleted" | "checkout.deleted":
+            return _cart_closed(told, default_region)
+        case "order.deleted":
+            return OrderRemoved(_moment(told), told.fields.required("order_key"))
+        case "order.refunded":
+            return _refund(told)
+        case _ if kind.startswith("order.") and kind in TYPES:
             return _order(kind, told, default_region)
+        case "parcel.shipped" | "parcel.delivered":
+            return _parcel(kind, told)
         case "customer.updated" | "consent.updated":
             return _shopper_changed(told, default_region)
+        case "customer.merged":
+            return ShoppersMerged(_moment(told), told.fields.required("customer_key"), told.fields.required("merged_customer_key"))
+        case _:
+            return _of_shop(kind, told, default_region)
+
+
+def _of_shop(kind: str, told: _Envelope, default_region: str | None) -> ShopEvent:
+    """Products, what the law asks, and the shop itself."""
+    match kind:
+        case "product.viewed":
+            return _viewed(told, default_region)
+        case "product.updated" | "product.deleted":
+            return _product(told, removed=kind == "product.deleted")
+        case "variant.in_stock" | "variant.out_of_stock":
+            available = kind == "variant.in_stock"
+            return VariantStocked(_moment(told), told.fields.required("product_id"), _variant(told.fields, available), available)
+        case "privacy.data" | "privacy.redact" | "store.redact":
+            return _privacy(kind, told, default_region)
+        case "store.uninstalled":
+            return ShopUninstalled(told.at)
         case _:
             return ShopNotice(told.at, kind)
 
 
+def _moment(told: _Envelope) -> datetime:
+    return told.fields.moment("updated_at") or told.at
+
+
 def _cart(told: _Envelope, default_region: str | None) -> CartChanged:
     fields = told.fields
-    at = fields.moment("updated_at") or told.at
+    at = _moment(told)
     currency = fields.currency("currency")
     lines, completed = _lines(fields, currency), fields.flag("completed")
     if lines is None and not completed:
@@ -121,17 +198,29 @@ def _cart(told: _Envelope, default_region: str | None) -> CartChanged:
         link=fields.link("recovery_url"),
         completed=completed,
         consents=_consents(fields, at),
+        cart=fields.key("cart_key"),
+        click=fields.key("click"),
+        origin=_origin(fields),
+        is_checkout=fields.has("checkout_key"),
+        discount_codes=fields.texts("discount_codes", MOST_CODES),
+        test=fields.flag("is_test"),
     )
+
+
+def _cart_closed(told: _Envelope, default_region: str | None) -> CartClosed:
+    fields = told.fields
+    checkout = _required(fields, "checkout_key", fields.key("checkout_key") or fields.key("cart_key"))
+    return CartClosed(_moment(told), checkout, fields.key("cart_key"), fields.key("order_key"), _shopper(fields, default_region))
 
 
 def _order(kind: str, told: _Envelope, default_region: str | None) -> OrderChanged:
     fields = told.fields
-    at = fields.moment("updated_at") or told.at
+    at = _moment(told)
     currency = fields.currency("currency")
     total = fields.money("total", currency)
     if total is None:
         raise fields.fault("total", "is missing")
-    order = _required(fields, "order_key", fields.key("order_key"))
+    order = fields.required("order_key")
     return OrderChanged(
         at=at,
         order=order,
@@ -147,7 +236,84 @@ def _order(kind: str, told: _Envelope, default_region: str | None) -> OrderChang
         discount_codes=fields.texts("discount_codes", MOST_CODES),
         test=fields.flag("is_test"),
         consents=_consents(fields, at),
+        cart=fields.key("cart_key"),
+        click=fields.key("click"),
+        payment=_payment(kind, fields),
+        origin=_origin(fields),
+        payment_link=fields.link("payment_url"),
+        refunded=fields.money("refunded", currency),
+        shipped=fields.flag("shipped"),
     )
+
+
+def _payment(kind: str, fields: Fields) -> Payment:
+    told = (fields.text("financial_state") or "").lower()
+    if kind == "order.payment_failed":
+        return Payment.FAILED
+    if told in list(Payment):
+        return Payment(told)
+    return Payment.PAID if kind == "order.paid" else Payment.UNKNOWN
+
+
+def _origin(fields: Fields) -> Origin:
+    told = fields.text("origin")
+    return Origin(told) if told in list(Origin) else Origin.SHOPPER
+
+
+def _refund(told: _Envelope) -> Refunded:
+    fields = told.fields
+    currency = fields.currency("currency")
+    order = fields.required("order_key")
+    refund = fields.key("refund_key") or f"{order}:{int(told.at.timestamp())}"
+    return Refunded(_moment(told), order, refund, fields.money("refunded", currency), _lines(fields, currency) or ())
+
+
+def _parcel(kind: str, told: _Envelope) -> ShipmentChanged:
+    fields = told.fields
+    state = ShipmentState.DELIVERED if kind == "parcel.delivered" else ShipmentState.SHIPPED
+    order, parcel, link = fields.required("order_key"), fields.key("parcel_key"), fields.link("tracking_url")
+    return ShipmentChanged(_moment(told), order, parcel, state, link, _lines(fields, None) or ())
+
+
+def _viewed(told: _Envelope, default_region: str | None) -> ProductViewed:
+    fields = told.fields
+    return ProductViewed(
+        told.at,
+        fields.required("product_id"),
+        _shopper(fields, default_region),
+        fields.text("title"),
+        fields.link("url"),
+        fields.key("visitor_key"),
+        fields.key("click"),
+    )
+
+
+def _product(told: _Envelope, *, removed: bool) -> ProductChanged:
+    fields = told.fields
+    listed = fields.objects("variants", MOST_LINES)
+    own = (fields,) if listed is None and (fields.has("price") or fields.has("stock")) else ()
+    variants = tuple(_variant(one, None) for one in (listed or own))
+    return ProductChanged(_moment(told), fields.required("product_id"), fields.text("title"), variants, fields.link("url"), removed)
+
+
+def _variant(fields: Fields, available: bool | None) -> Variant:
+    return Variant(
+        fields.required("variant_id", "product_id"),
+        fields.text("title"),
+        fields.key("sku"),
+        fields.amount("price"),
+        fields.amount("compare_at_price"),
+        fields.count("stock"),
+        available,
+    )
+
+
+_ASKS = {"privacy.data": PrivacyAsk.DATA, "privacy.redact": PrivacyAsk.ERASE_SHOPPER, "store.redact": PrivacyAsk.ERASE_SHOP}
+
+
+def _privacy(kind: str, told: _Envelope, default_region: str | None) -> PrivacyAsked:
+    orders = told.fields.texts("orders", MOST_ORDERS)
+    return PrivacyAsked(told.at, _ASKS[kind], _shopper(told.fields, default_region), orders, told.fields.key("request_key"))
 
 
 def _status(kind: str, fields: Fields) -> OrderStatus:
@@ -160,7 +326,7 @@ def _status(kind: str, fields: Fields) -> OrderStatus:
         return OrderStatus(told)
     if kind == "order.fulfilled":
         return OrderStatus.DELIVERED
-    return OrderStatus.PAID if fields.text("financial_state") == "paid" else OrderStatus.PLACED
+    return OrderStatus.PAID if kind == "order.paid" or fields.text("financial_state") == "paid" else OrderStatus.PLACED
 
 
 def _shopper_changed(told: _Envelope, default_region: str | None) -> ShopperChanged:
@@ -181,7 +347,7 @@ def _shopper(fields: Fields, default_region: str | None) -> Shopper:
     )
 
 
-def _lines(fields: Fields, currency: str) -> tuple[Line, ...] | None:
+def _lines(fields: Fields, currency: str | None) -> tuple[Line, ...] | None:
     told = fields.objects("items", MOST_LINES)
     if told is None:
         return None
@@ -189,14 +355,16 @@ def _lines(fields: Fields, currency: str) -> tuple[Line, ...] | None:
     return tuple(line for line in lines if line.quantity > 0)
 
 
-def _line(fields: Fields, currency: str) -> Line:
-    product = fields.key("product_id") or fields.key("sku")
+def _line(fields: Fields, currency: str | None) -> Line:
+    product, variant, sku = fields.key("product_id"), fields.key("variant_id"), fields.key("sku")
     return Line(
-        name=_required(fields, "title", fields.text("title", MOST_TITLE) or product),
+        name=_required(fields, "title", fields.text("title", MOST_TITLE) or product or sku),
         quantity=fields.quantity("quantity"),
-        price=fields.money("unit_price", currency, exact=False),
-        product=product,
+        price=fields.money("unit_price", currency, exact=False) if currency else None,
+        product=product or sku,
         category=fields.text("category"),
+        variant=variant,
+        sku=sku,
     )
 
 
@@ -228,7 +396,13 @@ def _phones(fields: Fields, default_region: str | None) -> tuple[str, ...]:
 def _identities(fields: Fields, shop: str, default_region: str | None) -> tuple[Identity, ...]:
     """Every name of a person that the update carries, readable or not in the rest."""
     phones = _phones(fields, default_region)
-    keys = ((IdentityKind.CUSTOMER, "customer_key"), (IdentityKind.CHECKOUT, "checkout_key"), (IdentityKind.CART, "cart_key"))
+    keys = (
+        (IdentityKind.CUSTOMER, "customer_key"),
+        (IdentityKind.CUSTOMER, "merged_customer_key"),
+        (IdentityKind.CHECKOUT, "checkout_key"),
+        (IdentityKind.CART, "cart_key"),
+        (IdentityKind.ORDER, "order_key"),
+    )
     named = [
         *(Identity(IdentityKind.PHONE, phone) for phone in phones),
         *(Identity(IdentityKind.WA_ID, phone.removeprefix("+")) for phone in phones),

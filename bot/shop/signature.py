@@ -1,7 +1,8 @@
-"""Standard Webhooks 1.0.0: who may post shop events to us, and how we sign what we send to a shop.
+"""Who may post shop events to us, and how we sign what we send to a shop.
 
-Headers `webhook-id`, `webhook-timestamp` (epoch seconds of the attempt) and `webhook-signature` (space-separated `v1,<base64>`);
-signed are the bytes `{id}.{timestamp}.{raw body}` with HMAC-SHA256; a secret is `whsec_` and base64 of 24 to 64 random bytes.
+Most shops put an HMAC-SHA256 of the raw body into a header: `body_signed`. Standard Webhooks 1.0.0 sign more: headers `webhook-id`,
+`webhook-timestamp` (epoch seconds of the attempt) and `webhook-signature` (space-separated `v1,<base64>`); signed are the bytes
+`{id}.{timestamp}.{raw body}` with HMAC-SHA256; a secret is `whsec_` and base64 of 24 to 64 random bytes.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 ID = "webhook-id"
 TIMESTAMP = "webhook-timestamp"
@@ -29,7 +31,12 @@ def signed(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
 
     Total: whatever headers and body hold, the answer is yes or no. Each of the three headers must come exactly once.
     """
-    message_id, seconds, signatures = (_only(headers, name) for name in (ID, TIMESTAMP, SIGNATURE))
+    return signed_with(headers, body, [key for key in map(_key, secrets) if key is not None], now)
+
+
+def signed_with(headers: Mapping[str, str], body: bytes, keys: Sequence[bytes], now: datetime) -> bool:
+    """As `signed`, with the bytes of the keys. An empty key is none."""
+    message_id, seconds, signatures = (only(headers, name) for name in (ID, TIMESTAMP, SIGNATURE))
     if message_id is None or seconds is None or signatures is None:
         return False
     if not _ID.fullmatch(message_id) or not _SECONDS.fullmatch(seconds):
@@ -37,7 +44,7 @@ def signed(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
     if abs(now.timestamp() - int(seconds)) > TOLERANCE.total_seconds():
         return False
     given = _given_digests(signatures)
-    expected = [_digest(key, message_id, seconds, body) for key in map(_key, secrets) if key is not None]
+    expected = [_digest(key, message_id, seconds, body) for key in keys if key]
     return any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given)
 
 
@@ -61,9 +68,36 @@ def valid_secret(secret: str) -> bool:
     return _key(secret) is not None
 
 
-def _only(headers: Mapping[str, str], name: str) -> str | None:
+class Encoding(StrEnum):
+    """How a digest is written in a header."""
+
+    BASE64 = "base64"
+    HEX = "hex"
+
+
+def body_signed(given: str | None, body: bytes, secrets: Sequence[str], encoding: Encoding) -> bool:
+    """Whether `given` is the HMAC-SHA256 of the raw body by one of our secrets. Total, and in constant time. An empty secret is none:
+    with an empty key anybody could sign."""
+    if not given:
+        return False
+    theirs = (given.lower() if encoding is Encoding.HEX else given).encode("utf-8", "replace")
+    expected = [_written(hmac.digest(secret.encode("utf-8", "replace"), body, hashlib.sha256), encoding) for secret in secrets if secret]
+    return any(hmac.compare_digest(ours, theirs) for ours in expected)
+
+
+def _written(digest: bytes, encoding: Encoding) -> bytes:
+    return base64.b64encode(digest) if encoding is Encoding.BASE64 else digest.hex().encode("ascii")
+
+
+def same(given: str | None, secrets: Sequence[str]) -> bool:
+    """Whether `given` is one of our secrets, in constant time: for those who send it along instead of signing."""
+    theirs = (given or "").encode("utf-8", "replace")
+    return any(hmac.compare_digest(secret.encode("utf-8", "replace"), theirs) for secret in secrets if secret)
+
+
+def only(headers: Mapping[str, str], name: str) -> str | None:
     """The value of a header that came exactly once, in whatever case. A multi-dict yields each value of a repeated one."""
-    values = [value for key, value in headers.items() if key.lower() == name]
+    values = [value for key, value in headers.items() if key.lower() == name.lower()]
     return values[0] if len(values) == 1 else None
 
 

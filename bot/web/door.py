@@ -18,7 +18,8 @@ from time import monotonic
 from aiohttp import web
 
 from bot.channel.whatsapp import webhook
-from bot.shop import plain, signature
+from bot.shop import plain
+from bot.shop.delivery import Adapter, Admission, Delivery
 from bot.store import gauges, health
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
@@ -30,6 +31,8 @@ WHATSAPP_PATH = "/webhooks/whatsapp"
 MAX_BODY = 4 * 2**20  # bytes; Meta's deliveries go up to 3 MB, a shop's event should stay under 20 kB
 BODY_SECONDS = 5.0  # aiohttp has no time-out of its own for a body that trickles in
 RETRY_SECONDS = "5"  # what we ask of a sender while the database cannot be written
+PATIENCE = 45.0  # seconds in which we try to keep what is never sent again; WooCommerce waits a minute for its answer
+PAUSE = 0.5  # seconds between two of these tries
 _CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}")  # Meta's is a number; nothing that a browser could take for markup is echoed
 _SHOP = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -38,10 +41,10 @@ Answer = Callable[[web.Request], Awaitable[web.Response]]
 
 @dataclass(frozen=True, slots=True)
 class ShopDoor:
-    """What the door must know of a shop: the secrets its deliveries are signed with, and where its local phone numbers are from."""
+    """One shop's way in, at `/webhooks/{platform}/{name}`: what admits and reads its deliveries."""
 
-    secrets: tuple[str, ...]
-    region: str | None = None
+    adapter: Adapter
+    platform: str = plain.PLATFORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Door:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[_plain_errors])
         app.router.add_get(WHATSAPP_PATH, self.handshake)
         app.router.add_post(WHATSAPP_PATH, self.whatsapp)
-        app.router.add_post("/webhooks/shop/{shop}", self._counted(Source.SHOP, self.shop))
+        for path in ("/webhooks/{platform}/{shop}", "/webhooks/{platform}/{shop}/{word}"):
+            app.router.add_post(path, self._counted(Source.SHOP, self.shop))
         app.router.add_get("/health", self.health)
         app.router.add_get("/metrics", self.numbers)
         return app
@@ -119,19 +123,40 @@ class Door:
         await self._keep(Source.WHATSAPP, updates, now, began)
 
     async def shop(self, request: web.Request) -> web.Response:
-        """A delivery from a shop (Standard Webhooks)."""
+        """A delivery from a shop. Which shop it is stands in the path: no signature covers a header."""
         name = request.match_info["shop"]
         shop = self.shops.get(name) if _SHOP.fullmatch(name) else None
-        if shop is None:
+        if shop is None or shop.platform != request.match_info["platform"]:
             raise web.HTTPNotFound(text="there is no shop of this name here")
         began = monotonic()
         body = await _body(request)
-        now = self.clock()
-        if not signature.signed(request.headers, body, shop.secrets, now):
-            raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
-        delivery = request.headers["webhook-id"]
-        await self._keep(Source.SHOP, plain.split(name, delivery, body, now, shop.region), now, began)
-        return web.Response(text="ok")
+        delivery = Delivery(name, request.headers, body, self.clock(), request.match_info.get("word"))
+        match shop.adapter.admit(delivery):
+            case Admission.REFUSED:
+                raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
+            case Admission.GREETING:
+                return web.Response(text="hello")
+        return await self._keep_of_shop(shop.adapter, delivery, began)
+
+    async def _keep_of_shop(self, adapter: Adapter, delivery: Delivery, began: float) -> web.Response:
+        """Keep it. Who never sends again, and would switch us off, gets no refusal: they wait a little while we try."""
+        try:
+            updates = adapter.split(delivery)
+        except Exception:
+            log.exception("a delivery of shop %s could not be split", delivery.shop)
+            updates = [_buried(Source.SHOP, delivery.shop, delivery.body, delivery.received_at, "reading it failed here")]
+        while True:
+            try:
+                await self._keep(Source.SHOP, updates, delivery.received_at, began)
+            except web.HTTPServiceUnavailable:
+                if adapter.tries_again:
+                    raise
+                if monotonic() - began > PATIENCE:
+                    log.error("a delivery of shop %s was not kept: the database cannot be written, and it is not sent again", delivery.shop)
+                    return web.Response(status=202, text="not kept")
+                await asyncio.sleep(PAUSE)
+            else:
+                return web.Response(text="ok")
 
     async def health(self, _: web.Request) -> web.Response:
         """Whether this process does its work: 200, or 503 when the database cannot be read or written."""

@@ -16,8 +16,7 @@ from functools import partial
 from typing import Any
 
 from bot.channel.whatsapp import reading
-from bot.shop import plain
-from bot.shop.event import Unreadable as ShopUnreadable
+from bot.shop import reading as shop_reading
 from bot.store import contacts, inbox, runs
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
@@ -88,7 +87,7 @@ def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
 def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
     try:
         event = _read(entry)
-    except (reading.Unreadable, ShopUnreadable) as fault:
+    except (reading.Unreadable, shop_reading.Unreadable) as fault:
         yield from inbox.bury(entry.id, str(fault))
         house.tally.buried(entry.source)
         return
@@ -102,7 +101,7 @@ def _read(entry: Entry) -> Any:
     if entry.source is Source.WHATSAPP:
         return reading.read(entry.kind, entry.body)
     if entry.source is Source.SHOP:
-        return plain.read(entry.kind, entry.body)
+        return shop_reading.read(entry.kind, entry.body)
     return json.loads(entry.body)
 
 

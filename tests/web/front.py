@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.shop import signature
+from bot.shop.plain import Plain
 from bot.store.sqlite import SqliteDatabase, open_file
 from bot.store.step import Row, Statement, Step
 from bot.web import port
@@ -66,7 +67,7 @@ async def front(path: Path) -> AsyncIterator[Front]:
     """Open a door."""
     store = await open_file(path)
     woken: list[None] = []
-    shops = {"casa": ShopDoor((SHOP_SECRET,), "ES"), "otra": ShopDoor((OTHER_SECRET,))}
+    shops = {"casa": ShopDoor(Plain((SHOP_SECRET,), "ES")), "otra": ShopDoor(Plain((OTHER_SECRET,)))}
     door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None))
     listening = Listening()
     url = await listening.on_port(door.application(), port.take("127.0.0.1", 0), door.delivered)
