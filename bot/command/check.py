@@ -8,12 +8,13 @@ from bot.command.terminal import as_json, complain, paint
 from bot.flow import library
 from bot.flow.problem import Problem
 from bot.owner_files import read_files
+from bot.shop import mapping_file
 
 NOT_THERE = 2  # as for any other wrong argument
 NAME = "check"
 HELP = "say what is wrong in the flow files, all at once"
 ABOUT = """\
-Reads every flow, template and translation and prints each mistake as  file:line:column: what to do.
+Reads every flow, template, translation and mapping of a shop's webhooks and prints each mistake as  file:line:column: what to do.
 Give single files to see only their mistakes; they are read together with the folder they lie in.
 
 With --json, for editors: an array of
@@ -40,15 +41,25 @@ def run(args: argparse.Namespace) -> int:
         return NOT_THERE
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    for folder, only in _folders(args.paths).items():
+    mappings, others = _mappings(args.paths)
+    for folder, only in _folders(others).items():
         loaded = library.load(_files(folder, args.locales, only))
         problems += _placed(loaded.problems, folder, args.locales, only)
         warnings += _placed(loaded.warnings, folder, args.locales, only)
+    for path in mappings:
+        problems += mapping_file.load(str(path), path.read_text("utf-8", errors="replace"))[1]
     if args.json:
         print(as_json([_plain(problem) for problem in (*problems, *warnings)]))
     else:
         _print(problems, warnings)
     return 1 if problems else 0
+
+
+def _mappings(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """The mappings of shops' webhooks among the paths or in their folders, and the paths that are flows or folders of them."""
+    alone = [path for path in paths if path.parent.name == mapping_file.FOLDER and path.is_file()]
+    inside = [file for path in paths if path.is_dir() for file in sorted((path / mapping_file.FOLDER).glob("*.yaml"))]
+    return list(dict.fromkeys((*alone, *inside))), [path for path in paths if path not in alone]
 
 
 def _plain(problem: Problem) -> dict[str, object]:

@@ -218,7 +218,7 @@ def load(file: str, text: str) -> tuple[mapping.Mapping | None, tuple[Problem, .
         return None, (error.problem,)
     read = shape.read(written, MappingFile, _SUBSTITUTES)
     if read.value is None or read.problems:
-        return None, read.problems
+        return None, tuple(limited(list(read.problems)))
     reading = _Checking(read.document, read.value)
     reading.check()
     if reading.problems:
