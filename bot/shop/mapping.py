@@ -186,6 +186,8 @@ def translate(mapping: Mapping, delivery: Delivery, region: str | None) -> Trans
     event = next((event for event in mapping.events if found.fits(event.conditions)), None)
     at = found.moment(event.at) if event and event.at else None
     values = found.data(event) if event else {}
+    if phone := plain.phone(Fields(values), region):
+        values["phone_e164"] = phone  # the region is known here and now
     kind = event.type if event else UNMAPPED
     told: dict[str, object] = {"type": kind, "timestamp": (at or delivery.received_at).astimezone(UTC).isoformat(), "data": values}
     if event is None:

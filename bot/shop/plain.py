@@ -337,7 +337,7 @@ def _shopper_changed(told: _Envelope, default_region: str | None) -> ShopperChan
 
 def _shopper(fields: Fields, default_region: str | None) -> Shopper:
     return Shopper(
-        phone=next(iter(_phones(fields, default_region)), None),
+        phone=phone(fields, default_region),
         email=fields.email("email"),
         customer=fields.key("customer_key"),
         first_name=fields.text("first_name", MOST_NAME),
@@ -381,6 +381,11 @@ def _consent(channel: str, fields: Fields, at: datetime) -> ShopConsent | None:
         return None
     state = ConsentState.GRANTED if word in _GRANTED else ConsentState.WITHDRAWN
     return ShopConsent(channel, state, fields.moment("at") or at, fields.text("source") or "shop")
+
+
+def phone(fields: Fields, default_region: str | None) -> str | None:
+    """The valid number in a `data`, None when there is none."""
+    return next(iter(_phones(fields, default_region)), None)
 
 
 def _phones(fields: Fields, default_region: str | None) -> tuple[str, ...]:
