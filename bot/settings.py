@@ -340,8 +340,9 @@ class _Reading:
             secrets = self.several(name)
         if platform == plain.PLATFORM and not all(map(valid_secret, secrets)):
             self.fault(name, "is not 'whsec_' and the base64 of 24 to 64 bytes: copy the whole signing secret, with its 'whsec_'")
-        elif any(len(secret) < SHORTEST_SECRET for secret in secrets):
-            self.fault(name, f"is too short: a signing secret has at least {SHORTEST_SECRET} characters")
+        least = SHORTEST_SECRET if platform in _PLATFORMS else SHORTEST_TOKEN  # a mapping's may be a word in the address
+        if any(len(secret) < least for secret in secrets):
+            self.fault(name, f"is too short: it has at least {least} characters")
         return secrets
 
     def _domain(self, name: str, platform: str) -> str | None:

@@ -183,3 +183,60 @@ def test_the_desk_wants_a_password_that_is_not_guessed_in_an_afternoon() -> None
     assert read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False).desk_password == "four words and more"
     assert "four words" not in repr(read({"COMEBACK_DESK_PASSWORD": "four words and more"}, serving=False))
     assert faults({"COMEBACK_DESK_PASSWORD": "too short"})[0].startswith("COMEBACK_DESK_PASSWORD: is too short")
+
+
+# ---- shops of several platforms
+
+PLATFORMS = {
+    "COMEBACK_SHOPS": "casa, lola, gran, pago",
+    "COMEBACK_SHOP_CASA_PLATFORM": "Shopify",
+    "COMEBACK_SHOP_CASA_SECRET": "shpss_new, shpss_old",
+    "COMEBACK_SHOP_CASA_DOMAIN": "https://Casa-Lola.myshopify.com/",
+    "COMEBACK_SHOP_LOLA_PLATFORM": "woocommerce",
+    "COMEBACK_SHOP_LOLA_SECRET": "a, b; c d\nthe one before",
+    "COMEBACK_SHOP_LOLA_CONSENT_KEY": "_whatsapp_opt_in",
+    "COMEBACK_SHOP_GRAN_PLATFORM": "bigcommerce",
+    "COMEBACK_SHOP_GRAN_SECRET": "client-secret",
+    "COMEBACK_SHOP_PAGO_PLATFORM": "razorpay-magic",
+    "COMEBACK_SHOP_PAGO_SECRET": "a-long-word-of-ours",
+    "COMEBACK_SHOP_PAGO_REGION": "in",
+}
+
+
+def test_each_shop_has_a_platform_and_what_belongs_to_it() -> None:
+    shops = read(PLATFORMS, serving=False).shops
+    told = {name: (shop.platform, shop.secrets, shop.domain, shop.consent_key, shop.region) for name, shop in shops.items()}
+    assert told == {
+        "casa": ("shopify", ("shpss_new", "shpss_old"), "casa-lola.myshopify.com", None, None),
+        "lola": ("woocommerce", ("a, b; c d", "the one before"), None, "_whatsapp_opt_in", None),
+        "gran": ("bigcommerce", ("client-secret",), None, None, None),
+        "pago": ("razorpay-magic", ("a-long-word-of-ours",), None, None, "IN"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "CASA_PLATFORM",
+            "shoppify",
+            "COMEBACK_SHOP_CASA_PLATFORM: is not known: choose one of shop, shopify, woocommerce, bigcommerce, cartflows,",
+        ),
+        ("CASA_SECRET", "short", "COMEBACK_SHOP_CASA_SECRET: is too short: it has at least 8 characters"),
+        ("PAGO_SECRET", "fifteen letters", "COMEBACK_SHOP_PAGO_SECRET: does not read as values between commas"),
+        ("PAGO_SECRET", "fifteen-letters", "COMEBACK_SHOP_PAGO_SECRET: is too short: it has at least 16 characters"),
+        ("CASA_DOMAIN", "casa-lola.com", "COMEBACK_SHOP_CASA_DOMAIN: is not the store's own name"),
+        ("LOLA_DOMAIN", "lola.example", "COMEBACK_SHOP_LOLA_DOMAIN: is for shopify and bigcommerce alone: remove it"),
+        ("CASA_CONSENT_KEY", "x", "COMEBACK_SHOP_CASA_CONSENT_KEY: is for woocommerce alone: remove it"),
+    ],
+)
+def test_what_does_not_fit_a_platform_is_a_fault(name: str, value: str, sentence: str) -> None:
+    assert sentence in [fault[: len(sentence)] for fault in faults({**PLATFORMS, f"COMEBACK_SHOP_{name}": value})]
+
+
+def test_an_owners_own_mapping_is_a_platform(tmp_path: Path) -> None:
+    folder = tmp_path / "flows" / "mappings"
+    folder.mkdir(parents=True)
+    (folder / "our-own.yaml").write_text("x: 1")
+    environ = {"COMEBACK_FLOWS": str(tmp_path / "flows"), "COMEBACK_SHOPS": "casa", "COMEBACK_SHOP_CASA_PLATFORM": "our-own"}
+    assert read(environ, serving=False).shops["casa"].platform == "our-own"
