@@ -365,6 +365,7 @@ CHAIN: list[tuple[dict[str, Any], str | None]] = [
     ),
     ({"shipping_address": None, "customer": None, "shipping_lines": [{"phone": "600111222"}]}, "+34600111222"),
     ({"shipping_address": ADDRESS | {"phone": "555-555-SHIP"}, "billing_address": ADDRESS | {"phone": "600111222"}}, "+34600111222"),
+    ({"shipping_address": ADDRESS | {"phone": "600 ABC DEF"}}, None),  # letters would dial +34600222333
     ({"shipping_address": ADDRESS | {"phone": "555-625-1199", "country_code": "US"}}, None),  # the documentation's own: no number
     ({"shipping_address": ADDRESS | {"phone": "+1 800 356 9377"}}, None),  # toll free
     ({"shipping_address": ADDRESS | {"phone": "+52 1 55 1234 5678", "country_code": "MX"}}, "+525512345678"),

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bot.shop.signature import ID, SIGNATURE, TIMESTAMP, sign, signed, valid_secret
+from bot.shop.signature import ID, SIGNATURE, TIMESTAMP, Encoding, body_signed, same, sign, signed, valid_secret
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 BODY = b'{"type":"order.created"}'
@@ -138,3 +138,11 @@ def test_signing_with_a_bad_secret_or_id_is_refused() -> None:
         sign("msg_1", NOW, BODY, "secret")
     with pytest.raises(ValueError, match="dot"):
         sign("msg.1", NOW, BODY, SECRET)
+
+
+@given(st.text() | st.none(), st.binary(), st.sampled_from(list(Encoding)))
+@example("\udcff", b"", Encoding.HEX)  # bytes of a header that are no UTF-8
+@example("\ud800", b"", Encoding.BASE64)
+def test_a_hostile_header_never_raises_where_a_body_is_signed_or_a_word_is_told(given: str | None, body: bytes, encoding: Encoding) -> None:
+    assert not body_signed(given, body, ["secret", "\ud800"], encoding)
+    assert not same(given, ["a secret of ours"])
