@@ -84,7 +84,7 @@ def _proven(people: Sequence[Identity], known: Mapping[Identity, int], now: date
     if not people:
         return None
     if not known:
-        return (yield from _create(now))
+        return (yield from create(now))
     contact, *others = sorted(set(known.values()))
     for other in others:
         yield from merge(contact, other, now)
@@ -105,7 +105,7 @@ def _strongest(people: Sequence[Identity], leads: Sequence[Identity], now: datet
                 yield from merge(min(contact, owner), max(contact, owner), now)
                 contact = min(contact, owner)
     if contact is None and people:
-        contact = yield from _create(now)
+        contact = yield from create(now)
     return contact
 
 
@@ -124,7 +124,8 @@ def _also(people: Sequence[Identity], leads: Sequence[Identity], contact: int) -
     return sorted(found - {contact})
 
 
-def _create(now: datetime) -> Step[int]:
+def create(now: datetime) -> Step[int]:
+    """A contact of whom nothing is known."""
     rows = yield sql("contact.create", now=to_micros(now))
     contact: int = rows[0]["id"]
     return contact

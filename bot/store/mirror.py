@@ -171,6 +171,34 @@ def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded
     return OrderRecorded(_order(rows[0]), before)
 
 
+def advance_order(shop: str, key: str, status: str, at: datetime) -> Step[OrderRecorded | None]:
+    """An order of which no more is told than this: that it arrived, or that it is gone. None when it is not known."""
+    known = yield sql("mirror.order", shop=shop, key=key)
+    if not known:
+        return None
+    row, facts = known[0], _order(known[0]).facts
+    told = OrderTold(
+        key=key,
+        number=facts.number,
+        status=status,
+        at=max(at, from_micros(row["updated_at"])),  # another clock's word: it must not look late beside the shop's own
+        placed_at=facts.placed_at,
+        lines=facts.lines,
+        total=facts.total,
+        checkout=row["checkout_key"],
+        tracking_link=None,
+        reorder_link=None,
+        codes=tuple(json.loads(row["codes"])),
+    )
+    return (yield from record_order(shop, row["contact"], told))
+
+
+def buyer(shop: str, key: str) -> Step[int | None]:
+    """Whose order it is; None when it is not known."""
+    known = yield sql("mirror.order", shop=shop, key=key)
+    return int(known[0]["contact"]) if known else None
+
+
 def order(order_id: int) -> Step[Order | None]:
     """An order by the store's own id."""
     rows = yield sql("mirror.order_by_id", id=order_id)

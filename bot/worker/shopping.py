@@ -3,13 +3,31 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from bot.flow.facts import Money
 from bot.flow.model import Trigger
 from bot.flow.run import Subject, SubjectKind
 from bot.policy.decision import Consent
-from bot.shop.event import CartChanged, ConsentState, OrderChanged, OrderStatus, ShopConsent, ShopEvent, ShopNotice, Shopper, ShopperChanged
+from bot.shop.event import (
+    NOBODY,
+    CartChanged,
+    CartClosed,
+    ConsentState,
+    OrderChanged,
+    OrderRemoved,
+    OrderStatus,
+    Origin,
+    ShipmentChanged,
+    ShipmentState,
+    ShopConsent,
+    ShopEvent,
+    ShopNotice,
+    Shopper,
+    ShopperChanged,
+)
+from bot.shop.field import NO_CURRENCY
 from bot.store import contacts, inbox, mirror, runs
 from bot.store.contacts import SHOP, Agreement, Resolved
-from bot.store.mirror import CartState, OrderTold
+from bot.store.mirror import CartState, OrderRecorded, OrderTold
 from bot.store.step import Step
 from bot.worker import flows
 from bot.worker.playbook import House
@@ -28,10 +46,25 @@ _ORDER_TRIGGERS = {
 
 def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
     """Work an event of the shop off; returns why nothing came of it, where that is so."""
-    if not isinstance(event, CartChanged | OrderChanged | ShopperChanged):
-        about = event.about if isinstance(event, ShopNotice) else type(event).__name__
-        yield from contacts.audit(whose.contact if whose else None, house.now, shop, about)
-        return None
+    match event:
+        case CartChanged() | OrderChanged() | ShopperChanged():
+            return (yield from _about_somebody(house, shop, whose, event))
+        case CartClosed():
+            return (yield from _cart_closed(house, shop, whose, event))
+        case OrderRemoved():
+            return (yield from _advanced(house, shop, event.order, OrderStatus.CANCELLED, event.at))
+        case ShipmentChanged(state=ShipmentState.DELIVERED):
+            return (yield from _advanced(house, shop, event.order, OrderStatus.DELIVERED, event.at))
+        case _:  # kept, and nothing comes of it yet
+            about = event.about if isinstance(event, ShopNotice) else type(event).__name__
+            yield from contacts.audit(whose.contact if whose else None, house.now, shop, about)
+            return None
+
+
+def _about_somebody(
+    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged
+) -> Step[str | None]:
+    whose = whose or (yield from _buyer(house, shop, event))
     if whose is None:
         return "it names nobody"
     contact = whose.contact
@@ -44,6 +77,14 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> S
             return (yield from _order(house, shop, whose, event))
         case ShopperChanged():
             return None
+
+
+def _buyer(house: House, shop: str, event: ShopEvent) -> Step[Resolved | None]:
+    """An order that names nobody is kept for the checkout it came from: whoever that turns out to be has bought."""
+    if not isinstance(event, OrderChanged) or event.checkout is None:
+        return None
+    known = yield from mirror.buyer(shop, event.order)
+    return Resolved(known if known is not None else (yield from contacts.create(house.now)))
 
 
 def _describe(contact: int, shopper: Shopper) -> Step[None]:
@@ -70,10 +111,12 @@ def _agree(house: House, shop: str, contact: int, consents: Iterable[ShopConsent
 
 
 def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str | None]:
+    if event.test or event.origin is not Origin.SHOPPER:
+        return "a shopper does not leave what was made by staff, at a till, by a subscription or as a test"
+    if not event.is_checkout and event.shopper == NOBODY:
+        return "the cart before a checkout: what is in it and whose it is, its checkout tells"
     at = min(event.at, house.now)  # a clock that runs ahead must not keep a cart young, or an order ahead of every cart to come
-    cart = yield from mirror.record_cart(
-        shop, event.checkout, contact, at, event.lines, event.total, event.link, completed=event.completed
-    )
+    cart = yield from mirror.record_cart(shop, event.checkout, contact, at, event.lines, event.total, event.link, completed=event.completed)
     if cart is None:
         return "an older word of a cart that is known already"
     subject = Subject(SubjectKind.CART, cart.id)
@@ -88,6 +131,16 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
     else:
         return "its order is known already"
     return None
+
+
+def _cart_closed(house: House, shop: str, whose: Resolved | None, event: CartClosed) -> Step[str | None]:
+    """It was bought or deleted: as if its last word were that it is done, or empty. Not known yet, it leaves that word as a tombstone."""
+    key = event.checkout or event.cart
+    if whose is None or key is None:
+        return "it names nobody"
+    nothing = Money(0, NO_CURRENCY)
+    last_word = CartChanged(event.at, key, event.shopper, (), nothing, completed=event.order is not None)
+    return (yield from _cart(house, shop, whose.contact, last_word))
 
 
 def _bought(house: House, contact: int, cart: Subject) -> Step[None]:
@@ -124,10 +177,25 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
         codes=event.discount_codes,
     )
     recorded = yield from mirror.record_order(shop, contact, told_order)
-    status = OrderStatus(recorded.order.facts.status)
-    subject = Subject(SubjectKind.ORDER, recorded.order.id)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    yield from _follow(house, shop, contact, recorded)
+    return None
+
+
+def _advanced(house: House, shop: str, key: str, status: OrderStatus, at: datetime) -> Step[str | None]:
+    """Of an order it is told that it arrived, or is gone, and nothing else."""
+    recorded = yield from mirror.advance_order(shop, key, status, min(at, house.now))
+    if recorded is None:
+        return "its order is not known"
+    yield from _follow(house, shop, recorded.order.contact, recorded)
+    return None
+
+
+def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> Step[None]:
+    """What an order's new state sets off."""
+    status = OrderStatus(recorded.order.facts.status)
+    subject = Subject(SubjectKind.ORDER, recorded.order.id)
     is_news = house.now - recorded.order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
     if recorded.before is None and status is not OrderStatus.CANCELLED:
         yield from _expect_reorder(house, contact, recorded.order)
@@ -135,7 +203,6 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
             yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
-    return None
 
 
 def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order) -> Step[None]:
