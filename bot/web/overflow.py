@@ -67,7 +67,6 @@ class Overflow:
             with suppress(asyncio.CancelledError):
                 await self._bringing
 
-    @property
     def waits(self) -> bool:
         """Whether something is to be brought in."""
         return self._coming.exists() or (self.path.exists() and self.path.stat().st_size > 0)
@@ -98,7 +97,7 @@ class Overflow:
     async def _bring(self, take_in: TakeIn) -> None:
         while True:
             try:
-                if self.waits and (count := await self.bring_in(take_in)):
+                if self.waits() and (count := await self.bring_in(take_in)):
                     log.warning("%d deliveries of shops were kept beside the database and are in it now", count)
             except StoreUnavailable:
                 pass  # as before: they wait

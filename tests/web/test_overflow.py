@@ -52,11 +52,11 @@ async def test_woocommerce_hears_no_refusal_while_the_database_is_busy_and_nothi
     with busy(tmp_path / "comeback.db"):
         status, _ = await door.post(WOO, body, woo_headers("order.created", body, WOO_SECRET))
         assert status == 200
-        assert door.overflow.waits
+        assert door.overflow.waits()
         refused, _ = await door.shop(b'{"type":"x","timestamp":"2026-11-02T10:00:00+00:00","data":{}}')
         assert refused == 503, "a shop that tries again is asked to"
     assert await door.overflow.bring_in(door.door.take_in) == 1
-    assert not door.overflow.waits
+    assert not door.overflow.waits()
     rows = await door.rows("select kind, state from inbox")
     assert [(row["kind"], row["state"]) for row in rows] == [("woocommerce:order.created", "waiting")]
 
@@ -76,7 +76,7 @@ async def test_what_was_brought_in_half_way_is_brought_in_again_and_counts_once(
     with pytest.raises(StoreUnavailable):
         await door.overflow.bring_in(until_the_second)
     await door.overflow.keep(delivery(4))  # meanwhile
-    assert door.overflow.waits
+    assert door.overflow.waits()
     again = Overflow(door.overflow.path)  # a new process
     assert await again.bring_in(door.door.take_in) == 4
     assert len(await door.rows("select 1 as one from inbox")) == 4
