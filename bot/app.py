@@ -29,11 +29,13 @@ from bot.shop.woocommerce import WooCommerce
 from bot.store import optout_log
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
+from bot.web import overflow as overflow_file
 from bot.web import port
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
 from bot.web.metrics import Metrics
+from bot.web.overflow import Overflow
 from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
@@ -134,7 +136,8 @@ async def start_app(
             return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
 
         shops = {shop.name: ShopDoor(_adapter(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
-        door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token)
+        overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
+        door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token, overflow)
         application = door.application()
         if settings.desk_password:
             from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
@@ -158,6 +161,8 @@ async def start_app(
         await files.start(store, wake)
         rooms.push_async_callback(files.stop)
         await crew.start()
+        await overflow.start(door.take_in)
+        rooms.push_async_callback(overflow.stop)
         return App(store, files, crew, session, url, rooms.pop_all())
 
 

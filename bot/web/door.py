@@ -24,6 +24,7 @@ from bot.store import gauges, health
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
 from bot.web.metrics import Metrics, may_ask
+from bot.web.overflow import Overflow
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,7 @@ WHATSAPP_PATH = "/webhooks/whatsapp"
 MAX_BODY = 4 * 2**20  # bytes; Meta's deliveries go up to 3 MB, a shop's event should stay under 20 kB
 BODY_SECONDS = 5.0  # aiohttp has no time-out of its own for a body that trickles in
 RETRY_SECONDS = "5"  # what we ask of a sender while the database cannot be written
-PATIENCE = 45.0  # seconds in which we try to keep what is never sent again; WooCommerce waits a minute for its answer
-PAUSE = 0.5  # seconds between two of these tries
+PATIENCE = 3.0  # seconds for the database to keep a shop's delivery; Shopify hears an answer within five, or counts it as failed
 _CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}")  # Meta's is a number; nothing that a browser could take for markup is echoed
 _SHOP = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -49,7 +49,8 @@ class ShopDoor:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The web application's parts. `wake` is called when something new was kept. `metrics_token` opens /metrics, None keeps it shut."""
+    """The web application's parts. `wake` is called when something new was kept. `metrics_token` opens /metrics, None keeps it shut.
+    `overflow` keeps what shops never send again while the database cannot."""
 
     store: Database
     clock: Callable[[], datetime]
@@ -59,6 +60,7 @@ class Door:
     wake: Callable[[], None]
     metrics: Metrics = field(default_factory=Metrics)
     metrics_token: str | None = field(default=None, repr=False)
+    overflow: Overflow | None = None
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -139,24 +141,36 @@ class Door:
         return await self._keep_of_shop(shop.adapter, delivery, began)
 
     async def _keep_of_shop(self, adapter: Adapter, delivery: Delivery, began: float) -> web.Response:
-        """Keep it. Who never sends again, and would switch us off, gets no refusal: they wait a little while we try."""
+        """Keep it, within the time a shop waits. Who would not send it again is never refused: then it is kept beside the database."""
+        keeping = asyncio.create_task(self._take_in(adapter, delivery, began))
+        await asyncio.wait([keeping], timeout=PATIENCE)
+        if keeping.done() and keeping.exception() is None:
+            return web.Response(text="ok")
+        keeping.add_done_callback(_heard)  # it may still be kept: a row that is there twice is told apart by its key
+        if adapter.tries_again or self.overflow is None:
+            raise _not_kept()
+        try:
+            await self.overflow.keep(delivery)
+        except OSError as fault:
+            log.error("a delivery of shop %s was not kept, and is not sent again: %s", delivery.shop, fault.strerror)
+            return web.Response(status=202, text="not kept")
+        return web.Response(text="ok, beside the database")
+
+    async def take_in(self, delivery: Delivery) -> None:
+        """Bring in a delivery that was kept beside the database. Raises StoreUnavailable."""
+        if shop := self.shops.get(delivery.shop):
+            await self._take_in(shop.adapter, delivery, monotonic())
+        else:
+            log.error("a delivery of shop %s was kept beside the database, and the shop is not set up any more", delivery.shop)
+
+    async def _take_in(self, adapter: Adapter, delivery: Delivery, began: float) -> None:
         try:
             updates = adapter.split(delivery)
         except Exception:
             log.exception("a delivery of shop %s could not be split", delivery.shop)
             updates = [_buried(Source.SHOP, delivery.shop, delivery.body, delivery.received_at, "reading it failed here")]
-        while True:
-            try:
-                await self._keep(Source.SHOP, updates, delivery.received_at, began)
-            except web.HTTPServiceUnavailable:
-                if adapter.tries_again:
-                    raise
-                if monotonic() - began > PATIENCE:
-                    log.error("a delivery of shop %s was not kept: the database cannot be written, and it is not sent again", delivery.shop)
-                    return web.Response(status=202, text="not kept")
-                await asyncio.sleep(PAUSE)
-            else:
-                return web.Response(text="ok")
+        new = await self.store.receive(updates, delivery.received_at)
+        self._acknowledged(Source.SHOP, updates, new, began)
 
     async def health(self, _: web.Request) -> web.Response:
         """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
@@ -182,10 +196,23 @@ class Door:
         try:
             new = await self.store.receive(updates, now)
         except StoreUnavailable:
-            raise web.HTTPServiceUnavailable(text="not kept: please send it again", headers={"Retry-After": RETRY_SECONDS}) from None
+            raise _not_kept() from None
+        self._acknowledged(source, updates, new, began)
+
+    def _acknowledged(self, source: Source, updates: list[Update], new: int, began: float) -> None:
         self.metrics.acknowledged(source, len(updates), new, monotonic() - began)
         if new:
             self.wake()
+
+
+def _not_kept() -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text="not kept: please send it again", headers={"Retry-After": RETRY_SECONDS})
+
+
+def _heard(keeping: "asyncio.Task[None]") -> None:
+    """What came of it too late to be told is not an error that nobody looked at."""
+    if not keeping.cancelled():
+        keeping.exception()
 
 
 async def _body(request: web.Request) -> bytes:

@@ -106,7 +106,7 @@ async def serving(folder: Path, *, flows: Path = ROOT / "flows") -> AsyncIterato
         sys.executable, "-m", "bot", "serve", stdout=PIPE, stderr=PIPE, env=environment, cwd=folder
     )
     try:
-        address = await _address(process)
+        address = await address_of(process)
         cloud.webhooks.url = f"{address}/webhooks/whatsapp"
         sandbox.shop.webhooks.url = f"{address}/webhooks/shop/casa-bonita"
         yield Served(cloud, sandbox.shop, environment, folder)
@@ -119,14 +119,14 @@ async def serving(folder: Path, *, flows: Path = ROOT / "flows") -> AsyncIterato
     assert "ERROR" not in err.decode(), err.decode()
 
 
-async def _address(process: Process) -> str:
+async def address_of(process: Process) -> str:
+    """Where a `comeback serve` listens, once it does. Raises AssertionError with what it complained of where it ends before."""
     assert process.stdout is not None
     async with asyncio.timeout(START_SECONDS):
         while line := await process.stdout.readline():
             if found := LISTENS.search(line.decode()):
                 return found[1]
-    assert process.stderr is not None
-    raise AssertionError((await process.stderr.read()).decode())
+    raise AssertionError((await process.stderr.read()).decode() if process.stderr else "it ended")
 
 
 def _now() -> datetime:

@@ -16,16 +16,19 @@ import aiohttp
 
 from bot.shop import signature
 from bot.shop.plain import Plain
+from bot.shop.woocommerce import WooCommerce
 from bot.store.sqlite import SqliteDatabase, open_file
 from bot.store.step import Row, Statement, Step
 from bot.web import port
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
+from bot.web.overflow import Overflow, beside
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 SECRET, OLD_SECRET = "the app secret", "the app secret before it"
 TOKEN = "a verify token"
 SHOP_SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+WOO_SECRET = "the secret of the webhook in WooCommerce"
 OTHER_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()
 WHATSAPP = "/webhooks/whatsapp"
 SHOP = "/webhooks/shop/casa"
@@ -38,6 +41,8 @@ class Front:
     store: SqliteDatabase
     url: str
     session: aiohttp.ClientSession
+    door: Door
+    overflow: Overflow
     woken: list[None] = field(default_factory=list)
 
     async def post(self, path: str, body: bytes, headers: Any = None) -> tuple[int, str]:
@@ -68,11 +73,13 @@ async def front(path: Path) -> AsyncIterator[Front]:
     store = await open_file(path)
     woken: list[None] = []
     shops = {"casa": ShopDoor(Plain((SHOP_SECRET,), "ES")), "otra": ShopDoor(Plain((OTHER_SECRET,)))}
-    door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None))
+    shops["tienda"] = ShopDoor(WooCommerce((WOO_SECRET,), "ES"), "woocommerce")
+    overflow = Overflow(beside(path, None))
+    door = Door(store, lambda: NOW, (SECRET, OLD_SECRET), TOKEN, shops, lambda: woken.append(None), overflow=overflow)
     listening = Listening()
     url = await listening.on_port(door.application(), port.take("127.0.0.1", 0), door.delivered)
     async with aiohttp.ClientSession() as session:
-        yield Front(store, url, session, woken)
+        yield Front(store, url, session, door, overflow, woken)
     await listening.close()
     await store.close()
 
