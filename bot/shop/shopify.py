@@ -63,6 +63,7 @@ from bot.store.model import Update
 PLATFORM = "shopify"
 MOST_VARIANTS = 100  # what Shopify tells in full of a product; the rest are ids alone
 MOST_PARCELS = 50  # of one order
+MOST_REORDERED = 20  # lines in a link, which stays short enough for a message
 
 _TOPIC = re.compile(r"[a-z0-9_.]{1,60}(?:/[a-z0-9_]{1,60})?", re.ASCII)
 _GLOBAL_ID = re.compile(r"gid://shopify/\w+/([0-9]{1,20})(?:\?.*)?", re.ASCII)
@@ -182,19 +183,19 @@ def _order(told: Told, fields: Fields) -> OrderChanged:
     at = fields.moment_if_any("updated_at") or told.moment
     order = fields.required("id")
     parcels = fields.objects("fulfillments", MOST_PARCELS) or ()
-    payment = _payment(fields)
+    payment, lines = _payment(fields), _lines(fields, currency)
     return OrderChanged(
         at=at,
         order=order,
         number=fields.key("name") or fields.key("order_number") or order,
         status=_status(fields, payment, parcels),
         shopper=_shopper(fields, told),
-        lines=_lines(fields, currency),
+        lines=lines,
         total=total,
         placed_at=fields.moment_if_any("processed_at", "created_at") or at,
         checkout=fields.key("checkout_token"),
         tracking_link=next((link for parcel in reversed(parcels) if (link := _tracking(parcel))), None) or fields.link("order_status_url"),
-        reorder_link=_reorder_link(fields, told.domain),
+        reorder_link=_reorder_link(lines, told.domain),
         discount_codes=_codes(fields),
         test=fields.flag("test"),
         consents=_consents(fields, told),
@@ -445,10 +446,10 @@ def _origin(fields: Fields) -> Origin:
     return Origin.STAFF if source == "shopify_draft_order" or fields.has("user_id") else Origin.SHOPPER
 
 
-def _reorder_link(fields: Fields, domain: str | None) -> str | None:
+def _reorder_link(lines: tuple[Line, ...], domain: str | None) -> str | None:
     """A cart permalink with the same lines. (Shopify: `/cart/{variant}:{quantity},...`.)"""
-    pieces = [f"{line.variant}:{line.quantity}" for line in _lines(fields, None) if line.variant and line.variant.isdigit()]
-    return f"https://{domain}/cart/{','.join(pieces[:20])}" if domain and pieces else None
+    pieces = [f"{line.variant}:{line.quantity}" for line in lines if line.variant and line.variant.isdigit()]
+    return f"https://{domain}/cart/{','.join(pieces[:MOST_REORDERED])}" if domain and pieces else None
 
 
 # ---- products, stock, the store itself

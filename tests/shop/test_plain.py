@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,15 +12,31 @@ from hypothesis import strategies as st
 from bot.flow.facts import Line, Money
 from bot.shop.event import (
     CartChanged,
+    CartClosed,
     ConsentState,
     OrderChanged,
+    OrderRemoved,
     OrderStatus,
+    Origin,
+    Payment,
+    PrivacyAsk,
+    PrivacyAsked,
+    ProductChanged,
+    ProductViewed,
+    Refunded,
+    ShipmentChanged,
+    ShipmentState,
     ShopConsent,
+    ShopEvent,
     ShopNotice,
     Shopper,
     ShopperChanged,
+    ShoppersMerged,
+    ShopUninstalled,
+    Variant,
+    VariantStocked,
 )
-from bot.shop.plain import UNKNOWN, Unreadable, read, split
+from bot.shop.plain import TYPES, UNKNOWN, Unreadable, read, split
 from bot.store.model import Identity, IdentityKind, Update
 
 AT = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
@@ -496,3 +513,75 @@ def test_hostile_fields_are_an_event_or_unreadable_never_another_error(kind: str
 def test_hostile_bodies_never_raise(delivery: bytes, shop: str, delivery_id: str) -> None:
     (update,) = split(shop, delivery_id, delivery, RECEIVED, "ES")
     assert len(update.key) == 16
+
+
+# ---- the rest of the contract
+
+ANA = Shopper("+34612345678", "ana@example.com", "cus_1", "Ana", "es", "ES", "Europe/Madrid")
+LAMP = {"product_id": "p1", "variant_id": "v1", "sku": "L-1", "title": "Lamp", "quantity": 1}
+TYPED: list[tuple[str, dict[str, Any], ShopEvent]] = [
+    ("cart.deleted", {"cart_key": "c1", "checkout_key": "k1"}, CartClosed(AT, "k1", "c1")),
+    ("checkout.deleted", {"checkout_key": "k1", "order_key": "o1"}, CartClosed(AT, "k1", None, "o1")),
+    ("order.deleted", {"order_key": "o1"}, OrderRemoved(AT, "o1")),
+    (
+        "order.refunded",
+        {"order_key": "o1", "refund_key": "r1", "currency": "KWD", "refunded": "1.234", "items": [LAMP]},
+        Refunded(AT, "o1", "r1", Money(1234, "KWD"), (Line("Lamp", 1, None, "p1", variant="v1", sku="L-1"),)),
+    ),
+    ("parcel.shipped", {"order_key": "o1"}, ShipmentChanged(AT, "o1", None, ShipmentState.SHIPPED)),
+    (
+        "parcel.delivered",
+        {"order_key": "o1", "parcel_key": "p1", "tracking_url": "https://t.example/1"},
+        ShipmentChanged(AT, "o1", "p1", ShipmentState.DELIVERED, "https://t.example/1"),
+    ),
+    ("customer.merged", {"customer_key": "1", "merged_customer_key": "2"}, ShoppersMerged(AT, "1", "2")),
+    (
+        "product.viewed",
+        {"product_id": "p1", "title": "Lamp", "url": "https://casa.example/p", "visitor_key": "v", "click": "K7"},
+        ProductViewed(AT, "p1", Shopper(), "Lamp", "https://casa.example/p", "v", "K7"),
+    ),
+    (
+        "product.updated",
+        {"product_id": "p1", "title": "Lamp", "variants": [{"variant_id": "v1", "price": "24", "compare_at_price": "30.00", "stock": 3}]},
+        ProductChanged(AT, "p1", "Lamp", (Variant("v1", None, None, Decimal(24), Decimal("30.00"), 3),)),
+    ),
+    ("product.updated", {"product_id": "p1", "price": "24.00"}, ProductChanged(AT, "p1", None, (Variant("p1", price=Decimal("24.00")),))),
+    ("product.deleted", {"product_id": "p1"}, ProductChanged(AT, "p1", None, removed=True)),
+    ("variant.in_stock", {"product_id": "p1", "variant_id": "v1"}, VariantStocked(AT, "p1", Variant("v1", available=True), available=True)),
+    ("variant.out_of_stock", {"product_id": "p1"}, VariantStocked(AT, "p1", Variant("p1", available=False), available=False)),
+    ("privacy.data", {"email": "Ana@example.com"}, PrivacyAsked(AT, PrivacyAsk.DATA, Shopper(email="ana@example.com"))),
+    (
+        "privacy.redact",
+        {"customer_key": "1", "orders": ["o1", 5], "request_key": "q"},
+        PrivacyAsked(AT, PrivacyAsk.ERASE_SHOPPER, Shopper(customer="1"), ("o1",), "q"),
+    ),
+    ("store.redact", {}, PrivacyAsked(AT, PrivacyAsk.ERASE_SHOP)),
+    ("store.uninstalled", {}, ShopUninstalled(AT)),
+]
+
+
+@pytest.mark.parametrize(("kind", "data", "expected"), TYPED, ids=[row[0] for row in TYPED])
+def test_a_type_of_the_contract_becomes_its_event(kind: str, data: dict[str, Any], expected: ShopEvent) -> None:
+    assert kind in TYPES
+    assert read(kind, json.dumps({"type": kind, "timestamp": AT.isoformat(), "data": data}).encode()) == expected
+
+
+PAID: list[tuple[str, dict[str, Any], Payment, OrderStatus]] = [
+    ("order.paid", {"financial_state": None}, Payment.PAID, OrderStatus.PAID),
+    ("order.payment_failed", {}, Payment.FAILED, OrderStatus.PLACED),
+    ("order.created", {"financial_state": "on_delivery"}, Payment.ON_DELIVERY, OrderStatus.PLACED),
+    ("order.created", {"financial_state": "Awaited"}, Payment.AWAITED, OrderStatus.PLACED),
+    ("order.updated", {"financial_state": "of tomorrow"}, Payment.UNKNOWN, OrderStatus.PLACED),
+]
+
+
+@pytest.mark.parametrize(("kind", "told", "payment", "status"), PAID)
+def test_where_the_money_of_an_order_is(kind: str, told: dict[str, Any], payment: Payment, status: OrderStatus) -> None:
+    event = order(kind, **({"status": None, "payment_url": "https://casa.example/pay"} | told))
+    assert (event.payment, event.status, event.payment_link) == (payment, status, "https://casa.example/pay")
+
+
+def test_a_cart_tells_its_click_its_codes_and_who_made_it() -> None:
+    told = cart(click="K7", discount_codes=["CASA7"], origin="staff", is_test=True)
+    assert (told.click, told.discount_codes, told.origin, told.test, told.is_checkout) == ("K7", ("CASA7",), Origin.STAFF, True, True)
+    assert not cart(checkout_key=None).is_checkout
