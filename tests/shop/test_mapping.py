@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,12 @@ def test_any_body_is_mapped_or_refused_in_a_sentence(body: object, form: Form) -
     with contextlib.suppress(Unreadable):
         mapping.translate(sound, posting, "ES")
     assert len(MappedShop(sound, ("x",)).split(posting)) == 1
+
+
+def test_the_guides_mapping_is_one() -> None:
+    guide = Path(mapping_file.__file__).with_name("mappings") / "README.md"
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide.read_text("utf-8"), re.DOTALL)
+    assert told(example) == []
+    named = set(re.findall(r"`([a-z_]+)`", guide.read_text("utf-8")))
+    assert set(Form) - {Form.PLAIN} <= named
+    assert {scheme.value for scheme in mapping.Scheme} <= named
