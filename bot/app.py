@@ -135,7 +135,7 @@ async def start_app(
         def house() -> House:
             return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
 
-        shops = {shop.name: ShopDoor(_adapter(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
+        shops = {shop.name: ShopDoor(way_in(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
         overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
         door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token, overflow)
         application = door.application()
@@ -166,8 +166,8 @@ async def start_app(
         return App(store, files, crew, session, url, rooms.pop_all())
 
 
-def _adapter(shop: ShopSettings, flows: Path) -> Adapter:
-    """The way in from one shop. Raises SettingsError where its mapping has a mistake."""
+def way_in(shop: ShopSettings, flows: Path) -> Adapter:
+    """What admits and reads one shop's deliveries. Raises SettingsError where its mapping cannot be read, or has a mistake."""
     match shop.platform:
         case shopify.PLATFORM:
             return Shopify(shop.secrets, shop.region, shop.domain)
@@ -177,7 +177,10 @@ def _adapter(shop: ShopSettings, flows: Path) -> Adapter:
             return BigCommerce(shop.secrets, shop.region, shop.domain)
         case plain.PLATFORM:
             return Plain(shop.secrets, shop.region)
-    loaded, problems = mapping_file.load(*mapping_file.find(flows, shop.platform))
+    try:
+        loaded, problems = mapping_file.load(*mapping_file.find(flows, shop.platform))
+    except OSError as error:
+        raise SettingsError((f"the mapping {shop.platform} cannot be read ({error.strerror}): let this user read it",)) from None
     if loaded is None:
         raise SettingsError(tuple(map(str, problems)))
     return MappedShop(loaded, shop.secrets, shop.region)

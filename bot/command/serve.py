@@ -26,7 +26,8 @@ HELP = "receive webhooks, run the flows, send messages"
 ABOUT = """\
 Runs the bot until SIGTERM or Ctrl-C. Everything it needs comes from the environment; 'comeback doctor' says what is missing.
 
-Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <your address>/webhooks/shop/<name>.
+Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <your address>/webhooks/<platform>/<name>:
+the platform is shopify, woocommerce, bigcommerce, the name of a mapping, or shop for those that speak the generic contract.
 Flow files are read again when they change (or on SIGHUP); one with a mistake goes on as it was before, and the log says why.
 To update it without more than a blink: start the new one with --take-over while the old one runs.
 Exit codes: 0 stopped as asked, 1 the port or the database cannot be used, 75 another process has the database, 78 the configuration is
