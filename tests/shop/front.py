@@ -22,6 +22,7 @@ from bot.store.step import Row, Statement, Step
 from bot.web import port
 from bot.web.door import Door, ShopDoor
 from bot.web.listening import Listening
+from bot.web.overflow import Overflow, beside
 
 from .bodies import RECEIVED
 
@@ -38,6 +39,8 @@ class Front:
     store: SqliteDatabase
     url: str
     session: aiohttp.ClientSession
+    door: Door
+    overflow: Overflow
 
     async def post(self, path: str, body: bytes, headers: Any = None) -> int:
         async with self.session.post(self.url + path, data=io.BytesIO(body), headers=headers) as answer:
@@ -65,11 +68,12 @@ async def front(folder: Path) -> AsyncIterator[Front]:
         "flujo": (mapped("cartflows", ("a-word-of-ours", "the-word-before")), "cartflows"),
     }
     shops = {name: ShopDoor(adapter, platform) for name, (adapter, platform) in adapters.items()}
-    door = Door(store, lambda: RECEIVED, ("app",), "token", shops, lambda: None)
+    overflow = Overflow(beside(folder / "comeback.db", None))
+    door = Door(store, lambda: RECEIVED, ("app",), "token", shops, lambda: None, overflow=overflow)
     listening = Listening()
     url = await listening.on_port(door.application(), port.take("127.0.0.1", 0), door.delivered)
     async with aiohttp.ClientSession() as session:
-        yield Front(store, url, session)
+        yield Front(store, url, session, door, overflow)
     await listening.close()
     await store.close()
 

@@ -14,7 +14,6 @@ from multidict import CIMultiDict
 
 from bot.shop import reading, signature
 from bot.store.database import StoreUnavailable
-from bot.web import door as door_module
 
 from .bodies import (
     RECEIVED,
@@ -182,35 +181,18 @@ async def test_what_is_signed_and_cannot_be_read_is_kept_as_dead_and_answered_20
     assert [(row["state"], bytes(row["body"])) for row in await door.rows()] == [("dead", garbage)] * 3
 
 
-async def test_who_tries_again_is_told_to_while_the_database_is_away_and_woocommerce_waits(
+async def test_while_the_database_is_away_who_tries_again_is_told_to_and_woocommerce_hears_no_refusal(
     door: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really, refusals = door.store.receive, 3
-
-    async def receive(*given: Any) -> int:
-        nonlocal refusals
-        if refusals:
-            refusals -= 1
-            raise StoreUnavailable("the disk is full")
-        return await really(*given)
-
-    monkeypatch.setattr(type(door.store), "receive", lambda _, *given: receive(*given))
-    monkeypatch.setattr(door_module, "PAUSE", 0.01)
-    order = wire(WOO_ORDER)
-    assert await door.post(SHOPIFY, wire(SHOPIFY_ORDER), shopify_headers("orders/create", wire(SHOPIFY_ORDER), SECRET)) == 503
-    assert await door.post(WOO, order, woo_headers("order.updated", order, SECRET)) == 200
-    assert [row["place"] for row in await door.rows()] == ["lola"]
-
-
-async def test_woocommerce_hears_no_refusal_even_when_the_database_stays_away(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     async def receive(*_: Any) -> int:
         raise StoreUnavailable("the disk is full")
 
     monkeypatch.setattr(type(door.store), "receive", receive)
-    monkeypatch.setattr(door_module, "PAUSE", 0.01)
-    monkeypatch.setattr(door_module, "PATIENCE", 0.1)
-    order = wire(WOO_ORDER)
-    assert await door.post(WOO, order, woo_headers("order.updated", order, SECRET)) == 202
+    answers = {name: await door.post(path, body, sign(body, secret)) for name, (path, body, sign, secret, _, _) in PLATFORMS.items()}
+    assert answers == {**dict.fromkeys(PLATFORMS, 503), "woocommerce": 200}
+    monkeypatch.undo()
+    assert await door.overflow.bring_in(door.door.take_in) == 1
+    assert [row["place"] for row in await door.rows()] == ["lola"]
 
 
 # ---- whatever they sign
