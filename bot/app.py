@@ -19,7 +19,7 @@ import aiohttp
 from bot.channel.whatsapp import templates
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
-from bot.shop import bigcommerce, mapping_file, plain, shopify, woocommerce
+from bot.shop import bigcommerce, mappings, plain, shopify, woocommerce
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.delivery import Adapter
 from bot.shop.mapping import MappedShop
@@ -177,8 +177,10 @@ def way_in(shop: ShopSettings, flows: Path) -> Adapter:
             return BigCommerce(shop.secrets, shop.region, shop.domain)
         case plain.PLATFORM:
             return Plain(shop.secrets, shop.region)
+    from bot.shop import mapping_file  # only who has one pays for reading it, in time and memory
+
     try:
-        loaded, problems = mapping_file.load(*mapping_file.find(flows, shop.platform))
+        loaded, problems = mapping_file.load(*mappings.find(flows, shop.platform))
     except OSError as error:
         raise SettingsError((f"the mapping {shop.platform} cannot be read ({error.strerror}): let this user read it",)) from None
     if loaded is None:

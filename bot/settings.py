@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from bot.shop import bigcommerce, mapping_file, plain, shopify, woocommerce
+from bot.shop import bigcommerce, mappings, plain, shopify, woocommerce
 from bot.shop.field import country_code
 from bot.shop.signature import valid_secret
 from bot.store.database import is_server
@@ -326,10 +326,10 @@ class _Reading:
 
     def _platform(self, name: str) -> str:
         value = (self.text(name) or plain.PLATFORM).lower()
-        mappings = mapping_file.names(Path(self.text("COMEBACK_FLOWS") or "flows"))
-        if value not in _PLATFORMS and value not in mappings:
-            known = ", ".join((*_PLATFORMS, *sorted(mappings)))
-            self.fault(name, f"is not known: choose one of {known}, or write flows/{mapping_file.FOLDER}/{value[:40]}.yaml")
+        written = mappings.names(Path(self.text("COMEBACK_FLOWS") or "flows"))
+        if value not in _PLATFORMS and value not in written:
+            known = ", ".join((*_PLATFORMS, *sorted(written)))
+            self.fault(name, f"is not known: choose one of {known}, or write flows/{mappings.FOLDER}/{value[:40]}.yaml")
         return value
 
     def _shop_secrets(self, name: str, platform: str) -> tuple[str, ...]:

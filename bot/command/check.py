@@ -8,7 +8,7 @@ from bot.command.terminal import as_json, complain, paint
 from bot.flow import library
 from bot.flow.problem import Problem
 from bot.owner_files import read_files
-from bot.shop import mapping_file
+from bot.shop import mapping_file, mappings
 
 NOT_THERE = 2  # as for any other wrong argument
 NAME = "check"
@@ -41,12 +41,12 @@ def run(args: argparse.Namespace) -> int:
         return NOT_THERE
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    mappings, others = _mappings(args.paths)
+    alone, others = _mappings(args.paths)
     for folder, only in _folders(others).items():
         loaded = library.load(_files(folder, args.locales, only))
         problems += _placed(loaded.problems, folder, args.locales, only)
         warnings += _placed(loaded.warnings, folder, args.locales, only)
-    for path in mappings:
+    for path in alone:
         problems += mapping_file.load(str(path), path.read_text("utf-8", errors="replace"))[1]
     if args.json:
         print(as_json([_plain(problem) for problem in (*problems, *warnings)]))
@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _mappings(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """The mappings of shops' webhooks among the paths or in their folders, and the paths that are flows or folders of them."""
-    alone = [path for path in paths if path.parent.name == mapping_file.FOLDER and path.is_file()]
-    inside = [file for path in paths if path.is_dir() for file in sorted((path / mapping_file.FOLDER).glob("*.yaml"))]
+    alone = [path for path in paths if path.parent.name == mappings.FOLDER and path.is_file()]
+    inside = [file for path in paths if path.is_dir() for file in sorted((path / mappings.FOLDER).glob("*.yaml"))]
     return list(dict.fromkeys((*alone, *inside))), [path for path in paths if path not in alone]
 
 

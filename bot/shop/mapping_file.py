@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +25,6 @@ from bot.shop.field import country_code
 from bot.shop.mapping import Body, Form, Items, Mapped, Scheme, Source, Way
 from bot.shop.signature import Encoding
 
-FOLDER = "mappings"  # below the flows' folder, and in this package for those that ship
-
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _PATH = re.compile(r"\.|[^\s.=]+(\.[^\s.=]+)*")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _AS = re.compile(r"\s+as\s+([a-z_]+)$")
@@ -191,23 +187,6 @@ _SUBSTITUTES: Mapping[str, Value] = {
     "body": "json",
     "gives": {},
 }
-
-
-def names(flows: Path) -> tuple[str, ...]:
-    """The mappings there are: the owner's, and those that ship."""
-    shipped = (entry.name for entry in files("bot.shop").joinpath(FOLDER).iterdir())
-    own = (entry.name for entry in sorted((flows / FOLDER).glob("*.yaml")))
-    found = dict.fromkeys(name.removesuffix(".yaml") for name in (*own, *sorted(shipped)) if name.endswith(".yaml"))
-    return tuple(name for name in found if _NAME.fullmatch(name))
-
-
-def find(flows: Path, name: str) -> tuple[str, str]:
-    """The file of a mapping, as it is called in messages, and its text. The owner's own counts before one that ships. Raises OSError."""
-    own = flows / FOLDER / f"{name}.yaml"
-    if own.is_file():
-        return str(own), own.read_text("utf-8", errors="replace")
-    shipped = files("bot.shop").joinpath(FOLDER, f"{name}.yaml")
-    return str(shipped), shipped.read_text("utf-8")
 
 
 def load(file: str, text: str) -> tuple[mapping.Mapping | None, tuple[Problem, ...]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.shop import bigcommerce, mapping_file, shopify, woocommerce
+from bot.shop import bigcommerce, mapping_file, mappings, shopify, woocommerce
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.delivery import Adapter
 from bot.shop.mapping import MappedShop
@@ -80,6 +80,6 @@ async def front(folder: Path) -> AsyncIterator[Front]:
 
 def mapped(name: str, secrets: tuple[str, ...]) -> MappedShop:
     """A shop of a mapping that ships."""
-    made, problems = mapping_file.load(*mapping_file.find(Path("flows"), name))
+    made, problems = mapping_file.load(*mappings.find(Path("flows"), name))
     assert made is not None, problems
     return MappedShop(made, secrets)

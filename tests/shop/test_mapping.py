@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from bot.command import check
 from bot.flow.facts import Money
-from bot.shop import mapping, mapping_file, reading, signature
+from bot.shop import mapping, mapping_file, mappings, reading, signature
 from bot.shop.delivery import Admission, Delivery
 from bot.shop.event import CartChanged, CartClosed, OrderChanged, Shopper, Unreadable
 from bot.shop.mapping import Form, MappedShop, Mapping, Source, Way
 
 from .bodies import AT, RECEIVED, mac, wire
 
-SHIPPED = mapping_file.names(Path("there is no such folder"))
+SHIPPED = mappings.names(Path("there is no such folder"))
 SOUND = """\
 about: A shop of our own.
 signature:
@@ -96,7 +96,7 @@ BODY: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_mapping_that_ships_gives_what_its_examples_say(name: str) -> None:
-    assert mapping_file.load(*mapping_file.find(Path("flows"), name))[1] == ()
+    assert mapping_file.load(*mappings.find(Path("flows"), name))[1] == ()
 
 
 def test_these_ship() -> None:
@@ -104,7 +104,7 @@ def test_these_ship() -> None:
 
 
 def shipped(name: str) -> MappedShop:
-    loaded, _ = mapping_file.load(*mapping_file.find(Path("flows"), name))
+    loaded, _ = mapping_file.load(*mappings.find(Path("flows"), name))
     assert loaded is not None
     return MappedShop(loaded, ("a-secret-word",))
 
@@ -328,7 +328,7 @@ def test_any_body_is_mapped_or_refused_in_a_sentence(body: object, form: Form) -
 
 
 def test_the_guides_mapping_is_one() -> None:
-    guide = Path(mapping_file.__file__).with_name("mappings") / "README.md"
+    guide = Path(mappings.__file__).with_name("README.md")
     (example,) = re.findall(r"```yaml\n(.*?)```", guide.read_text("utf-8"), re.DOTALL)
     assert told(example) == []
     named = set(re.findall(r"`([a-z_]+)`", guide.read_text("utf-8")))
