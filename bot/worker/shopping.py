@@ -12,10 +12,15 @@ from bot.shop.event import (
     CartChanged,
     CartClosed,
     ConsentState,
+    DraftChanged,
     OrderChanged,
     OrderRemoved,
     OrderStatus,
     Origin,
+    PrivacyAsked,
+    ProductChanged,
+    ProductViewed,
+    Refunded,
     ShipmentChanged,
     ShipmentState,
     ShopConsent,
@@ -23,6 +28,11 @@ from bot.shop.event import (
     ShopNotice,
     Shopper,
     ShopperChanged,
+    ShoppersMerged,
+    ShopUninstalled,
+    StockCounted,
+    Thin,
+    VariantStocked,
 )
 from bot.shop.field import NO_CURRENCY
 from bot.store import contacts, inbox, mirror, runs
@@ -36,6 +46,15 @@ BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst tak
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 REORDER_TIMER = "reorder:"  # and the category that should be used up
 
+_TOLD: dict[type[ShopEvent], str] = {
+    PrivacyAsked: "asked for what the law grants people",
+    ShopUninstalled: "took the app out",
+    ShoppersMerged: "made one account of two",
+    Refunded: "gave money or goods back",
+    DraftChanged: "prepares an order",
+    ShipmentChanged: "sent a parcel on its way",
+    ProductViewed: "saw a product looked at",
+}
 _ORDER_TRIGGERS = {
     OrderStatus.PLACED: Trigger.ORDER_PLACED,
     OrderStatus.PAID: Trigger.ORDER_PAID,
@@ -55,10 +74,19 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> S
             return (yield from _advanced(house, shop, event.order, OrderStatus.CANCELLED, event.at))
         case ShipmentChanged(state=ShipmentState.DELIVERED):
             return (yield from _advanced(house, shop, event.order, OrderStatus.DELIVERED, event.at))
+        case ProductChanged() | VariantStocked() | StockCounted():
+            return "nothing comes of it yet"  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
-            about = event.about if isinstance(event, ShopNotice) else type(event).__name__
-            yield from contacts.audit(whose.contact if whose else None, house.now, shop, about)
+            yield from contacts.audit(whose.contact if whose else None, house.now, shop, _about(event))
             return None
+
+
+def _about(event: ShopEvent) -> str:
+    match event:
+        case ShopNotice(about=about) | Thin(topic=about):
+            return about
+        case _:
+            return _TOLD.get(type(event), type(event).__name__)
 
 
 def _about_somebody(

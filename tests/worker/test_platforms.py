@@ -174,6 +174,17 @@ async def test_woocommerces_draft_is_a_cart_until_it_is_an_order(bench: Bench) -
     assert bench.channel.sent[0].to.phone == "+34600999888"  # Pepe left his; Lola's became an order, paid or not
 
 
+async def test_what_nobody_acts_on_yet_is_noted_and_products_are_not(bench: Bench) -> None:
+    await shopify(bench, "app/uninstalled", {"id": 1})
+    await shopify(bench, "customers/redact", {"customer": {"id": 5}, "orders_to_redact": []})
+    await shopify(bench, "orders/edited", {"order_edit": {"order_id": 7}})
+    await shopify(bench, "products/update", {"id": 1, "title": "Coffee", "variants": []})
+    await bench.go()
+    noted = [row["text"] for row in await bench.rows("select text from audit where about = 'casa' order by id")]
+    assert noted == ["took the app out", "asked for what the law grants people", "orders/edited"]
+    assert [row["state"] for row in await bench.rows("select state from inbox")] == ["done"] * 4
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_a_shop_signs_is_worked_off(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)
