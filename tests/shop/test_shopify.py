@@ -331,16 +331,46 @@ def test_a_topics_body_becomes_its_event(topic: str, body: dict[str, Any], expec
     assert told(topic, body) == expected
 
 
-def test_only_their_own_fields_are_missing_in_other_versions_of_the_api() -> None:
-    """2024-10 told a checkout's id, an order's checkout_id and a gateway, and a customer's consents to other channels; 2026-04 does not."""
-    consents = {"sms_marketing_consent": {"state": "subscribed"}, "email_marketing_consent": {"state": "subscribed"}, "tags": "vip"}
-    older = {"customer": SHOPIFY_CUSTOMER | consents, "gateway": "shopify_payments", "reservation_token": "x", "line_item_groups": []}
-    assert checkout(id=901414060, **older) == CHECKOUT
-    assert order(checkout_id=901414060, **older) == ORDER
-    without = {
-        key: value for key, value in SHOPIFY_ORDER.items() if key not in ("current_total_price", "refunds", "fulfillments", "contact_email")
-    }
-    assert told("orders/create", without) == ORDER
+CONSENTS = {
+    "tags": "vip",
+    "total_spent": "0.00",
+    "orders_count": 1,
+    "email_marketing_consent": {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-01T00:00:00Z"},
+    "sms_marketing_consent": {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-01T00:00:00Z"},
+}
+SINCE_2024_10: dict[str, Any] = {"current_shipping_price_set": {}, "returns": [], "total_cash_rounding_payment_adjustment_set": {}}
+SINCE_2025_10: dict[str, Any] = SINCE_2024_10 | {"line_item_groups": []}
+VERSIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    # what a checkout, an order and their customer had in that version beside what they have now (None: had not yet)
+    "2023-10": (
+        {"id": 901414060, "gateway": "shopify_payments", "buyer_accepts_sms_marketing": None},
+        {"checkout_id": 901414060, "gateway": "visa", "payment_gateway_names": None, "current_total_price": None},
+        CONSENTS | {"accepts_marketing": True, "accepts_marketing_updated_at": "2026-01-01T00:00:00Z", "marketing_opt_in_level": None},
+    ),
+    "2024-01": ({"id": 901414060}, {"checkout_id": 901414060}, CONSENTS),
+    "2024-07": ({"id": 901414060, "reservation_token": "r"}, {"checkout_id": 901414060}, CONSENTS),
+    "2024-10": ({"id": 901414060}, {"checkout_id": 901414060} | SINCE_2024_10, CONSENTS),
+    "2025-01": ({"id": 901414060}, {"checkout_id": 901414060} | SINCE_2024_10, {}),
+    "2025-10": ({"id": 901414060}, {"checkout_id": 901414060} | SINCE_2025_10, {}),
+    "2026-04": ({}, SINCE_2025_10, {}),
+    "2026-07": ({}, SINCE_2025_10, {}),
+    "2027-04": ({"of_tomorrow": {"x": [1]}, "customer_locale": "es-ES"}, {"of_tomorrow": None}, {"of_tomorrow": True}),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_of_the_api_tells_the_same(version: str) -> None:
+    of_checkout, of_order, of_customer = VERSIONS[version]
+    customer = {"customer": SHOPIFY_CUSTOMER | of_customer}
+    assert checkout(**of_checkout, **customer) == CHECKOUT
+    assert order(**of_order, **customer) == ORDER
+    person = SHOPIFY_CUSTOMER | of_customer | {"phone": "+34612345678", "updated_at": "2026-11-02T10:00:00Z", "locale": "es-ES"}
+    assert told("customers/create", person) == ShopperChanged(AT, ANA)  # a tick for e-mail or SMS is none for WhatsApp
+
+
+def test_an_order_is_read_without_what_some_versions_leave_out() -> None:
+    left_out = ("current_total_price", "refunds", "fulfillments", "contact_email", "payment_gateway_names", "shipping_lines", "test")
+    assert told("orders/create", {key: value for key, value in SHOPIFY_ORDER.items() if key not in left_out}) == ORDER
 
 
 def test_an_order_without_a_customer_or_addresses_is_an_order() -> None:
