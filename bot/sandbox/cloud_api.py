@@ -248,6 +248,8 @@ class CloudApi:
         self.attempts.append(Attempt(at, started, payload.get("biz_opaque_callback_data"), payload, fault))
         if fault and not fault.accepts:
             return self._refuse(fault, request)
+        if coded := self.faults.draw_code(late=False):
+            raise GraphError(coded.code, coded.details, subcode=coded.subcode, http=coded.http)
         answer = self._accept(payload)
         return await self._lose_answer(fault, request) if fault else answer
 
@@ -356,6 +358,8 @@ class CloudApi:
             raise GraphError(131049, "Marketing messages to numbers of the United States are paused.")
 
     def _drawn_failure(self) -> GraphError | None:
+        if coded := self.faults.draw_code(late=True):
+            return GraphError(coded.code, coded.details)
         unlucky = self._random.random() < self.faults.failed
         return GraphError(self.faults.failed_code, "switched on") if unlucky else None
 

@@ -1,7 +1,7 @@
 """The faults a test or a visitor can switch on: how a send is answered badly, and how webhooks arrive badly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from random import Random
 from typing import Any
@@ -26,9 +26,34 @@ class SendFault(StrEnum):
 
 
 @dataclass(slots=True)
-class Faults:
-    """All switches. Shares are between 0 and 1; `next` counts down and goes before the shares."""
+class CodeFault:
+    """The next `count` messages meet this error code: refused at once, or with `late` accepted first and then told as `failed`.
 
+    `http`, `details` and `subcode` replace what Meta documents for the code.
+    """
+
+    code: int
+    late: bool = False
+    count: int = 1
+    http: int | None = None
+    details: str = "switched on"
+    subcode: int | None = None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "CodeFault":
+        """Reads `{"code": 131049, "late": true, "count": 3}`. Raises ValueError or TypeError for anything else."""
+        whole = cls(**body)
+        numbers = (whole.code, whole.count, *(one for one in (whole.http, whole.subcode) if one is not None))
+        if not all(isinstance(one, int) for one in numbers) or not isinstance(whole.late, bool) or not isinstance(whole.details, str):
+            raise ValueError("code, count, http and subcode are whole numbers, late is true or false")
+        return whole
+
+
+@dataclass(slots=True)
+class Faults:
+    """All switches. Shares are between 0 and 1; `next` and `code` count down and go before the shares."""
+
+    code: CodeFault | None = None
     next: dict[SendFault, int] = field(default_factory=dict)
     shares: dict[SendFault, float] = field(default_factory=dict)
     late_refusals: bool = False  # 131047, 131049, 131050 come as a failed status after a 200
@@ -52,17 +77,26 @@ class Faults:
             dice -= share
         return None
 
+    def draw_code(self, *, late: bool) -> CodeFault | None:
+        """The error code that the next message meets, if any."""
+        if self.code is None or self.code.late is not late or self.code.count <= 0:
+            return None
+        self.code.count -= 1
+        return self.code
+
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Faults":
         """The switches a visitor posted; what is left out is off. Raises ValueError or TypeError for anything else."""
         known = {one.name for one in fields(cls)}
         if unknown := set(body) - known:
             raise ValueError(f"unknown switches: {', '.join(sorted(unknown))}")
-        faults = cls(**{name: type(getattr(cls(), name))(value) for name, value in body.items()})
+        code = body.get("code")
+        faults = cls(**{name: type(getattr(cls(), name))(value) for name, value in body.items() if name != "code"})
+        faults.code = CodeFault.from_json(code) if code is not None else None
         faults.next = {SendFault(name): int(count) for name, count in faults.next.items()}
         faults.shares = {SendFault(name): float(share) for name, share in faults.shares.items()}
         return faults
 
     def as_json(self) -> dict[str, Any]:
         """The switches as `from_json` reads them."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return asdict(self)

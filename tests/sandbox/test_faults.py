@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.bubble import Tick
-from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.fault import CodeFault, Faults, SendFault
 from bot.sandbox.limit import SendLimit
 
 from .house import ANA, BEN, CART_REMINDER, House, house, reminder
@@ -150,6 +150,8 @@ async def test_a_former_delivery_can_be_replayed_byte_for_byte(home: House) -> N
         ({"next": {"explode": 1}}, 422),
         ({"nonsense": 1}, 422),
         ({"batch": "many"}, 422),
+        ({"code": {"code": "many"}}, 422),
+        ({"code": {"late": True}}, 422),
         ([], 422),
     ],
 )
@@ -163,3 +165,23 @@ async def test_faults_can_be_switched_over_http(home: House, body: Any, status: 
         assert now["batch"] == body.get("batch", 1)
     else:
         assert now == Faults().as_json()
+
+
+@pytest.mark.parametrize(("code", "status"), [(131049, 400), (190, 401), (132001, 404), (131016, 500), (4242, 400)])
+async def test_any_error_code_can_be_met_at_once(home: House, code: int, status: int) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(code=CodeFault(code, count=2))
+    answers = [await home.send() for _ in range(3)]
+    assert [(http, body.get("error", {}).get("code")) for http, body in answers] == [(status, code)] * 2 + [(200, None)]
+    assert len(home.cloud.accepted) == 1
+
+
+async def test_any_error_code_can_come_later_as_a_failed_status(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    switched = {"code": {"code": 131042, "late": True, "details": "no card"}}
+    async with home.http.post(f"{home.url}/control/faults", json=switched) as response:
+        assert response.status == 200
+    assert [(await home.send())[0] for _ in range(2)] == [200, 200]
+    await home.sandbox.idle()
+    failed = [one for one in home.receiver.values("statuses") if one["status"] == "failed"]
+    assert [(one["errors"][0]["code"], one["errors"][0]["error_data"]) for one in failed] == [(131042, {"details": "no card"})]
