@@ -2,6 +2,8 @@
 
 -- ---- conversations and people
 
+alter table conversation add column free_until integer;  -- the 72 hours after a click on an ad, in which nothing costs anything
+
 -- ---- pacing
 
 -- ---- prices
