@@ -19,8 +19,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox import envelope
-from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Tick, draw
+from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Tick
 from bot.sandbox.customer import Customer, country_of, wa_id_of
+from bot.sandbox.drawing import draw
 from bot.sandbox.fault import Faults, SendFault
 from bot.sandbox.graph_error import GraphError
 from bot.sandbox.limit import SendLimit
@@ -199,7 +200,7 @@ class CloudApi:
         for bubble in reversed(self.customer(phone).thread):
             if bubble.by_customer or message_id not in (None, bubble.id):
                 continue
-            for one in bubble.drawing.buttons:
+            for one in bubble.drawing.all_buttons():
                 if one.kind in ANSWERS and button in (one.title, one.value):
                     return bubble, one
         raise LookupError(f"no button {button!r} on the phone")

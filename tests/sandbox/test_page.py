@@ -228,9 +228,10 @@ def test_whatsapps_marks_become_markup_and_nothing_else_does(text: str, expected
 async def test_only_web_addresses_become_link_buttons(home: House) -> None:
     await act(home, "say", shopper="ana", text="hola")
     for url in ("https://shop.example/x", "javascript:alert(1)", "https-is:not-this"):
-        parameters = {"display_text": "Look", "url": url}
-        action = {"name": "cta_url", "parameters": parameters}
-        await home.send(type="interactive", interactive={"type": "cta_url", "body": {"text": "x"}, "action": action})
+        buttons = {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Look", "url": url}]}
+        name = f"look_{len(home.cloud.templates)}"
+        await home.create({"name": name, "language": "es", "category": "UTILITY", "components": [{"type": "BODY", "text": "x"}, buttons]})
+        await home.send(type="template", template={"name": name, "language": {"code": "es"}})
     seen = await look(home)
     assert [(node.tag, node.attributes.get("href")) for node in seen.of("answer")] == [
         ("a", "https://shop.example/x"),
