@@ -18,7 +18,7 @@ from bot.channel.whatsapp.errors import for_code
 from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
-from bot.policy.consent import is_opt_out
+from bot.policy.consent import is_opt_out, takes_stop_back
 from bot.policy.decision import Consent, Control
 from bot.store import contacts, conversations, inbox, outbox, templates
 from bot.store.contacts import Agreement
@@ -89,12 +89,22 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
     if (press is not None and press.opts_out) or (press is None and is_opt_out(event.text, house.playbook.rules.opt_out_words)):
         method = "button" if press else "word"
         yield from flows.opt_out(house, contact, number, method, event.id, at=event.at)
+    elif press is None and takes_stop_back(event.text) and (yield from _took_stop_back(house, contact, number, event)):
+        return
     elif conversation.control is not Control.BOT:
         yield from contacts.audit(contact, house.now, "desk", "wrote while staff have the conversation")
     elif house.now - event.at > STALE_MESSAGE:
         yield from _to_staff(house, contact, number, f"wrote on {event.at:%Y-%m-%d %H:%M} UTC, which reached us only now")
     else:
         yield from _answer(house, contact, number, event, press)
+
+
+def _took_stop_back(house: House, contact: int, number: str, event: MessageReceived) -> Step[bool]:
+    """START counts from somebody who has said stop; from anybody else it is a word like others."""
+    person = yield from contacts.load(contact)
+    if person.consent is not Consent.WITHDRAWN:
+        return False
+    return (yield from flows.take_stop_back(house, contact, number, event.id, event.text, at=event.at))
 
 
 def _answer(house: House, contact: int, number: str, event: MessageReceived, press: ButtonPress | None) -> Step[None]:

@@ -318,7 +318,20 @@ def opt_out(
         yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
         yield from contacts.audit(contact, house.now, "consent", f"{why}; their runs could not be ended ({type(fault).__name__})")
     if confirm and person.consent is not Consent.WITHDRAWN:
-        yield from outbox.enqueue(consent.confirmation(house, person, number, source), house.now)
+        yield from outbox.enqueue(consent.stopped(house, person, number, source), house.now)
+
+
+def take_stop_back(house: House, contact: int, number: str, source: str, text: str, *, at: datetime) -> Step[bool]:
+    """The person, who had stopped marketing, wants it again and said so in the chat: recorded with their own word, and confirmed. False
+    when a later stop counts."""
+    person = yield from contacts.load(contact)
+    agreement = Agreement("whatsapp", Consent.GRANTED, at, "word", source, text)
+    if not (yield from contacts.agree(contact, agreement, house.now)):
+        return False
+    yield from contacts.audit(contact, house.now, "consent", f"wants marketing messages again (word: {source})")
+    yield from outbox.enqueue(consent.started(house, person, number, source), house.now)
+    yield from happen(house, contact, number, "", Trigger.OPTED_IN)
+    return True
 
 
 def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = False) -> Step[None]:
