@@ -204,7 +204,6 @@ async def test_a_template_may_be_taken_but_held(whatsapp: WhatsApp, meta: Graph,
     assert await whatsapp.deliver(outgoing(template())) == Delivered(WAMID, held=held)
 
 
-@pytest.mark.filterwarnings("ignore:Unknown SentTemplateStatus")  # pywa warns of a word it does not know
 async def test_a_template_in_a_state_nobody_knows_yet_counts_as_held(whatsapp: WhatsApp, meta: Graph) -> None:
     meta.answer = always(200, said(message={"id": WAMID, "message_status": "paused"}))
     assert await whatsapp.deliver(outgoing(template())) == Delivered(WAMID, held=True)
@@ -270,24 +269,25 @@ async def test_what_may_have_been_sent_is_unknown_and_never_tried_twice(
         (always(429, b"slow down"), Failure.RETRY, Remedy.PAUSE_NUMBER),
         (fails(400, 131048), Failure.RETRY, Remedy.STOP_MARKETING),
         (fails(400, 131064), Failure.RETRY, Remedy.STOP_MARKETING),
-        (fails(400, 131049), Failure.REFUSED, Remedy.PAUSE_PERSON),
+        (fails(400, 131049), Failure.RETRY, Remedy.PAUSE_PERSON),
         (fails(400, 131050), Failure.REFUSED, Remedy.OPT_OUT),
         (fails(400, 131026), Failure.REFUSED, Remedy.UNREACHABLE),
-        (fails(400, 131047), Failure.REFUSED, Remedy.NONE),
-        (fails(401, 190), Failure.RETRY, Remedy.STOP_ALL),
-        (fails(401, 0), Failure.RETRY, Remedy.STOP_ALL),
+        (fails(400, 131047), Failure.REFUSED, Remedy.USE_TEMPLATE),
+        (fails(401, 190), Failure.RETRY, Remedy.RENEW_TOKEN),
+        (fails(401, 0), Failure.RETRY, Remedy.RENEW_TOKEN),
         (fails(500, 3), Failure.RETRY, Remedy.STOP_ALL),
         (fails(403, 200), Failure.RETRY, Remedy.STOP_ALL),
         (fails(403, 299), Failure.RETRY, Remedy.STOP_ALL),
         (fails(400, 131042), Failure.RETRY, Remedy.STOP_ALL),
         (fails(500, 131045), Failure.RETRY, Remedy.STOP_ALL),
         (fails(403, 368), Failure.RETRY, Remedy.STOP_ALL),
-        (fails(400, 132015), Failure.RETRY, Remedy.NONE),
-        (fails(404, 132001), Failure.REFUSED, Remedy.NONE),
+        (fails(400, 132015), Failure.RETRY, Remedy.HOLD_TEMPLATE),
+        (fails(404, 132001), Failure.REFUSED, Remedy.ASK_TEMPLATES),
         (fails(400, 100), Failure.REFUSED, Remedy.NONE),
+        (fails(400, 100, error_subcode=33), Failure.RETRY, Remedy.STOP_ALL),
         (fails(400, 999999), Failure.REFUSED, Remedy.NONE),
         (always(404, b"<html>"), Failure.REFUSED, Remedy.NONE),
-        (always(400, {"error": {"code": 131047}}), Failure.REFUSED, Remedy.NONE),  # no message in it
+        (always(400, {"error": {"code": 131047}}), Failure.REFUSED, Remedy.USE_TEMPLATE),  # no message in it
     ],
 )
 async def test_a_clear_no_of_metas_is_told_by_its_code(

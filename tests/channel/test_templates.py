@@ -217,7 +217,7 @@ async def test_a_bad_token_is_told_as_such(meta: Graph, session: aiohttp.ClientS
     meta.answer = fails(401, 190)
     with pytest.raises(SendError, match="token") as raised:
         await probe(session, api_url=meta.url, token="t", number=NUMBER)
-    assert raised.value.remedy is Remedy.STOP_ALL
+    assert raised.value.remedy is Remedy.RENEW_TOKEN
     meta.answer = cut
     with pytest.raises(SendError):
         await probe(session, api_url=meta.url, token="t", number=NUMBER)
