@@ -6,7 +6,76 @@ alter table conversation add column free_until bigint;  -- the 72 hours after a 
 
 -- ---- pacing
 
+create table sending_number (                     -- a number of ours: what Meta says of it, and how fast it goes
+  number text primary key,
+  phone text,                                     -- the digits it is displayed with: some webhooks give it no other name
+  per_second bigint,                              -- messages a second, in and out together; null: nobody told
+  with_app bigint not null default 0,            -- 1: staff use the phone app on it, too
+  quality text,                                   -- GREEN, YELLOW, RED, UNKNOWN
+  told_at bigint,
+  -- by the clock of the machine that keeps the database, not by the house's
+  next_at bigint not null default 0,             -- when the next message that can wait may start
+  answer_at bigint not null default 0,           -- the same for answers, which overtake those that can wait
+  share bigint not null default 1000,            -- thousandths of its rate that it kept when it was last told to slow down
+  slowed_at bigint not null default 0
+);
+
+create table portfolio (                          -- one row: how many people a day all our numbers together may write to first
+  id bigint primary key,
+  people bigint,                                 -- null: nobody told
+  told_at bigint,
+  reached bigint not null default 0,             -- rows in `reached`
+  allotted bigint not null default 0             -- whoever waits was given a time up to this one
+);
+
+create table reached (                            -- whom we wrote to first, in the last 24 hours
+  contact bigint primary key,
+  message bigint not null,                       -- the outbox row that counted them
+  at bigint not null
+);
+create index reached_at on reached (at);
+
+create table pair (                               -- the limit of messages from one number to one person, as a debt that time pays off
+  contact bigint not null,
+  number text not null,
+  free_at bigint not null,                       -- when it is paid off
+  primary key (contact, number)
+);
+
 -- ---- prices
+
+create table charge (                             -- what Meta counts a message as, once however many statuses tell it
+  message bigint primary key,                     -- in outbox
+  run bigint,
+  flow text,
+  number text not null,
+  country text not null,                          -- of the person's number, ISO 3166; '' where nobody knows
+  category text not null,                         -- marketing, utility, service ... in Meta's words, also those nobody knows yet
+  type text not null,                             -- regular, free_entry_point ...
+  day text not null,                              -- of the status, by the store's clock: 2026-11-22
+  at bigint not null,
+  micros bigint,                                  -- what it costs, in millionths of the currency; null: its price is not in store.yaml
+  currency text
+);
+create index charge_day on charge (day);
+
+-- ---- failures
+
+alter table outbox add column code bigint;        -- the platform's error code, where the last try failed with one
+alter table outbox add column counts bigint not null default 0;  -- 1: it did not arrive, and counts in the marketing limits all the same
+
+alter table number_state add column awaits text;     -- what ends a stop: owner, token (one that works)
+alter table number_state add column stopped_until bigint;  -- when a stop ends by itself
+
+alter table template add column stopped text;     -- why nothing of it goes, whatever Meta says of it
+alter table template add column ask bigint not null default 0;  -- 1: Meta is to be asked how it stands
+
+create table closed_country (                     -- where a number may not write to (Cloud API: error 130497)
+  number text not null,
+  country text not null,
+  since bigint not null,
+  primary key (number, country)
+);
 
 -- ---- files
 
