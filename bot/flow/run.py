@@ -222,13 +222,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card of a carousel: its picture or film, what fills its words, and its buttons. `product` for a card of the catalog."""
+    """One card of a carousel: its picture or film, what fills its words, and its buttons."""
 
     media: Media | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[Button, ...] = ()
     link_suffix: str | None = None
-    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,8 @@ class TemplateMessage:
     or where the template is `positional` in the order of the numbers they are called by ("1", "2"). `header_media` or `header_place`
     fills a header that is no text. `buttons` are the template's quick replies in their order; `link_suffix` and `code` fill a link or
     copy-code button. `offer_ends` (UTC) is when a limited-time offer is over. `cards` fill a carousel. `products` are what a products
-    button shows; with `catalog` the button opens the whole catalog, with the first of them as its picture.
+    button shows, under the title `menu`; with `catalog` the button opens the whole catalog, with the first of them as its picture.
+    `marketing`: its own file calls it so.
     """
 
     name: str
@@ -255,8 +255,10 @@ class TemplateMessage:
     offer_ends: datetime | None = None
     cards: tuple[Card, ...] = ()
     products: tuple[str, ...] = ()
+    menu: str | None = None
     catalog: bool = False
     positional: bool = False
+    marketing: bool = False
 
 
 Content = Text | TemplateMessage
