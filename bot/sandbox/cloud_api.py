@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -175,8 +175,56 @@ class CloudApi:
         customer.last_wrote = now
         customer.thread.append(bubble)
         self.read(phone)
-        self._tell(envelope.inbound(self.number, customer, {"id": bubble.id, "timestamp": envelope.epoch(now)} | part))
+        self._tell_of(customer, part, bubble.id)
         return bubble.id
+
+    def react(self, phone: str, message_id: str, emoji: str) -> None:
+        """The customer reacts to a message, or takes it back with an empty emoji. Raises LookupError when it is not there."""
+        customer, bubble = self._on_phone(phone, message_id)
+        bubble.react(emoji, by_customer=True)
+        customer.last_wrote = self._clock()
+        reaction = {"message_id": message_id} | ({"emoji": emoji} if emoji else {})
+        self._tell_of(customer, {"type": "reaction", "reaction": reaction})
+
+    def edit(self, phone: str, message_id: str, text: str) -> None:
+        """The customer edits what they wrote. Raises LookupError when it is not there."""
+        customer, bubble = self._on_phone(phone, message_id)
+        bubble.drawing, bubble.edited = replace(bubble.drawing, body=text), True
+        customer.last_wrote = self._clock()
+        message = {"id": message_id, "type": "text", "text": {"body": text}}
+        self._tell_of(customer, {"type": "edit", "edit": {"original_message_id": message_id, "message": message}})
+
+    def revoke(self, phone: str, message_id: str) -> None:
+        """The customer deletes what they sent, for everyone. Raises LookupError when it is not there."""
+        customer, bubble = self._on_phone(phone, message_id)
+        bubble.drawing, bubble.deleted = Drawing(body=""), True
+        self._tell_of(customer, {"type": "revoke", "revoke": {"original_message_id": message_id}})
+
+    def change_number(self, phone: str, new: str) -> None:
+        """The customer has a new number; their chat goes with them. Raises ValueError when it is no number, or taken."""
+        wa_id, customer = wa_id_of(new), self.customer(phone)
+        if wa_id is None or wa_id in self.customers:
+            raise ValueError("not a phone number, or somebody else's")
+        old = customer.wa_id
+        system = {
+            "body": f"User {customer.name} changed from {old} to {wa_id}",
+            "wa_id": wa_id,
+            "type": "user_changed_number",
+        }
+        self._tell_of(customer, {"type": "system", "system": system})
+        customer.wa_id = wa_id
+        self.customers[wa_id] = self.customers.pop(old)
+
+    def _on_phone(self, phone: str, message_id: str) -> tuple[Customer, Bubble]:
+        customer = self.customer(phone)
+        bubble = customer.bubble(message_id)
+        if bubble is None:
+            raise LookupError("no such message on the phone")
+        return customer, bubble
+
+    def _tell_of(self, customer: Customer, part: Json, message_id: str = "") -> None:
+        head = {"id": message_id or _wamid(customer), "timestamp": envelope.epoch(self._clock())}
+        self._tell(envelope.inbound(self.number, customer, head | part))
 
     def preference(self, phone: str, value: str) -> None:
         """The customer uses WhatsApp's own switch for promotions: `stop` or `resume`."""
@@ -220,6 +268,7 @@ class CloudApi:
         self._tell(change, after, lambda: _climb(bubble, tick))
 
     def _tell_failed(self, customer: Customer, bubble: Bubble, error: GraphError) -> None:
+        bubble.failure = f"{error.code}: {error.title}"
         change = envelope.failed(self.number, customer, bubble, error, self._clock())
         self._tell(change, 2 * self.status_delay, lambda: _climb(bubble, Tick.FAILED))
 
@@ -367,6 +416,8 @@ class CloudApi:
     def _send(self, customer: Customer, bubble: Bubble, failure: GraphError | None) -> None:
         customer.thread.append(bubble)
         self._tell_status(customer, bubble, Tick.SENT, self.status_delay)
+        if customer.blocked:
+            return  # Meta tells nobody who blocked them: one tick, and nothing more
         if failure:
             self._tell_failed(customer, bubble, failure)
         else:

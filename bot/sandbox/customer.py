@@ -21,6 +21,8 @@ class Customer:
     username: str | None = None
     last_wrote: datetime | None = None
     stopped_marketing: bool = False
+    blocked: bool = False
+    """They blocked the business: what it sends is accepted, and never arrives."""
     thread: list[Bubble] = field(default_factory=list)
 
     @property
