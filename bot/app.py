@@ -138,7 +138,7 @@ async def start_app(
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
-        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
+        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, marketing=whatsapp.marketing)
         sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
         makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
         crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts, _registry(store, session, whatsapp, clock))

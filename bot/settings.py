@@ -22,6 +22,7 @@ SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be
 SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("text", "json")
+MARKETING_ROUTES = ("messages", "fallback", "strict")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
 _NAMES = (
@@ -40,6 +41,7 @@ _NAMES = (
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
     "COMEBACK_WHATSAPP_API",
+    "COMEBACK_WHATSAPP_MARKETING_API",
 )
 _SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION")
 _OF_THE_TESTS = frozenset({"COMEBACK_REQUIRE"})  # says which tests must not be skipped; the bot started by them sees it, too
@@ -59,7 +61,8 @@ class SettingsError(Exception):
 @dataclass(frozen=True, slots=True)
 class WhatsAppSettings:
     """The WhatsApp number. `app_secrets` are several while one is being replaced. `number` is Meta's phone number id, `account` the
-    id of the WhatsApp Business account. `api` has the version in it and no slash at its end."""
+    id of the WhatsApp Business account. `api` has the version in it and no slash at its end. `marketing` is how marketing templates go
+    out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`)."""
 
     token: str = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
@@ -67,6 +70,7 @@ class WhatsAppSettings:
     number: str
     api: str
     account: str | None = None
+    marketing: str = MARKETING_ROUTES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +285,18 @@ class _Reading:
         number = self.number_id("COMEBACK_WHATSAPP_NUMBER", "a phone number id")
         account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
         api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
+        marketing = self.marketing_route()
         if token and app_secrets and verify_token and number:
-            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account)
+            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing)
         if needed:
             self._miss(*_WHATSAPP_NEEDED)
         return None
+
+    def marketing_route(self) -> str:
+        value = (self.text("COMEBACK_WHATSAPP_MARKETING_API") or MARKETING_ROUTES[0]).lower()
+        if value not in MARKETING_ROUTES:
+            self.fault("COMEBACK_WHATSAPP_MARKETING_API", f"is not a way to send: choose one of {', '.join(MARKETING_ROUTES)}")
+        return value
 
     def shop_names(self) -> tuple[str, ...]:
         names = self.several("COMEBACK_SHOPS")

@@ -50,7 +50,8 @@ class WhatsApp:
     """The Channel over the Cloud API, for any number of phone numbers under one token.
 
     The session is the caller's, is not closed here, and its connector's limit is the limit of connections: rate x latency, so 300 for
-    1,000 messages a second. `timeout` is in seconds; `menu` is the title of the button that opens a list which has no title of its own.
+    1,000 messages a second. `timeout` is in seconds; `menu` is the title of the button that opens a list which has no title of its
+    own; `marketing` is a MarketingRoute.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class WhatsApp:
         timeout: float = TIMEOUT,
         menu: str = "Menu",
         files: Files | None = None,
-        marketing: MarketingRoute = MarketingRoute.MESSAGES,
+        marketing: str = MarketingRoute.MESSAGES,
     ) -> None:
         self._session = session
         self._token = token
@@ -70,7 +71,7 @@ class WhatsApp:
         self._seconds = timeout
         self._menu = menu
         self._files = files
-        self._marketing = marketing
+        self._marketing = MarketingRoute(marketing)
 
     async def deliver(self, message: Outgoing) -> Delivered:
         """Send one message. Raises SendError, and nothing else, when it did not surely succeed."""
