@@ -126,6 +126,12 @@ class StageStaff:
         await app.store.run(actions.hand_back(phone, STAFF, self._now()))
         app.crew.wake()
 
+    async def block(self, phone: str) -> None:
+        """Block the customer."""
+        app = self._app()
+        await app.store.run(actions.block(phone, STAFF, self._now()))
+        app.crew.wake()
+
     async def waiting(self) -> list[tuple[str, str]]:
         """Who waits for staff, or is with them: (phone, why)."""
         return [(one.phone or "", one.reason or "with staff") for one in await self._app().store.read(actions.waiting())]

@@ -1,4 +1,4 @@
-"""What staff can do: see who waits, read a conversation, take it over, answer, hand it back.
+"""What staff can do: see who waits, read a conversation, take it over, answer, hand it back, block somebody.
 
 An action is an inbox entry like everything that happens, so it keeps its place among what the customer writes meanwhile.
 """
@@ -99,6 +99,12 @@ def hand_back(who: str, staff: str, now: datetime) -> Step[int]:
     return (yield from _act("return", who, staff, now))
 
 
+def block(who: str, staff: str, now: datetime) -> Step[int]:
+    """Block somebody: nobody answers them and nothing is sent, marketing for good, until the conversation is handed back. Raises
+    NotFound."""
+    return (yield from _act("block", who, staff, now))
+
+
 def resume() -> Step[None]:
     """What stopped the sending was mended: every number may send again."""
     yield from outbox.resume_numbers()
@@ -142,6 +148,12 @@ def hand_back_own(who: str, staff: str, now: datetime) -> Step[int]:
     """`hand_back`, if nobody else has the conversation. Raises NotFound, Taken."""
     yield from _free(who, staff)
     return (yield from hand_back(who, staff, now))
+
+
+def block_own(who: str, staff: str, now: datetime) -> Step[int]:
+    """`block`, if nobody else has the conversation. Raises NotFound, Taken."""
+    yield from _free(who, staff)
+    return (yield from block(who, staff, now))
 
 
 def _free(who: str, staff: str, away_from: str = "") -> Step[int]:

@@ -154,6 +154,8 @@ def holder(contact: int) -> Step[Holder]:
         staff = str(json.loads(row["body"]).get("staff") or "staff")
         if row["kind"] == "return":
             held = Holder(Control.BOT, None)
+        elif row["kind"] == "block":
+            held = Holder(Control.BLOCKED, None)
         elif row["kind"] == "take" or held.control is not Control.HUMAN:
             held = Holder(Control.HUMAN, staff)
     return held

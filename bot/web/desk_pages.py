@@ -94,7 +94,7 @@ class DeskPages:
         app.router.add_get("/file/{name}", self._file)
         app.router.add_get(r"/{contact:\d{1,9}}", self._case)
         app.router.add_get(r"/{contact:\d{1,9}}/live", self._live)
-        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back}", self._act)
+        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back|block}", self._act)
         app.on_shutdown.append(self._close)
         return app
 
@@ -289,6 +289,8 @@ class DeskPages:
                 seen = form.get("seen", "")
                 seen_id = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else 0
                 return (yield from actions.answer(who, session.staff, form.get("text", ""), now, seen=seen_id))
+            case "block":
+                return (yield from actions.block_own(who, session.staff, now))
             case _:
                 return (yield from actions.hand_back_own(who, session.staff, now))
 

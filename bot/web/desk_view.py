@@ -154,6 +154,8 @@ def holder_of(case: Case, me: str) -> str:
         return "Nobody has it yet."
     if control is Control.BOT:
         return "The bot has it."
+    if control is Control.BLOCKED:
+        return "Blocked: nobody answers, nothing is sent."
     return "You have it; the bot is silent." if staff == me else f"{staff or 'Somebody'} has it; the bot is silent."
 
 

@@ -92,7 +92,8 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
     elif press is None and takes_stop_back(event.text) and (yield from _took_stop_back(house, contact, number, event)):
         return
     elif conversation.control is not Control.BOT:
-        yield from contacts.audit(contact, house.now, "desk", "wrote while staff have the conversation")
+        why = "although staff blocked them" if conversation.control is Control.BLOCKED else "while staff have the conversation"
+        yield from contacts.audit(contact, house.now, "desk", f"wrote {why}")
     elif house.now - event.at > STALE_MESSAGE:
         yield from _to_staff(house, contact, number, f"wrote on {event.at:%Y-%m-%d %H:%M} UTC, which reached us only now")
     else:

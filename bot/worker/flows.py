@@ -138,7 +138,7 @@ def _why_not(house: House, revision: Revision, contact: int, number: str, subjec
     conversation = yield from conversations.load(contact, number)
     live = yield from runs.live(contact)
     if conversation.control is not Control.BOT:
-        return "staff have the conversation"
+        return "staff blocked this person" if conversation.control is Control.BLOCKED else "staff have the conversation"
     if flow.purpose is Purpose.MARKETING and person.consent is not Consent.GRANTED:
         return "the person stopped marketing messages" if person.consent is Consent.WITHDRAWN else "no consent to marketing messages"
     if person.phone is None and person.bsuid is None:

@@ -1,4 +1,7 @@
-"""What staff did: took a conversation over, answered, handed it back. Staff actions are inbox entries like everything that happens."""
+"""What staff did: took a conversation over, answered, handed it back, blocked the person.
+
+Staff actions are inbox entries like everything that happens.
+"""
 
 from typing import Any
 
@@ -10,7 +13,7 @@ from bot.store.step import Step
 from bot.worker import customer, flows
 from bot.worker.playbook import REPLY_WORTH, House
 
-TAKE, SAY, RETURN = "take", "say", "return"
+TAKE, SAY, RETURN, BLOCK = "take", "say", "return", "block"
 
 
 def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: dict[str, Any]) -> Step[str | None]:
@@ -24,6 +27,8 @@ def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: 
             yield from _say(house, entry_id, contact, number, staff, str(body["text"]))
         case "return":
             yield from _hand_back(house, contact, number, staff)
+        case "block":
+            yield from _block(house, entry_id, contact, number, staff)
         case _:
             return f"nobody knows the staff action '{kind}'"
     return None
@@ -46,6 +51,15 @@ def _say(house: House, entry_id: int, contact: int, number: str, staff: str, tex
         expires_at=house.now + REPLY_WORTH,
     )
     yield from outbox.enqueue(draft, house.now)
+
+
+def _block(house: House, entry_id: int, contact: int, number: str, staff: str) -> Step[None]:
+    """Nobody speaks with this person until staff hand the conversation back; and whoever is blocked is sent no marketing either."""
+    yield from flows.opt_out(house, contact, number, "block", f"desk {entry_id}", confirm=False)
+    yield from conversations.give(contact, number, Control.BLOCKED, house.now)
+    yield from outbox.cancel_contact(contact, f"{staff} blocked this person")
+    yield from flows.leave_to_staff(house, contact, f"{staff} blocked this person")
+    yield from contacts.audit(contact, house.now, "desk", f"{staff} blocked this person: no more is answered, and nothing sent")
 
 
 def _hand_back(house: House, contact: int, number: str, staff: str) -> Step[None]:

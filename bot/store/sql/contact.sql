@@ -148,7 +148,8 @@ update inbox set contact = :keep where contact = :gone and state = 'waiting'
 insert into conversation (contact, number, control, epoch, reason, staff, changed_at, last_inbound_at)
 select :keep, number, control, epoch, reason, staff, changed_at, last_inbound_at from conversation where contact = :gone
 on conflict (contact, number) do update set
-  control = case when 'human' in (conversation.control, excluded.control) then 'human'
+  control = case when 'blocked' in (conversation.control, excluded.control) then 'blocked'
+                 when 'human' in (conversation.control, excluded.control) then 'human'
                  when 'waiting' in (conversation.control, excluded.control) then 'waiting' else 'bot' end,
   epoch = max(conversation.epoch, excluded.epoch) + 1,
   reason = coalesce(conversation.reason, excluded.reason),

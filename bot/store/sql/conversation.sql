@@ -28,7 +28,7 @@ select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, v.last_i
   (select value from identity d where d.contact = v.contact and d.kind = 'phone' order by d.since desc limit 1) as phone,
   (select text from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1) as last_text
 from conversation v join contact c on c.id = v.contact
-where v.control <> 'bot' order by v.changed_at
+where v.control <> 'bot' and v.control <> 'blocked' order by v.changed_at
 
 -- name: thread
 select at, author, text, state, delivery, why from (

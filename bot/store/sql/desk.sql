@@ -7,7 +7,7 @@ select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, c.first_
   (select max(coalesce(o.sent_at, o.created_at)) from outbox o where o.contact = v.contact and o.author = 'staff') as answered_at,
   (select max(m.at) from message m where m.contact = v.contact and m.author = 'staff') as answered_elsewhere_at
 from conversation v join contact c on c.id = v.contact
-where v.control <> 'bot' order by v.changed_at limit :limit
+where v.control <> 'bot' and v.control <> 'blocked' order by v.changed_at limit :limit
 
 -- name: first_word_since
 select min(at) as at from message where contact = :contact and author = 'customer' and at > :since
@@ -21,7 +21,7 @@ select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, c.first_
 from (select contact, max(id) as newest from (select id, contact from message order by id desc limit :messages) as recent group by contact) as heard
 join conversation v on v.contact = heard.contact
 join contact c on c.id = v.contact
-where v.control = 'bot' order by heard.newest desc limit :limit
+where v.control in ('bot', 'blocked') order by heard.newest desc limit :limit
 
 -- name: conversation
 select number, control, reason, staff, epoch, changed_at, last_inbound_at from conversation
