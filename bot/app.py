@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bot.channel.whatsapp import templates
+from bot.channel.whatsapp.media import Media
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, WhatsAppSettings
-from bot.store import optout_log
+from bot.store import optout_log, shelf
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
+from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import port
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
 from bot.web.door import Door, ShopDoor
@@ -29,6 +31,7 @@ from bot.web.metrics import Metrics
 from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
+from bot.worker.files import Fetcher, Keeper, Uploads
 from bot.worker.playbook import House, Playbook
 from bot.worker.registry import Registry
 from bot.worker.sender import Sender
@@ -113,6 +116,7 @@ async def start_app(
         store = await opened(settings.database)
         rooms.push_async_callback(store.close)
         optouts.check()
+        shelved = await asyncio.to_thread(_shelf, settings)
         session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
         listening, metrics = Listening(), Metrics()
         rooms.push_async_callback(listening.close)
@@ -138,15 +142,37 @@ async def start_app(
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
-        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, marketing=whatsapp.marketing)
+        media = Media(whatsapp.token, whatsapp.api)
+        rooms.push_async_callback(media.close)
+        uploads = Uploads(store, shelved, media, clock)
+        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, files=uploads, marketing=whatsapp.marketing)
         sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
         makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
-        crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts, _registry(store, session, whatsapp, clock))
+        crew = Crew(
+            store,
+            house,
+            sender,
+            Discounter(store, session, makers, house),
+            optouts,
+            _registry(store, session, whatsapp, clock),
+            Fetcher(store, shelved, media, clock),
+            Keeper(store, shelved, settings.keep_files, clock),
+        )
         rooms.push_async_callback(crew.stop)
         await files.start(store, wake)
         rooms.push_async_callback(files.stop)
         await crew.start()
         return App(store, files, crew, session, url, rooms.pop_all())
+
+
+def _shelf(settings: Settings) -> Shelf:
+    """Where files are kept. Raises SettingsError when they cannot be."""
+    found = Shelf(settings.files or shelf.beside(settings.database))
+    try:
+        found.check()
+    except ShelfBroken as fault:
+        raise SettingsError((f"COMEBACK_FILES: {fault}",)) from fault
+    return found
 
 
 def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, clock: Clock) -> Registry | None:

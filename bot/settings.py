@@ -18,6 +18,8 @@ from bot.store.database import is_server
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+KEEP_FILES_DAYS = 90  # long enough for a complaint about last month's parcel
+LONGEST_KEEP_DAYS = 3650
 SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be guessed
 SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -36,6 +38,8 @@ _NAMES = (
     "COMEBACK_LOG_FORMAT",
     "COMEBACK_METRICS_TOKEN",
     "COMEBACK_OPTOUTS",
+    "COMEBACK_FILES",
+    "COMEBACK_KEEP_FILES",
     "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
@@ -105,6 +109,8 @@ class Settings:
     log_format: str = "text"
     metrics_token: str | None = field(default=None, repr=False)
     optouts: Path | None = None  # the opt-out log, where it is not beside the database
+    files: Path | None = None  # the folder of files that came or go with messages, where it is not beside the database
+    keep_files: int = KEEP_FILES_DAYS
 
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not stand in a log."""
@@ -136,6 +142,8 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         log_format=reading.log_format(),
         metrics_token=reading.metrics_token(),
         optouts=Path(optouts) if (optouts := reading.text("COMEBACK_OPTOUTS")) else None,
+        files=Path(files) if (files := reading.text("COMEBACK_FILES")) else None,
+        keep_files=reading.days("COMEBACK_KEEP_FILES", KEEP_FILES_DAYS),
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -232,6 +240,13 @@ class _Reading:
         if not (value.isascii() and value.isdigit() and len(value) <= 5 and int(value) <= 65_535):
             self.fault("COMEBACK_PORT", "is not a port: give a number up to 65535, such as 8080 (0 takes any that is free)")
             return 0
+        return int(value)
+
+    def days(self, name: str, default: int) -> int:
+        value = self.text(name) or str(default)
+        if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= LONGEST_KEEP_DAYS):
+            self.fault(name, f"is not a number of days: give one from 1 to {LONGEST_KEEP_DAYS}")
+            return default
         return int(value)
 
     def log_level(self) -> str:

@@ -117,7 +117,7 @@ def again(wanted: Wanted, at: datetime, why: str) -> Step[None]:
     yield sql("file.again", id=wanted.id, retry_at=to_micros(at), why=why)
 
 
-def put_off(wanted: Wanted, at: datetime, why: str) -> Step[None]:
+def put_off(wanted: Wanted, at: datetime, why: str | None) -> Step[None]:
     """It was not tried, because of us: try then (UTC)."""
     yield sql("file.not_tried", id=wanted.id, retry_at=to_micros(at), why=why)
 

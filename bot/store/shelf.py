@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -173,11 +174,12 @@ class Shelf:
 
 
 class Draft:
-    """A file that is being written. Left without `finish` it is gone."""
+    """A file that is being written. Left without `finish` it is gone, at any moment: a thread that still writes is waited for."""
 
     def __init__(self, shelf: Shelf, path: Path) -> None:
         self._shelf, self._path = shelf, path
         self._hash = hashlib.sha256()
+        self._busy = threading.Lock()
         self.size = 0
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -190,6 +192,11 @@ class Draft:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.discard()
 
+    @property
+    def sha256(self) -> str:
+        """The hash of what is written by now."""
+        return self._hash.hexdigest()
+
     def write(self, content: bytes) -> None:
         """The next bytes. Raises ShelfFull, ShelfBroken."""
         self._hash.update(content)
@@ -198,22 +205,24 @@ class Draft:
 
     def finish(self) -> Shelved:
         """It is whole: on disk under its name when this returns. Raises ShelfFull, ShelfBroken."""
-        sha256 = self._hash.hexdigest()
+        sha256 = self.sha256
         self._try(lambda: os.fsync(self._file))
         self._try(lambda: self._shelf.keep(self._path, sha256))
         return Shelved(sha256, self.size)
 
     def discard(self) -> None:
         """Let go; what is not finished is removed. A second time it does nothing."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        with self._busy:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
-            act()
+            with self._busy:
+                act()
         except OSError as error:
             raise broken(self._path.parent, error) from error
 

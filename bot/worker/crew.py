@@ -19,6 +19,7 @@ from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
+from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
 from bot.worker.playbook import House
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
 from bot.worker.sender import Sender
@@ -41,7 +42,7 @@ class _Loop:
 
 
 class Crew:
-    """Runs dispatcher, sender and discounter until it is stopped."""
+    """Runs dispatcher, sender, discounter and fetcher until it is stopped."""
 
     def __init__(
         self,
@@ -51,6 +52,8 @@ class Crew:
         discounter: Discounter,
         optouts: OptOutLog | None = None,
         registry: Registry | None = None,
+        fetcher: Fetcher | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -58,15 +61,19 @@ class Crew:
         self._discounter = discounter
         self._optouts = optouts
         self._registry = registry
+        self._fetcher = fetcher
+        self._keeper = keeper
         self._sending = _Loop("sender", self._send)  # a message that is sent makes room for the next, and is no news to the others
         self._loops = [
             _Loop("dispatcher", self._dispatch),
             self._sending,
             _Loop("discounter", self._discount),
         ]
+        if fetcher is not None:
+            self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
-        self._looking = asyncio.Lock()
+        self._looking, self._tidying = asyncio.Lock(), asyncio.Lock()
         self._stopping = False
         self.superseded = asyncio.Event()
 
@@ -87,6 +94,11 @@ class Crew:
             self._scheduler.add_job(
                 self._registry.ask, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
             )
+        if self._keeper is not None:
+            first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)
+            self._scheduler.add_job(
+                self._tidy, "interval", seconds=TIDY_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+            )
         self._scheduler.start()
 
     async def _find_orphans(self) -> None:
@@ -96,6 +108,11 @@ class Crew:
                 left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
                 if left:
                     log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
+
+    async def _tidy(self) -> None:
+        assert self._keeper is not None
+        async with self._tidying:
+            await self._keeper.tidy()
 
     def wake(self) -> None:
         """Something happened: whoever sleeps looks again."""
@@ -107,12 +124,14 @@ class Crew:
         self._stopping = True
         if self._scheduler.running:
             self._scheduler.pause()
+        if self._fetcher is not None:
+            self._fetcher.stop()
         self.wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await asyncio.gather(*self._tasks)
                 await self._sender.finish()
-                async with self._looking:  # a job that is cut short would be told as an error
+                async with self._looking, self._tidying:  # a job that is cut short would be told as an error
                     pass
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
