@@ -20,13 +20,14 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out, takes_stop_back
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, inbox, outbox, templates
+from bot.store import contacts, conversations, files, inbox, outbox, templates
 from bot.store.contacts import Agreement
 from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.templates import Standing
 from bot.worker import flows, remedies
+from bot.worker.files import expected
 from bot.worker.playbook import House
 
 STALE_MESSAGE = timedelta(days=1)  # WhatsApp may deliver again for a week: answering yesterday's question today only confuses
@@ -82,6 +83,8 @@ def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]
 def _message(house: House, contact: int, number: str, event: MessageReceived) -> Step[None]:
     conversation = yield from conversations.load(contact, number)
     yield from conversations.heard(contact, number, event.at, kind=event.kind, text=event.text, provider_id=event.id)
+    if event.attachment is not None:
+        yield from files.want(contact, number, event.id, event.at, expected(event.attachment), house.now)
     yield from contacts.engaged(contact, event.at)
     if event.name and (name := _NAME.match(event.name.strip())):
         yield from contacts.name_if_unknown(contact, name.group())
