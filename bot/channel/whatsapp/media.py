@@ -177,7 +177,7 @@ class Media:
             media_id = text(accepted(answer).get("id"))
         except SendError as error:
             if error.failure is Failure.UNKNOWN:  # to upload twice does no harm
-                raise SendError(Failure.RETRY, error.detail, code=error.code, remedy=error.remedy) from error
+                error.failure = Failure.RETRY
             raise
         if media_id is None:
             raise SendError(Failure.RETRY, "WhatsApp took the file, but did not say under which id")
