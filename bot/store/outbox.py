@@ -493,19 +493,25 @@ def stop_number(number: str, why: str, awaits: Awaits = Awaits.OWNER, until: dat
     return not known
 
 
-def numbers_that_await(what: Awaits) -> Step[list[str]]:
-    """The numbers that do not send until something is so."""
-    return [row["number"] for row in (yield sql("outbox.numbers_that_await", awaits=what))]
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A number that sends nothing: why, what ends that, and until when (UTC) where that is known."""
+
+    number: str
+    why: str
+    awaits: Awaits
+    until: datetime | None
+
+
+def stopped_numbers() -> Step[list[Stopped]]:
+    """The numbers that send nothing."""
+    rows = yield sql("outbox.stopped_numbers")
+    return [Stopped(row["number"], row["stopped"], Awaits(row["awaits"]), from_micros_or_none(row["stopped_until"])) for row in rows]
 
 
 def start_number(number: str) -> Step[None]:
     """What stopped a number is over."""
     yield sql("outbox.start_number", number=number)
-
-
-def end_stops(now: datetime) -> Step[list[str]]:
-    """Stops whose time is over end; returns of which numbers."""
-    return [row["number"] for row in (yield sql("outbox.end_stops", now=to_micros(now)))]
 
 
 def close_country(number: str, place: str, now: datetime) -> Step[None]:

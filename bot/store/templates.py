@@ -65,12 +65,14 @@ def ask(name: str, language: str, now: datetime) -> Step[None]:
     yield sql("template.ask", name=name, language=language)
 
 
-def to_ask() -> Step[bool]:
-    """Whether Meta is to be asked; from now on it is not, until the next surprise."""
-    wanted = yield sql("template.to_ask")
-    if wanted:
-        yield sql("template.asked")
-    return bool(wanted)
+def is_to_ask() -> Step[bool]:
+    """Whether Meta is to be asked how its templates stand."""
+    return bool((yield sql("template.to_ask")))
+
+
+def asked() -> Step[None]:
+    """Meta is being asked: not again before the next surprise."""
+    yield sql("template.asked")
 
 
 @dataclass(frozen=True, slots=True)

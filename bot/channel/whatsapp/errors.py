@@ -90,7 +90,7 @@ VERDICTS: Mapping[int, Verdict] = {
     ),
     131063: _stop_marketing(
         "marketing is switched off for this account on the Cloud API",
-        f"send it through the Marketing Messages API, {_RESUME}",
+        f"set COMEBACK_WHATSAPP_MARKETING_API=fallback, {_RESUME}",
         hours=6,
     ),
     # the template

@@ -110,6 +110,10 @@ class Media:
         )
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
+    def renew(self, token: str) -> None:
+        """From now on another token counts."""
+        self._token = token
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._session.close()

@@ -190,12 +190,8 @@ select 1 from number_state where number = :number and stopped is not null
 -- name: start_number
 update number_state set stopped = null, awaits = null, stopped_until = null where number = :number
 
--- name: numbers_that_await
-select number from number_state where stopped is not null and awaits = :awaits
-
--- name: end_stops
-update number_state set stopped = null, awaits = null, stopped_until = null where stopped is not null and stopped_until <= :now
-returning number
+-- name: stopped_numbers
+select number, stopped, coalesce(awaits, 'owner') as awaits, stopped_until from number_state where stopped is not null order by number
 
 -- name: close_country
 insert into closed_country (number, country, since) values (:number, :country, :now) on conflict (number, country) do nothing
