@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.limit import HIGH, SendLimit
 
 SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging", "business_management", "catalog_management")
 FIELDS = ("messages", "message_template_status_update", "account_update", "phone_number_quality_update", "user_preferences")
-UNLIMITED = "TIER_UNLIMITED"
-TIERS = {250: "TIER_250", 2_000: "TIER_2K", 10_000: "TIER_10K", 100_000: "TIER_100K"}
 PROFILE_FIELDS = frozenset({"about", "address", "description", "email", "profile_picture_url", "websites", "vertical"})
 
 Json = dict[str, Any]
@@ -24,7 +22,6 @@ class Number:
     display: str
     name: str
     quality: str = "GREEN"
-    throughput: str = "STANDARD"
     registered: bool = True
     callback: str = ""
     limit: SendLimit = field(default_factory=SendLimit)
@@ -44,7 +41,7 @@ class Number:
             "verified_name": self.name,
             "quality_rating": self.quality,
             "quality_score": {"score": self.quality},
-            "throughput": {"level": self.throughput},
+            "throughput": {"level": "HIGH" if (self.limit.per_second or HIGH) >= HIGH else "STANDARD"},
             "whatsapp_business_manager_messaging_limit": tier,
             "messaging_limit_tier": tier,
             "platform_type": "CLOUD_API" if self.registered else "NOT_APPLICABLE",
@@ -78,11 +75,6 @@ class App:
     def expired(self, now: datetime) -> bool:
         """Whether the token's time is over."""
         return self.token_expires is not None and now >= self.token_expires
-
-
-def tier_of(people: int | None) -> str:
-    """The messaging limit as the API names it: the least tier that holds so many people a day."""
-    return UNLIMITED if people is None else next((name for size, name in TIERS.items() if people <= size), UNLIMITED)
 
 
 def only(whole: Mapping[str, Any], fields: str | None, default: frozenset[str] | None = None) -> Json:

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox import envelope
-from bot.sandbox.account import App, Number, tier_of
+from bot.sandbox.account import App, Number
 from bot.sandbox.agenda import Agenda
 from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Tick
 from bot.sandbox.customer import REPLY_WINDOW, Customer, region_of, wa_id_of
@@ -119,7 +119,6 @@ class CloudApi:
         self.closing = asyncio.Event()
         self._aliases: dict[str, str] = {}
         self._held: list[_Sending] = []
-        self._reached: dict[str, datetime] = {}
 
         def queue(url: str) -> Webhooks:
             return Webhooks(
@@ -182,7 +181,7 @@ class CloudApi:
     @property
     def tier(self) -> str:
         """The messaging limit as the API names it."""
-        return tier_of(self.rules.daily_people)
+        return self.limit.tier
 
     def add_number(self, number_id: str, display: str, name: str, limit: SendLimit | None = None) -> Number:
         """Gives the account another number."""
@@ -199,7 +198,7 @@ class CloudApi:
 
     def set_daily_people(self, people: int | None) -> None:
         """The portfolio may write to so many people a day from now on, None: to all; the webhooks go out."""
-        before, self.rules.daily_people = self.rules.daily_people, people
+        before, self.limit.people_a_day = self.limit.people_a_day, people
         up = people is None or (before is not None and people >= before)
         self.tell(envelope.capability(people))
         self.tell(envelope.number_quality(self.number, "UPGRADE" if up else "DOWNGRADE", self.tier))
@@ -210,10 +209,10 @@ class CloudApi:
         number.quality = quality
         self.tell(envelope.number_quality(number, "FLAGGED" if quality == "RED" else "UNFLAGGED", self.tier), number=number)
 
-    def set_throughput(self, level: str, number: Number | None = None) -> None:
-        """The number's throughput: STANDARD or HIGH; the webhook goes out."""
+    def set_throughput(self, per_second: float, number: Number | None = None) -> None:
+        """The number may send so many messages a second from now on; the webhook goes out."""
         number = number or self.number
-        number.throughput = level
+        number.limit.set_speed(per_second)
         self.tell(envelope.number_quality(number, "THROUGHPUT_UPGRADE", self.tier), number=number)
 
     # the customer's side
@@ -366,6 +365,7 @@ class CloudApi:
         return tuple(self.customer(phone).thread)
 
     def _wrote(self, customer: Customer, number: Number) -> None:
+        number.limit.heard(self.clock())
         if number is self.number:
             customer.last_wrote = self.clock()
         else:
@@ -459,6 +459,8 @@ class CloudApi:
                 raise
             late = error
         number.limit.check(customer.wa_id, now)
+        if not self._in_window(customer, number, now):
+            self.limit.begin(customer.wa_id, now)  # all numbers share this one
         self.accepted.append(Accepted(bubble.key, customer.wa_id, now, payload, bubble.id))
         sending = _Sending(number, customer, bubble, self._price(customer, bubble, number, now))
         self._count(sending, now)
@@ -586,8 +588,6 @@ class CloudApi:
             return
         if bubble.category.startswith("marketing"):
             self._check_marketing(customer, now, in_window=in_window)
-        if rules.daily_people is not None and not in_window and self._is_one_too_many(customer, now, rules.daily_people):
-            raise GraphError(131048, "the messaging limit of the business is reached")
 
     def _check_marketing(self, customer: Customer, now: datetime, *, in_window: bool) -> None:
         rules, country = self.rules, region_of(customer.wa_id)
@@ -601,21 +601,11 @@ class CloudApi:
             if len(customer.marketed) >= rules.marketing_cap:
                 raise GraphError(131049, "In order to maintain a healthy ecosystem engagement, the message failed to be delivered.")
 
-    def _is_one_too_many(self, customer: Customer, now: datetime, limit: int) -> bool:
-        for wa_id, at in list(self._reached.items()):  # the oldest first
-            if now - at < DAY:
-                break
-            del self._reached[wa_id]
-        return customer.wa_id not in self._reached and len(self._reached) >= limit
-
     def _count(self, sending: _Sending, now: datetime) -> None:
-        """Counts a message against the limits, and begins the free 72 hours of who came by an ad."""
+        """Counts a marketing message against the person's cap."""
         customer, bubble = sending.customer, sending.bubble
-        if bubble.template and not self._in_window(customer, sending.number, now):
-            self._reached.pop(customer.wa_id, None)
-            self._reached[customer.wa_id] = now
-            if bubble.category.startswith("marketing"):
-                customer.marketed.append(now)
+        if bubble.category.startswith("marketing") and not self._in_window(customer, sending.number, now):
+            customer.marketed.append(now)
         customer.typing_until = None
 
     def _in_window(self, customer: Customer, number: Number, now: datetime) -> bool:

@@ -80,9 +80,14 @@ class SendLimit:
         if self._pairs is not None and not self._pairs[wa_id].take(now):
             raise GraphError(131056, "Message failed to send because there were too many messages sent to the same phone number")
         if begins:
-            self._begin(wa_id, now)
+            self.begin(wa_id, now)
 
-    def _begin(self, wa_id: str, now: datetime) -> None:
+    def set_speed(self, per_second: float) -> None:
+        """The number may send so many messages a second from now on."""
+        self.per_second, self._all = per_second, Bucket(per_second, per_second)
+
+    def begin(self, wa_id: str, now: datetime) -> None:
+        """Counts a person who is written to outside their reply window. Raises GraphError 131048."""
         while self._begun and next(iter(self._begun.values())) <= now - DAY:
             self._begun.popitem(last=False)
         if self.people_a_day is not None and wa_id not in self._begun and len(self._begun) >= self.people_a_day:

@@ -25,7 +25,6 @@ class Rules:
     us_gate: bool = False  # no marketing to numbers of the United States (131049)
     marketing_cap: int | None = None  # marketing templates a person gets outside the window in 24 hours (131049)
     cap_everywhere: bool = False  # the cap holds in Europe, the United Kingdom, Japan and South Korea, too
-    daily_people: int | None = None  # people written to outside the window in a rolling day, the whole portfolio (131048)
     allow_list: list[str] = field(default_factory=list)  # a test number's recipients, wa_ids (131030); empty: everybody
     catalog: list[str] = field(default_factory=list)  # products by retailer id (131009 for another); empty: any
     marketing_only_by_mm: bool = False  # marketing must go through /marketing_messages (131063)
