@@ -73,10 +73,19 @@ def _free_until(row: Row) -> datetime | None:
 
 
 def heard(
-    contact: int, number: str, at: datetime, *, kind: str, text: str, provider_id: str, about: str | None = None, referred: bool = False
+    contact: int,
+    number: str,
+    at: datetime,
+    *,
+    kind: str,
+    text: str,
+    provider_id: str,
+    about: str | None = None,
+    quotes: str | None = None,
+    referred: bool = False,
 ) -> Step[None]:
-    """The customer wrote: keep what they said, and open the reply window. `about` tells what it holds besides words, `referred`: they
-    came by an ad."""
+    """The customer wrote: keep what they said, and open the reply window. `about` tells what it holds besides words, `quotes` is the
+    message it answers (by the platform's id), `referred`: they came by an ad."""
     yield sql("conversation.open", contact=contact, number=number, now=to_micros(at))
     yield sql("conversation.inbound", contact=contact, number=number, at=to_micros(at))
     yield sql(
@@ -87,6 +96,7 @@ def heard(
         kind=kind,
         text=text,
         about=about,
+        quotes=quotes,
         provider_id=provider_id,
         at=to_micros(at),
     )
@@ -108,6 +118,7 @@ def called(contact: int, number: str, at: datetime, about: str, *, by_customer: 
         kind="call",
         text="",
         about=about,
+        quotes=None,
         provider_id=None,
         at=to_micros(at),
     )
@@ -148,6 +159,7 @@ def staff_said_elsewhere(contact: int, number: str, at: datetime, text: str, pro
         kind=kind,
         text=text,
         about=None,
+        quotes=None,
         provider_id=provider_id,
         at=to_micros(at),
     )

@@ -103,7 +103,9 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
     conversation = yield from conversations.load(contact, number)
     referral, about = event.referral, telling.about(event)
     said = {"kind": event.kind, "text": event.text, "provider_id": event.id}
-    yield from conversations.heard(contact, number, event.at, **said, about=about, referred=referral is not None)
+    yield from conversations.heard(
+        contact, number, event.at, **said, about=about, quotes=event.reply_to, referred=referral is not None
+    )
     if referral is not None:
         yield from contacts.refer(contact, number, _referred(event.at, referral))
     if event.attachment is not None:

@@ -19,8 +19,8 @@ update conversation set control = :control, reason = :reason, staff = :staff, ep
 where contact = :contact and number = :number
 
 -- name: add_message
-insert into message (contact, number, author, kind, text, about, provider_id, at)
-values (:contact, :number, :author, :kind, :text, :about, :provider_id, :at)
+insert into message (contact, number, author, kind, text, about, quotes, provider_id, at)
+values (:contact, :number, :author, :kind, :text, :about, :quotes, :provider_id, :at)
 
 -- name: refer
 update conversation set referred_at = max(coalesce(referred_at, 0), :at) where contact = :contact and number = :number

@@ -28,11 +28,32 @@ select number, control, reason, staff, epoch, changed_at, last_inbound_at from c
 where contact = :contact order by coalesce(last_inbound_at, 0) desc, changed_at desc limit 1
 
 -- name: heard
-select id, at, author, kind, text from message where contact = :contact order by at desc, id desc limit :limit
+select id, at, author, kind, text, about, edited_at, revoked_at, provider_id, quotes from message
+where contact = :contact order by at desc, id desc limit :limit
 
 -- name: said
-select id, coalesce(sent_at, created_at) as at, author, body, state, delivery, why, not_before from outbox
+select id, coalesce(sent_at, created_at) as at, author, body, content, state, delivery, why, not_before, provider_id from outbox
 where contact = :contact order by coalesce(sent_at, created_at) desc, id desc limit :limit
+
+-- name: attachments
+select a.message, a.kind, a.state, a.filename, a.why, a.voice, a.sha256, f.size, f.mime
+from message m join attachment a on a.message = m.id left join file f on f.sha256 = a.sha256
+where m.contact = :contact order by m.at desc, m.id desc limit :limit
+
+-- name: attachment
+select a.kind, a.state, a.filename, a.why, a.voice, a.sha256, f.size, f.mime
+from message m join attachment a on a.message = m.id left join file f on f.sha256 = a.sha256
+where m.id = :message and m.contact = :contact and m.revoked_at is null
+
+-- name: said_one
+select content from outbox where id = :message and contact = :contact
+
+-- name: reactions
+select provider_id, emoji from reaction where contact = :contact and emoji <> ''
+
+-- name: resting
+select number, stopped, stopped_until, marketing_stopped, paused_until from number_state
+where stopped is not null or marketing_stopped is not null or paused_until > :now order by number
 
 -- name: hold
 -- changes nothing, but whoever else wants to act on this conversation waits until we are done

@@ -8,6 +8,7 @@ alter table conversation add column referred_at bigint;  -- when they last wrote
 alter table message add column about text;        -- what it holds besides words, told for staff: an order's lines, a place, a form
 alter table message add column edited_at bigint;
 alter table message add column revoked_at bigint;     -- the customer deleted it: its words are gone
+alter table message add column quotes text;       -- the message it answers, by the platform's id
 
 create table reaction (                           -- the emoji a customer put to a message, theirs or ours
   contact bigint not null references contact (id),
