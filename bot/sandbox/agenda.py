@@ -31,6 +31,10 @@ class Agenda:
         heapq.heappush(self._entries, _Entry(self._clock() + length, self._count, do))
         self._stirred.set()
 
+    def next_due(self) -> datetime | None:
+        """When the next entry falls due (UTC)."""
+        return self._entries[0].due if self._entries else None
+
     def run_due(self) -> None:
         """Does what is due by now."""
         while self._entries and self._entries[0].due <= self._clock():

@@ -157,6 +157,17 @@ class CloudApi:
         self.agenda.run_due()
         await self._teller.idle()
 
+    def reset(self) -> None:
+        """Everything as at the start, but for where webhooks go, the numbers and the limits."""
+        self.customers.clear()
+        self._aliases.clear()
+        self._held.clear()
+        for some in (self.accepted, self.attempts, self.events, self.webhooks.delivered, self.webhooks.dropped):
+            some.clear()
+        self.book.forget()
+        self.faults = Faults()
+        self.app.token_expires = None
+
     # what the business has
 
     @property

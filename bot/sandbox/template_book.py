@@ -35,6 +35,11 @@ class TemplateBook:
         self._ids = iter(range(594_425_479_261_596, 10**18))
         self._deleted: dict[str, datetime] = {}
 
+    def forget(self) -> None:
+        """There are no templates, and there were none."""
+        self.by_key.clear()
+        self._deleted.clear()
+
     # what the business does
 
     def create(self, request: Mapping[str, Any]) -> Template:
