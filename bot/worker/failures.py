@@ -97,7 +97,7 @@ def _as_template(house: House, message: Sent, error: SendError) -> Step[bool]:
         return False
     yield from outbox.again(message.id, house.now, _why(error), code=error.code)
     yield from outbox.use_instead(message.id, content.otherwise)
-    told = "the template goes instead: the reply window is closed"
+    told = f"the template goes instead: {_why(error)}"
     yield from contacts.audit(message.contact, house.now, message.flow or "message", told)
     return True
 
