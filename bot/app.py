@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bot.channel import SendError
+from bot.channel.whatsapp import number as number_state
 from bot.channel.whatsapp import templates
 from bot.channel.whatsapp.media import Media
+from bot.channel.whatsapp.number import NumberState
+from bot.channel.whatsapp.templates import TemplateState
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, WhatsAppSettings
-from bot.store import optout_log, shelf
+from bot.settings import read as read_settings
+from bot.store import optout_log, pace, shelf
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
@@ -32,7 +37,10 @@ from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.files import Fetcher, Keeper, Uploads
+from bot.worker.limits import Limits
+from bot.worker.pacer import Pacer
 from bot.worker.playbook import House, Playbook
+from bot.worker.recovery import Recovery
 from bot.worker.registry import Registry
 from bot.worker.sender import Sender
 
@@ -100,10 +108,12 @@ async def start_app(
     taken: Port | None = None,
     opened: Callable[[str], Awaitable[Database]] = open_database,
     leave: Callable[[], None] | None = None,
+    token: Callable[[], str | None] = lambda: None,
 ) -> App:
     """Start everything, the door first: what comes in while the rest is loaded is kept.
 
-    `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over.
+    `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over;
+    `token` reads WhatsApp's token anew, None where it cannot.
     Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
     database is not to be had, PortUnavailable when the port is not.
     """
@@ -146,7 +156,11 @@ async def start_app(
         rooms.push_async_callback(media.close)
         uploads = Uploads(store, shelved, media, clock)
         channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, files=uploads, marketing=whatsapp.marketing)
-        sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
+        held = _Token(whatsapp.token, token, (channel.renew, media.renew))
+        registry = _registry(store, session, whatsapp, held, clock)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=Pacer(store.arrivals))
+        await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))
         makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
         crew = Crew(
             store,
@@ -154,9 +168,11 @@ async def start_app(
             sender,
             Discounter(store, session, makers, house),
             optouts,
-            _registry(store, session, whatsapp, clock),
+            registry,
             Fetcher(store, shelved, media, clock),
             Keeper(store, shelved, settings.keep_files, clock),
+            _limits(store, session, whatsapp, held, clock),
+            Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
         )
         rooms.push_async_callback(crew.stop)
         await files.start(store, wake)
@@ -175,12 +191,55 @@ def _shelf(settings: Settings) -> Shelf:
     return found
 
 
-def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, clock: Clock) -> Registry | None:
+@dataclass(slots=True)
+class _Token:
+    """WhatsApp's token. `read` reads it anew, `users` hear of a new one."""
+
+    value: str
+    read: Callable[[], str | None]
+    users: tuple[Callable[[str], None], ...]
+
+    def renew(self) -> bool:
+        """Look for a new one; returns whether there was one."""
+        fresh = self.read()
+        if fresh is None or fresh == self.value:
+            return False
+        self.value = fresh
+        for tell in self.users:
+            tell(fresh)
+        return True
+
+
+def _registry(
+    store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock
+) -> Registry | None:
     """Who asks how our templates stand; None where it is not said whose account it is."""
-    if whatsapp.account is None:
+    account = whatsapp.account
+    if account is None:
         return None
-    fetch = partial(templates.fetch, session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account)
+
+    async def fetch() -> list[TemplateState]:
+        return await templates.fetch(session, api_url=whatsapp.api, token=held.value, waba=account)
+
     return Registry(store, fetch, clock)
+
+
+async def _works(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, number: str) -> bool:
+    """Whether WhatsApp knows a number of ours by our token."""
+    try:
+        await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
+    except SendError:
+        return False
+    return True
+
+
+def _limits(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Limits:
+    """Who asks how our numbers stand."""
+
+    async def probe(number: str) -> NumberState:
+        return await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
+
+    return Limits(store, probe, whatsapp.number, clock)
 
 
 def _load_channel() -> "type[WhatsApp]":
@@ -207,7 +266,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)  # a second one changes nothing: what is on the wire is finished, in under ten seconds
-    app = await start_app(settings, whatsapp, taken=taken, opened=take_over if successor else open_database, leave=stop.set)
+    opened = take_over if successor else open_database
+    app = await start_app(settings, whatsapp, taken=taken, opened=opened, leave=stop.set, token=_token_now)
     loop.add_signal_handler(signal.SIGHUP, app.files.look_now)
     started(app)
     waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
@@ -221,6 +281,15 @@ async def serve(
     if superseded:
         log.error("another process has taken this database over: this one has stopped")
     return superseded
+
+
+def _token_now() -> str | None:
+    """The token as the settings have it now: a file that COMEBACK_WHATSAPP_TOKEN_FILE names may have been written anew."""
+    try:
+        found = read_settings(os.environ, serving=True).whatsapp
+    except SettingsError:  # being edited, perhaps
+        return None
+    return found.token if found else None
 
 
 def _break_off() -> None:

@@ -46,6 +46,8 @@ _NAMES = (
     "COMEBACK_WHATSAPP_ACCOUNT",
     "COMEBACK_WHATSAPP_API",
     "COMEBACK_WHATSAPP_MARKETING_API",
+    "COMEBACK_WHATSAPP_PEOPLE_A_DAY",
+    "COMEBACK_WHATSAPP_PER_SECOND",
 )
 _SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION")
 _OF_THE_TESTS = frozenset({"COMEBACK_REQUIRE"})  # says which tests must not be skipped; the bot started by them sees it, too
@@ -66,7 +68,8 @@ class SettingsError(Exception):
 class WhatsAppSettings:
     """The WhatsApp number. `app_secrets` are several while one is being replaced. `number` is Meta's phone number id, `account` the
     id of the WhatsApp Business account. `api` has the version in it and no slash at its end. `marketing` is how marketing templates go
-    out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`)."""
+    out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`). `per_second`
+    and `people_a_day` go before the limits that Meta tells: messages a second of a number, people written to first in 24 hours."""
 
     token: str = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
@@ -75,6 +78,8 @@ class WhatsAppSettings:
     api: str
     account: str | None = None
     marketing: str = MARKETING_ROUTES[0]
+    per_second: int | None = None
+    people_a_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +254,14 @@ class _Reading:
             return default
         return int(value)
 
+    def limit(self, name: str, what: str) -> int | None:
+        """A limit that goes before Meta's own word; None where it is not set."""
+        value = self.text(name)
+        if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 9 and int(value) > 0):
+            self.fault(name, f"is not a number of {what}: give one, or leave it out: WhatsApp tells it")
+            return None
+        return None if value is None else int(value)
+
     def log_level(self) -> str:
         value = (self.text("COMEBACK_LOG") or "INFO").upper()
         if value not in LOG_LEVELS:
@@ -301,8 +314,10 @@ class _Reading:
         account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
         api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
         marketing = self.marketing_route()
+        per_second = self.limit("COMEBACK_WHATSAPP_PER_SECOND", "messages a second")
+        people_a_day = self.limit("COMEBACK_WHATSAPP_PEOPLE_A_DAY", "people a day")
         if token and app_secrets and verify_token and number:
-            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing)
+            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day)
         if needed:
             self._miss(*_WHATSAPP_NEEDED)
         return None

@@ -23,7 +23,9 @@ class Remedy(StrEnum):
     OPT_OUT = "opt_out"  # the person stopped marketing on the platform (131050)
     PAUSE_PERSON = "pause_person"  # no marketing to this person for a day, and it counts in the limits (131049)
     UNREACHABLE = "unreachable"  # this person cannot be reached on this channel; believed when it is said again and again
-    PAUSE_NUMBER = "pause_number"  # nothing from this number for `retry_after`: throughput, maintenance
+    PAUSE_NUMBER = "pause_number"  # nothing from this number for `retry_after`: maintenance, too many calls
+    SLOW_DOWN = "slow_down"  # this number sends too fast: it rests a moment, goes half as fast and climbs back
+    PAUSE_PAIR = "pause_pair"  # nothing from this number to this person for a while, longer from try to try
     STOP_MARKETING = "stop_marketing"  # spam or quality limit: no marketing from this number until staff look
     STOP_ALL = "stop_all"  # payment, lock, registration: nothing can be sent until the owner acts
     RENEW_TOKEN = "renew_token"  # noqa: S105 - as STOP_ALL, but it ends by itself once a token is there that works

@@ -172,6 +172,15 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkPressed:
+    """The customer followed a link of a marketing message. `product` is the shop's id where it led to one."""
+
+    at: datetime
+    product: str | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PreferenceChanged:
     """The customer used the platform's own control: no more marketing, or again."""
 
@@ -303,9 +312,9 @@ class Restriction:
 class AccountChanged:
     """Meta says something new of the account behind our numbers: a violation, a restriction, a ban, a limit.
 
-    `account` is the WhatsApp business account, or the portfolio it belongs to. `event` is Meta's word. `banned`: it is or will be
-    disabled (`banned_from`, in Meta's words), False when it was let in again, None when nothing is said of it. `about` is a sentence
-    for the owner; `alarming` when they must act.
+    `account` is the WhatsApp business account, or the portfolio it belongs to. `event` is Meta's word. `banned`: it is disabled, False
+    when it was let in again, None when nothing is said of it; `banned_from` is when (in Meta's words) a ban is or was to begin.
+    `about` is a sentence for the owner; `alarming` when they must act.
     """
 
     at: datetime
@@ -333,6 +342,7 @@ ChannelEvent = (
     | Edited
     | Revoked
     | Called
+    | LinkPressed
     | PreferenceChanged
     | IdentityChanged
     | StaffWrote

@@ -173,7 +173,7 @@ class Bubble:
     """One message on the phone, the customer's or the business's. `key` is the sender's `biz_opaque_callback_data`.
 
     `reactions`: the emoji of the customer (True) and of the business (False) on this message.
-    `failure`: why it failed, in words; empty otherwise.
+    `failure`: why it failed, in words; empty otherwise. `number`: the id of the business's number it went through.
     """
 
     id: str
@@ -190,6 +190,7 @@ class Bubble:
     edited: bool = False
     deleted: bool = False
     failure: str = ""
+    number: str = ""
 
     def react(self, emoji: str, *, by_customer: bool) -> None:
         """Set somebody's reaction; an empty emoji takes it back."""

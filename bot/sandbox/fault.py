@@ -1,4 +1,7 @@
-"""The faults a test or a visitor can switch on: how a send is answered badly, and how webhooks arrive badly."""
+"""The faults a test or a visitor can switch on: how a send is answered badly, and how webhooks arrive badly.
+
+A share is between 0 and 1, of messages or of webhooks.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,9 +18,13 @@ class SendFault(StrEnum):
     GRAPH_500 = "graph_500"  # 500 with 131000
     HTML_500 = "html_500"  # 500 without JSON
     CUT = "cut"  # refused, the connection is cut
+    HANG = "hang"  # refused, and no answer comes
     ACCEPT_THEN_CUT = "accept_then_cut"
     ACCEPT_THEN_HANG = "accept_then_hang"
     ACCEPT_THEN_503 = "accept_then_503"
+    ACCEPT_THEN_500 = "accept_then_500"  # 500 with 131000
+    ACCEPT_WITHOUT_CONTACTS = "accept_without_contacts"  # 200, but the JSON holds no `contacts`
+    ACCEPT_WITHOUT_JSON = "accept_without_json"  # 200, but no JSON
 
     @property
     def accepts(self) -> bool:
@@ -63,6 +70,18 @@ class Faults:
     delay: float = 0.0  # seconds that webhooks come late
     failed: float = 0.0  # share of accepted messages that end as `failed`, without `contacts`
     failed_code: int = 131049
+    failed_alone: bool = False  # without a `sent` before it
+    failed_with_contacts: bool = False  # with `contacts` of a `wa_id` alone, as real failures were seen
+    token_expired: bool = False  # every call is answered 190
+    repeat: float = 0.0  # share of webhook POSTs that come again, byte for byte
+    merge: bool = False  # updates of one POST share a `value` where they can
+    skip_delivered: float = 0.0  # share of messages that are read without having been told as delivered
+    hold: float = 0.0  # share of template messages that are held for a quality assessment
+    no_contacts: bool = False  # no status has `contacts`, as in the documents of 2025
+    empty_phone: bool = False  # those who hide their number have an empty one instead of none
+    hyphen_language: bool = False  # template webhooks write `en-US`
+    strange: bool = False  # fields and values that no document knows
+    clock_skew: float = 0.0  # seconds that the times in webhooks are ahead
 
     def draw(self, random: Random) -> SendFault | None:
         """The fault of the next POST, if any."""

@@ -25,6 +25,8 @@ REFUSALS = {
     100: Refusal(400, "Invalid parameter"),
     190: Refusal(401, "Invalid OAuth access token - Cannot parse access token"),
     200: Refusal(403, "Permissions error"),
+    2200: Refusal(400, "Callback verification failed"),
+    2500: Refusal(400, "Unknown path components"),
     368: Refusal(403, "Temporarily blocked for policies violations"),
     80007: Refusal(400, "Rate limit issues"),
     # messages
@@ -111,15 +113,24 @@ class GraphError(Exception):
     def body(self) -> dict[str, Any]:
         """The answer as Meta writes it."""
         error: dict[str, Any] = {
-            "message": self.title if self.code == 190 else f"(#{self.code}) {self.title}",
+            "message": self._message(),
             "type": "OAuthException",
             "code": self.code,
             "error_data": {"messaging_product": "whatsapp", "details": self.details},
             "fbtrace_id": secrets.token_urlsafe(16),
         }
+        if self.code == 190:
+            del error["error_data"]
         if self.subcode is not None:
-            error |= {"error_subcode": self.subcode, "is_transient": False, "error_user_title": self.title, "error_user_msg": self.details}
+            error["error_subcode"] = self.subcode
+        if self.subcode is not None and self.code != 190:
+            error |= {"is_transient": False, "error_user_title": self.title, "error_user_msg": self.details}
         return {"error": error}
+
+    def _message(self) -> str:
+        if self.code != 190:
+            return f"(#{self.code}) {self.title}"
+        return self.title if self.subcode is None else f"Error validating access token: {self.details}"
 
     def in_status(self) -> dict[str, Any]:
         """The same refusal as it stands in `errors[]` of a failed status."""

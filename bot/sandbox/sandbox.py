@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.fault import Faults
+from bot.sandbox.graph import BODY_LIMIT, Graph
 from bot.sandbox.page import DeskDoor, Page, StaffActions
 from bot.sandbox.shop import Shop
 from bot.sandbox.storefront import Storefront
@@ -18,7 +19,7 @@ from bot.sandbox.thought import Thoughts
 
 SETTLE_SECONDS = 5.0  # a button of the page answers at the latest then, whatever the bot still does
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-FOR_MACHINES = ("/v", "/discounts/")  # bearer token and signature guard these, whatever host name a client writes
+FOR_MACHINES = ("/v", "/discounts/", "/whatsapp_business/")  # bearer token and signature guard these, whatever host name a client writes
 
 
 async def _stand_still(_: timedelta) -> None:
@@ -63,15 +64,15 @@ class Sandbox:
         """Listens, and returns the base URL. Raises ValueError for a host that is not loopback, OSError for a taken port."""
         if host not in LOOPBACK:
             raise ValueError("the sandbox only listens on loopback")
-        app = web.Application(middlewares=[self._guard])
-        app.add_routes([*self.cloud.routes(), *self.shop.routes(), *self._page.routes(), *Storefront(self.shop).routes()])
+        app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
+        app.add_routes([*Graph(self.cloud).routes(), *self.shop.routes(), *self._page.routes(), *Storefront(self.shop).routes()])
         app.add_routes([web.get("/control/faults", self._get_faults), web.post("/control/faults", self._set_faults)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
         self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
-        self.shop.base_url = self.base_url
+        self.shop.base_url = self.cloud.base_url = self.base_url
         await self.cloud.start()
         await self.shop.start()
         return self.base_url
@@ -107,7 +108,7 @@ class Sandbox:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Lets only this page change anything here: no foreign site, no foreign name that leads to this machine."""
-        if request.path.startswith(FOR_MACHINES):
+        if request.path.startswith((*FOR_MACHINES, f"/{self.cloud.waba_id}/")):
             return await handler(request)
         if request.url.host not in LOOPBACK:
             raise web.HTTPMisdirectedRequest

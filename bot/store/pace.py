@@ -60,10 +60,21 @@ def number_by_phone(phone: str) -> Step[str | None]:
 
 def people_told(people: int | None, now: datetime) -> Step[None]:
     """Meta says to how many people a day we may write first, over all numbers; None: no limit. What waits for it is asked again."""
-    known = (yield from standing(now)).people
-    people = UNLIMITED if people is None else people
-    yield sql("pace.portfolio_told", people=people, now=to_micros(now))
-    if people != known:
+    before = (yield from standing(now)).people
+    yield sql("pace.portfolio_told", people=UNLIMITED if people is None else people, now=to_micros(now))
+    yield from _go_on(before, now)
+
+
+def own_limits(people: int | None, per_second: int | None, now: datetime) -> Step[None]:
+    """Keep what the owner set, which goes before what Meta says; None: nothing."""
+    before = (yield from standing(now)).people
+    yield sql("pace.own_limits", people=people, per_second=per_second)
+    yield from _go_on(before, now)
+
+
+def _go_on(before: int | None, now: datetime) -> Step[None]:
+    """What waits for the day's limit is asked again when that is another one now."""
+    if (yield from standing(now)).people != before:
         yield sql("pace.go_on", now=to_micros(now), why=Reason.DAILY_LIMIT)
 
 
@@ -137,7 +148,8 @@ def _number_pace(row: Row) -> NumberPace:
 
 
 def _limit(row: Row) -> int:
-    return pace.WITH_APP if row["with_app"] else row["per_second"] or pace.STANDARD
+    told = pace.WITH_APP if row["with_app"] else row["per_second"]
+    return row["own_per_second"] or told or pace.STANDARD
 
 
 # ---- the ration of one claim

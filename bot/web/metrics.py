@@ -11,7 +11,7 @@ platform's error codes and our own number ids.
     comeback_entries_worked_off_total{source}, comeback_entries_dead_total{source}
     comeback_runs_started_total{flow}, comeback_runs_ended_total{flow,outcome}
     comeback_messages_total{state,reason}          sent, retry, refused, unknown (reason: the platform's code); dropped, postponed
-                                                   (reason: policy's); delivered, read, failed as the platform told
+                                                   (reason: policy's); delivered, read, failed as the platform told (reason: its code)
     comeback_send_seconds                          histogram: a request to the channel, whatever came of it
     comeback_inbox_waiting, comeback_inbox_oldest_seconds, comeback_inbox_dead
     comeback_outbox_queued, comeback_outbox_due, comeback_outbox_oldest_due_seconds, comeback_outbox_sending, comeback_outbox_unknown
@@ -138,9 +138,9 @@ class Metrics(Tally):
         self._messages.labels(str(outcome), "" if code is None else str(code)).inc()
         self._send_seconds.observe(seconds)
 
-    def arrived(self, status: str) -> None:
+    def arrived(self, status: str, code: int | None = None) -> None:
         """See Tally."""
-        self._messages.labels(str(status), "").inc()
+        self._messages.labels(str(status), "" if code is None else str(code)).inc()
 
     # ---- what is asked
 

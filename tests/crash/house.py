@@ -23,7 +23,8 @@ from aiohttp.typedefs import Handler
 
 from bot.channel.whatsapp.templates import creation_payload
 from bot.flow import library
-from bot.sandbox.cloud_api import VERSION, CloudApi
+from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.graph import VERSION, Graph
 from bot.sandbox.limit import SendLimit
 from bot.sandbox.template import new_template
 from bot.store.database import read_only
@@ -196,7 +197,7 @@ async def _open(cloud: CloudApi, random: Random) -> web.AppRunner:
         return answer
 
     app = web.Application(middlewares=[slowly])
-    app.add_routes(cloud.routes())
+    app.add_routes(Graph(cloud).routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -82,8 +82,9 @@ def _now_and_then(now: datetime) -> Step[None]:
         "insert into tag select contact, 'coffee', since from identity where kind = 'phone'",
         f"insert into conversation values (1, 'old', 'human', 3, 'asked', 'Ana', {micros}, null)",
         f"insert into message (contact, number, author, kind, text, at) values (1, 'old', 'staff', 'text', 'Olá 👋 ''quoted''', {micros})",
-        f"insert into template values ('cart_waiting', 'es', 'APPROVED', 'MARKETING', 'GREEN', {micros})",
-        f"insert into number_state values ('old', {micros}, null, null)",
+        "insert into template (name, language, status, category, quality, told_at)"
+        f" values ('cart_waiting', 'es', 'APPROVED', 'MARKETING', 'GREEN', {micros})",
+        f"insert into number_state (number, paused_until) values ('old', {micros})",
         f"insert into discount (run, generation, contact, shop, code, percent, ends, state, retry_at, created_at) "
         f"select id, 1, contact, 'casa', 'MADE-' || id, '10', {micros}, 'made', {micros}, {micros} from run",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"

@@ -71,9 +71,9 @@ VERDICTS: Mapping[int, Verdict] = {
     4: _pause("the app called WhatsApp too often", minutes=5),
     80007: _pause("the account called WhatsApp too often", minutes=5),
     133016: _pause("the number was registered and taken off too often", hours=1),
-    130429: _pause("more messages a second than this number may send", seconds=5),
-    131057: _pause("the number is in maintenance, or its throughput is being raised", minutes=2),
-    131056: Verdict(Failure.RETRY, "too many messages to this person in a short time"),
+    130429: Verdict(Failure.RETRY, "more messages a second than this number may send", Remedy.SLOW_DOWN, timedelta(seconds=2)),
+    131057: _pause("the number is in maintenance, or its throughput is being raised", minutes=1),  # Cloud API: a raise takes that long
+    131056: Verdict(Failure.RETRY, "too many messages to this person in a short time", Remedy.PAUSE_PAIR),
     132069: _later("the form in this template may be sent ten times an hour at most now", hours=1),
     134101: _later("the template is still being made ready", minutes=10),
     131053: _later("the file could not be uploaded: look at its address and type", tries=2, seconds=10),
@@ -90,7 +90,7 @@ VERDICTS: Mapping[int, Verdict] = {
     ),
     131063: _stop_marketing(
         "marketing is switched off for this account on the Cloud API",
-        f"send it through the Marketing Messages API, {_RESUME}",
+        f"set COMEBACK_WHATSAPP_MARKETING_API=fallback, {_RESUME}",
         hours=6,
     ),
     # the template

@@ -110,6 +110,10 @@ class Media:
         )
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
+    def renew(self, token: str) -> None:
+        """From now on another token counts."""
+        self._token = token
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._session.close()
@@ -177,7 +181,7 @@ class Media:
             media_id = text(accepted(answer).get("id"))
         except SendError as error:
             if error.failure is Failure.UNKNOWN:  # to upload twice does no harm
-                raise SendError(Failure.RETRY, error.detail, code=error.code, remedy=error.remedy) from error
+                error.failure = Failure.RETRY
             raise
         if media_id is None:
             raise SendError(Failure.RETRY, "WhatsApp took the file, but did not say under which id")

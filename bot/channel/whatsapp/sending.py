@@ -73,6 +73,10 @@ class WhatsApp:
         self._files = files
         self._marketing = MarketingRoute(marketing)
 
+    def renew(self, token: str) -> None:
+        """From now on another token counts."""
+        self._token = token
+
     async def deliver(self, message: Outgoing) -> Delivered:
         """Send one message. Raises SendError, and nothing else, when it did not surely succeed."""
         if not _NUMBER_ID.fullmatch(message.number):

@@ -3,6 +3,44 @@
 -- ---- conversations and people
 
 alter table conversation add column free_until integer;  -- the 72 hours after a click on an ad, in which nothing costs anything
+alter table conversation add column referred_at integer;  -- when they last wrote by way of an ad: a first answer within a day opens those hours
+
+alter table message add column about text;        -- what it holds besides words, told for staff: an order's lines, a place, a form
+alter table message add column edited_at integer;
+alter table message add column revoked_at integer;     -- the customer deleted it: its words are gone
+
+create table reaction (                           -- the emoji a customer put to a message, theirs or ours
+  contact integer not null references contact (id),
+  provider_id text not null,                      -- of the message, the platform's
+  emoji text not null,
+  at integer not null,
+  primary key (contact, provider_id)
+) without rowid;
+
+create table referral (                           -- the ad or post that brought somebody to us, once a click
+  id integer primary key,
+  contact integer not null references contact (id),
+  number text not null,
+  at integer not null,
+  click text,                                     -- Cloud API: ctwa_clid; ads in a status have none
+  source_type text,
+  source_id text,
+  source_url text,
+  headline text,
+  body text
+);
+create unique index referral_click on referral (click) where click is not null;
+create index referral_contact on referral (contact, at);
+
+-- Numbers that are written in two ways lead to one person by one of them (bot/store/line.py): with the 9 in Brazil, without the 1 in Mexico.
+insert into identity (kind, scope, value, contact, since)
+select 'line', '', case when value glob '+55[1-9][0-9]9[6-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' then value
+                        when value glob '+55*' then substr(value, 1, 5) || '9' || substr(value, 6)
+                        when value glob '+521*' then '+52' || substr(value, 5) else value end, contact, since
+from identity where kind = 'phone' and (
+  value glob '+55[1-9][0-9]9[6-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' or value glob '+55[1-9][0-9][6-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
+  or value glob '+521[2-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' or value glob '+52[2-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]')
+order by since on conflict do nothing;
 
 -- ---- pacing
 
@@ -24,6 +62,8 @@ create table portfolio (                          -- one row: how many people a 
   id integer primary key,
   people integer,                                 -- null: nobody told
   told_at integer,
+  own_people integer,                             -- what the owner set, which goes before what was told
+  own_per_second integer,                         -- the same for each of our numbers
   reached integer not null default 0,             -- rows in `reached`
   allotted integer not null default 0             -- whoever waits was given a time up to this one
 );

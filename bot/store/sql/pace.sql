@@ -14,14 +14,18 @@ on conflict (number) do update set phone = coalesce(excluded.phone, sending_numb
 select number from sending_number where phone = :phone
 
 -- name: numbers
-select number, per_second, with_app, quality, share, slowed_at, next_at, :clock as clock from sending_number order by number
+select number, per_second, with_app, quality, share, slowed_at, :clock as clock,
+  (select own_per_second from portfolio) as own_per_second
+from sending_number order by number
 
 -- name: known
 insert into sending_number (number) values (:number) on conflict (number) do nothing
 
 -- name: paces
 -- of the numbers in JSON; held until the end of the transaction
-select number, per_second, with_app, next_at, answer_at, share, slowed_at, :clock as clock from sending_number
+select number, per_second, with_app, next_at, answer_at, share, slowed_at, :clock as clock,
+  (select own_per_second from portfolio) as own_per_second
+from sending_number
 where number in (select value from json_each(:numbers)) order by number
 
 -- name: keep_pace
@@ -34,11 +38,15 @@ insert into portfolio (id) values (1) on conflict (id) do nothing
 
 -- name: portfolio
 -- held until the end of the transaction
-select people, reached, allotted from portfolio where id = 1
+select coalesce(own_people, people) as people, reached, allotted from portfolio where id = 1
 
 -- name: portfolio_told
 insert into portfolio (id, people, told_at) values (1, :people, :now)
 on conflict (id) do update set people = excluded.people, told_at = excluded.told_at, allotted = 0
+
+-- name: own_limits
+insert into portfolio (id, own_people, own_per_second) values (1, :people, :per_second)
+on conflict (id) do update set own_people = excluded.own_people, own_per_second = excluded.own_per_second, allotted = 0
 
 -- name: keep_portfolio
 update portfolio set reached = :reached, allotted = :allotted where id = 1
@@ -69,7 +77,7 @@ select at from reached where at > :after order by at limit :most
 update outbox set not_before = :now where state = 'queued' and why = :why and not_before > :now
 
 -- name: state
-select p.people, p.reached, (select min(at) from reached) as oldest,
+select coalesce(p.own_people, p.people) as people, p.reached, (select min(at) from reached) as oldest,
   (select count(*) from outbox where state = 'queued' and why = :why) as waiting
 from (select 1 as here) as nothing left join portfolio p on p.id = 1
 

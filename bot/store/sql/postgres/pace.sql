@@ -1,18 +1,18 @@
 -- What PostgreSQL must be told otherwise about paces: the clock is the server's, and others send beside us.
 
 -- name: numbers
-select number, per_second, with_app, quality, share, slowed_at, next_at,
-  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock
+select number, per_second, with_app, quality, share, slowed_at,
+  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio) as own_per_second
 from sending_number order by number
 
 -- name: paces
 select number, per_second, with_app, next_at, answer_at, share, slowed_at,
-  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock
+  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio) as own_per_second
 from sending_number
 where number = any(array(select json_array_elements_text(:numbers::json))) order by number for no key update
 
 -- name: portfolio
-select people, reached, allotted from portfolio where id = 1 for no key update
+select coalesce(own_people, people) as people, reached, allotted from portfolio where id = 1 for no key update
 
 -- name: were_reached
 select contact from reached where contact = any(array(select value::bigint from json_array_elements_text(:contacts::json)))
