@@ -76,22 +76,21 @@ def _set(**values: object) -> Change:
 
 
 def _app(**values: object) -> Change:
-    return _cloud(lambda cloud: [setattr(cloud.app, name, value) for name, value in values.items()])
+    def changed(cloud: CloudApi) -> None:
+        for name, value in values.items():
+            setattr(cloud.app, name, value)
+
+    return _cloud(changed)
 
 
 def _number(**values: object) -> Change:
     return _cloud(lambda cloud: cloud.number.standing.update(values))
 
 
+UNPAID = {"error_code": 141006, "error_description": "There is an error with the payment method.", "possible_solution": "Mend it."}
 BLOCKED = {
     "can_send_message": "BLOCKED",
-    "entities": [
-        {
-            "entity_type": "WABA",
-            "can_send_message": "BLOCKED",
-            "errors": [{"error_code": 141006, "error_description": "There is an error with the payment method.", "possible_solution": "Mend it."}],
-        }
-    ],
+    "entities": [{"entity_type": "WABA", "can_send_message": "BLOCKED", "errors": [UNPAID]}],
 }
 
 ILLS: list[tuple[str, Change, str, Health, str]] = [
