@@ -26,6 +26,8 @@ class Number:
     callback: str = ""
     limit: SendLimit = field(default_factory=SendLimit)
     profile: dict[str, Any] = field(default_factory=dict)
+    standing: Json = field(default_factory=dict)
+    """What of `as_json` stands otherwise, so that a set-up can be tried that is not all well: `{"name_status": "DECLINED"}`."""
     blocked: dict[str, str] = field(default_factory=dict)
     """Whom the business blocked: wa_id -> how they were named."""
 
@@ -57,6 +59,7 @@ class Number:
             "last_onboarded_time": "2026-01-01T00:00:00+0000",
             "health_status": {"can_send_message": "AVAILABLE", "entities": []},
             "webhook_configuration": {"phone_number": self.callback} if self.callback else {},
+            **self.standing,
         }
 
 
@@ -71,6 +74,8 @@ class App:
     scopes: tuple[str, ...] = SCOPES
     token_expires: datetime | None = None
     """UTC; None: never, as a system user's."""
+    account_review: str = "APPROVED"
+    business_verified: bool = True
 
     def expired(self, now: datetime) -> bool:
         """Whether the token's time is over."""
