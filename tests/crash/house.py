@@ -165,12 +165,14 @@ def _asked(sql: str, parameters: Mapping[str, Any]) -> Step[Sequence[Row]]:
 
 @asynccontextmanager
 async def surroundings(
-    folder: Path, seed: int = 0, database: Path | None = None, server: str | None = None
+    folder: Path, seed: int = 0, database: Path | None = None, server: str | None = None, limit: SendLimit | None = None
 ) -> AsyncIterator[Surroundings]:
-    """WhatsApp on loopback, the flows of these tests in `folder`, and a place for the database (there, too, unless told)."""
+    """WhatsApp on loopback, the flows of these tests in `folder`, and a place for the database (there, too, unless told).
+
+    Without a `limit` there is none: what is refused is refused by the faults' shares."""
     random = Random(seed)
-    no_limit = SendLimit(per_second=None, pair_seconds=None)  # what is refused is refused by the faults' shares
-    cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=no_limit, retry_pauses=STATUS_PAUSES, parallel=4)
+    limit = limit or SendLimit(per_second=None, pair_seconds=None)
+    cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=limit, retry_pauses=STATUS_PAUSES, parallel=4)
     _write_flows(folder / "flows", cloud)
     (folder / "locales").mkdir(exist_ok=True)
     runner = await _open(cloud, random)

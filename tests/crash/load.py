@@ -62,6 +62,7 @@ class Postman:
     url: str
     session: aiohttp.ClientSession
     random: Random
+    again: float = AGAIN_SHARE
     acknowledged: list[Delivery] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     tries: int = 0
@@ -74,7 +75,7 @@ class Postman:
         """Until it is acknowledged; returns when that was (`time.monotonic()`)."""
         at = await self._until_taken(delivery)
         self.acknowledged.append(delivery)
-        if self.random.random() < AGAIN_SHARE:
+        if self.random.random() < self.again:
             task = asyncio.create_task(self._deliver_again(delivery, self.random.uniform(0, AGAIN_SECONDS)))
             self._again.add(task)
             task.add_done_callback(self._again.discard)

@@ -79,7 +79,7 @@ update outbox set not_before = :now where state = 'queued' and why = :why and no
 -- name: state
 select coalesce(p.own_people, p.people) as people, p.reached, (select min(at) from reached) as oldest,
   (select count(*) from outbox where state = 'queued' and why = :why) as waiting
-from (select 1 as here) as nothing left join portfolio p on p.id = 1
+from (select 1 as here) as one left join portfolio p on p.id = 1
 
 -- ---- pairs
 
