@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.flow.run import Content
+from bot.store.model import Identity
 
 
 class Failure(StrEnum):
@@ -108,10 +109,12 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The platform took the message under `id`. `held`: taken, but not sent before the platform has assessed its quality."""
+    """The platform took the message under `id`. `held`: taken, but not sent before the platform has assessed its quality. `names` are what
+    it calls the person it was for, where that is another name than was written to."""
 
     id: str
     held: bool = False
+    names: tuple[Identity, ...] = ()
 
 
 class Channel(Protocol):

@@ -207,9 +207,14 @@ def renew(identities: Sequence[Identity], at: datetime) -> Step[None]:
         yield sql("contact.renew_name", kind=identity.kind, scope=identity.scope, value=identity.value, now=to_micros(at))
 
 
-def learn(contact: int, identities: Sequence[Identity], now: datetime) -> Step[None]:
-    """WhatsApp calls the person we wrote to by these names, too."""
-    yield from _one_of([contact], identities, now)
+def learn(contact: int, phone: str, names: Sequence[Identity], now: datetime) -> Step[None]:
+    """WhatsApp calls the person we wrote to at `phone` by these names. A name of somebody else stays theirs, and another number is only
+    written to where it is the same line, written the other way: an answer to a request is no word of the person's own."""
+    contact = yield from live_id(contact)
+    yield from hold(contact)
+    for name in names:
+        if name.kind is not IdentityKind.PHONE or (line_of(name.value) or name.value) == line_of(phone):
+            yield sql("contact.add_name", **_named(name, contact, to_micros(now)))
 
 
 def move(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
+from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError
 from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
@@ -146,6 +146,13 @@ class Sender:
         else:
             tally.sent(monotonic() - began)
             await self._settled(Taken(claimed.id, delivered.id, delivered.held))
+            await self._learn(claimed, delivered)
+
+    async def _learn(self, claimed: Claimed, delivered: Delivered) -> None:
+        """WhatsApp may know the person by another name than we wrote to (Cloud API: numbers of Brazil and Mexico)."""
+        if claimed.phone and any((name.kind, name.scope, name.value) not in claimed.names for name in delivered.names):
+            phone = claimed.phone
+            await self._keep(lambda: contacts.learn(claimed.contact, phone, delivered.names, self._house().now))
 
     def _logged(self, step: Step[None]) -> Step[None]:
         return self._optouts.around(step) if self._optouts else step

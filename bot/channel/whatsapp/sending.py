@@ -14,6 +14,7 @@ import aiohttp
 
 from bot.channel import Delivered, Failure, Outgoing, SendError
 from bot.channel.whatsapp.graph import API_URL, TIMEOUT, accepted, ask
+from bot.channel.whatsapp.names import NAMES, names_in
 from bot.channel.whatsapp.payload import Json, payload, receipt, stored_files
 from bot.channel.whatsapp.wire import Node, first, text
 from bot.flow.run import Content, TemplateMessage
@@ -149,4 +150,7 @@ def _delivered(said: Node) -> Delivered:
     taken = text(message.get("id"))
     if not (names_person and taken):
         raise SendError(Failure.UNKNOWN, "WhatsApp said yes, but not to which message")
-    return Delivered(taken, held=text(message.get("message_status")) not in (None, _ACCEPTED))
+    held = text(message.get("message_status")) not in (None, _ACCEPTED)
+    written = (text(contact.get("input")) or "").removeprefix("+")
+    names = tuple(name for name in names_in(contact, NAMES) if name.value.removeprefix("+") != written)
+    return Delivered(taken, held=held, names=names)
