@@ -1,8 +1,7 @@
-"""The whole sandbox on one loopback port: the Cloud API, the shop, and the page with the phone."""
+"""The sandbox on one loopback port: the Cloud API and a page with a phone in it, alone or with a shop."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -10,9 +9,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.fault import Faults
+from bot.sandbox.control import Controls
+from bot.sandbox.demo import Demo, StaffActions
+from bot.sandbox.demo_view import DeskDoor
 from bot.sandbox.graph import BODY_LIMIT, Graph
-from bot.sandbox.page import DeskDoor, Page, StaffActions
+from bot.sandbox.page import Page, World
 from bot.sandbox.shop import Shop
 from bot.sandbox.storefront import Storefront
 from bot.sandbox.thought import Thoughts
@@ -34,52 +35,41 @@ async def _at_once() -> None:
     """Nothing to wait for."""
 
 
-class Sandbox:
-    """One port with everything. The clock belongs to the caller: it returns UTC, `jump` moves it and wakes the bot.
-
-    `next_due` is when the bot does something next, `settled` returns when it has nothing to do now.
-    """
+class CloudSandbox:
+    """One port with the Cloud API and the page of a world. `settled` returns when the bot has nothing to do now, `jump` turns the clock."""
 
     def __init__(
         self,
-        clock: Callable[[], datetime],
-        jump: Callable[[timedelta], Awaitable[None]] = _stand_still,
-        next_due: Callable[[], Awaitable[datetime | None]] = _nothing_due,
+        cloud: CloudApi,
+        world: World,
         settled: Callable[[], Awaitable[None]] = _at_once,
-        staff: StaffActions | None = None,
-        *,
-        cloud: CloudApi | None = None,
-        shop: Shop,
+        jump: Callable[[timedelta], Awaitable[None]] = _stand_still,
     ) -> None:
-        self.shop = shop
-        self.cloud = cloud or CloudApi(clock)
+        self.cloud = cloud
+        self._jump = jump
         self.base_url = ""
         self._settled = settled
-        self._page = Page(clock, self.cloud, shop, jump=jump, next_due=next_due, settled=self.rest, staff=staff)
+        self._page = Page(world, self.rest)
         self._runner: web.AppRunner | None = None
-        for shopper in shop.shoppers.values():
-            self.cloud.introduce(shopper.phone, f"{shopper.first_name} {shopper.last_name}")
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Everything that is on the port."""
+        return [*Graph(self.cloud).routes(), *self._page.routes(), *Controls(self.cloud, self._jump, self.rest).routes()]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listens, and returns the base URL. Raises ValueError for a host that is not loopback, OSError for a taken port."""
         if host not in LOOPBACK:
             raise ValueError("the sandbox only listens on loopback")
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
-        app.add_routes([*Graph(self.cloud).routes(), *self.shop.routes(), *self._page.routes(), *Storefront(self.shop).routes()])
-        app.add_routes([web.get("/control/faults", self._get_faults), web.post("/control/faults", self._set_faults)])
+        app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
         self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
-        self.shop.base_url = self.cloud.base_url = self.base_url
+        self.cloud.base_url = self.base_url
         await self.cloud.start()
-        await self.shop.start()
         return self.base_url
-
-    def know_the_bot(self, thoughts: Thoughts, desk: DeskDoor) -> None:
-        """The page tells what the bot thinks and leads to its desk from now on."""
-        self._page.thoughts, self._page.desk = thoughts, desk
 
     async def close_page(self) -> None:
         """Open pages are told nothing more, and ask the bot nothing more."""
@@ -89,14 +79,12 @@ class Sandbox:
         """Stops listening and delivering."""
         await self.close_page()
         await self.cloud.close()
-        await self.shop.close()
         if self._runner:
             await self._runner.cleanup()
 
     async def idle(self) -> None:
         """Returns when what has happened so far was told, worked off, answered and told again."""
         for _ in range(2):
-            await self.shop.idle()
             await self.cloud.idle()
             await self._settled()
 
@@ -118,12 +106,53 @@ class Sandbox:
             raise web.HTTPForbidden
         return await handler(request)
 
-    async def _get_faults(self, _: web.Request) -> web.Response:
-        return web.json_response(self.cloud.faults.as_json())
 
-    async def _set_faults(self, request: web.Request) -> web.Response:
-        try:
-            self.cloud.faults = Faults.from_json(json.loads(await request.read()))
-        except (ValueError, TypeError, AttributeError) as error:
-            return web.json_response({"error": str(error)}, status=422)
-        return web.json_response(self.cloud.faults.as_json())
+class Sandbox(CloudSandbox):
+    """With a shop. The clock belongs to the caller: it returns UTC, `jump` moves it and wakes the bot.
+
+    `next_due` is when the bot does something next, `settled` returns when it has nothing to do now.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        jump: Callable[[timedelta], Awaitable[None]] = _stand_still,
+        next_due: Callable[[], Awaitable[datetime | None]] = _nothing_due,
+        settled: Callable[[], Awaitable[None]] = _at_once,
+        staff: StaffActions | None = None,
+        *,
+        cloud: CloudApi | None = None,
+        shop: Shop,
+    ) -> None:
+        self.shop = shop
+        cloud = cloud or CloudApi(clock)
+        self._demo = Demo(clock, cloud, shop, jump=jump, next_due=next_due, staff=staff)
+        super().__init__(cloud, self._demo, settled, jump)
+        for shopper in shop.shoppers.values():
+            cloud.introduce(shopper.phone, f"{shopper.first_name} {shopper.last_name}")
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """The shop's too."""
+        return [*super().routes(), *self.shop.routes(), *self._demo.routes(), *Storefront(self.shop).routes()]
+
+    def know_the_bot(self, thoughts: Thoughts, desk: DeskDoor) -> None:
+        """The page tells what the bot thinks and leads to its desk from now on."""
+        self._demo.thoughts, self._demo.desk = thoughts, desk
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """As the Cloud API alone; the shop begins to deliver, too."""
+        self.shop.base_url = await super().start(host, port)
+        await self.shop.start()
+        return self.base_url
+
+    async def close(self) -> None:
+        """Stops listening and delivering."""
+        await super().close()
+        await self.shop.close()
+
+    async def idle(self) -> None:
+        """Returns when what has happened so far was told, worked off, answered and told again."""
+        for _ in range(2):
+            await self.shop.idle()
+            await self.cloud.idle()
+            await self._settled()

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.page import StaffActions
+from bot.sandbox.demo import StaffActions
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop import Shop
 

@@ -1,0 +1,215 @@
+"""The world of the Cloud API alone: a phone for each customer, how to connect a bot, what it sent, what it was told, and the clock."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from bot.sandbox.catalog import PRODUCTS
+from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.customer import REPLY_WINDOW, wa_id_of
+from bot.sandbox.demo_view import NextThing, Person
+from bot.sandbox.fault_board import Board, FaultBoard
+from bot.sandbox.handshake import trouble_with
+from bot.sandbox.phone_view import PhoneView
+from bot.sandbox.phones import Action, Phones, Wish
+from bot.sandbox.someone import Someone
+from bot.sandbox.telling import Telling
+from bot.sandbox.turning import Turning
+
+LOGGED = 40  # the newest deliveries and calls
+PEOPLE_LIMIT = 50
+NAME_LIMIT = 60  # characters
+LANGUAGES = {"en": "English", "es": "Español", "pt-BR": "Português", "fr": "Français", "hi": "हिन्दी", "ar": "العربية"}
+PARTS = ("clock", "places", "people", "connection", "phone_bar", "head", "messages", "typing", "composing", "log", "faults")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a bot must know to work with this sandbox. `trouble`: what is wrong with its webhook receiver, empty when nothing is."""
+
+    base_url: str
+    version: str
+    token: str
+    number: str
+    account: str
+    app_secret: str
+    verify_token: str
+    callback: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that went to or fro: a call by the bot (`sent`), or a webhook to it, with what came of it."""
+
+    sent: bool
+    what: str
+    outcome: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoneView:
+    """All that the page shows at one moment to whoever is `phone.me`. Times are UTC."""
+
+    parts: ClassVar[tuple[str, ...]] = PARTS
+
+    phone: PhoneView
+    following: NextThing | None
+    people: tuple[Person, ...]
+    connection: Connection
+    log: tuple[Entry, ...]
+    faults: Board
+    languages: Mapping[str, str]
+
+
+class Lone:
+    """What the page of the Cloud API alone shows and does."""
+
+    template = "lone.html"
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        cloud: CloudApi,
+        people: Iterable[Someone],
+        connection: Connection,
+        jump: Callable[[timedelta], Awaitable[None]],
+    ) -> None:
+        self._clock, self._cloud = clock, cloud
+        self._board = FaultBoard(cloud)
+        self.connection = connection
+        wares = {name: one for one in PRODUCTS for name in (one.id, one.sku)}
+        self.phones = Phones(clock, cloud, {}, wares)
+        for one in people:
+            self._introduce(one)
+        self.actions: Mapping[str, Action] = {
+            **Turning(clock, jump, self.next_due).actions,
+            **self._board.actions,
+            "add": self._add,
+            "callback": self._callback,
+        }
+
+    async def look(self, key: str, telling: Telling | None = None) -> LoneView:
+        """All that the page shows to this customer."""
+        due = self._coming()
+        return LoneView(
+            phone=self.phones.look(key, telling),
+            following=due,
+            people=tuple(Person(one.key, one.name, one.place, self.phones.unread(one.key)) for one in self.phones.people.values()),
+            connection=self.connection,
+            log=self._log(),
+            faults=self._board.look(),
+            languages=LANGUAGES,
+        )
+
+    # what comes by itself
+
+    async def next_due(self) -> datetime | None:
+        """When something here changes next of its own accord."""
+        coming = self._coming()
+        return coming.due if coming else None
+
+    def _coming(self) -> NextThing | None:
+        now = self._clock()
+        coming = [NextThing(due, text) for due, text in self._ends() if due > now]
+        return min(coming, key=lambda one: one.due, default=None)
+
+    def _ends(self) -> Iterable[tuple[datetime, str]]:
+        for someone in self.phones.people.values():
+            customer = self.phones.customer(someone.key)
+            if customer.last_wrote:
+                yield customer.last_wrote + REPLY_WINDOW, f"{someone.name}’s reply window closes"
+            for bubble in customer.thread:
+                if bubble.drawing.offer and bubble.drawing.offer.ends:
+                    yield bubble.drawing.offer.ends, f"{someone.name}’s offer ends"
+
+    # what went to and fro
+
+    def _log(self) -> tuple[Entry, ...]:
+        calls = [(one.started, _call(one.payload, one.fault)) for one in self._cloud.attempts[-LOGGED:]]
+        queue = self._cloud.webhooks
+        told = [(one.at, _delivery(one.body, one.status, one.tries)) for one in (*queue.delivered[-LOGGED:], *queue.dropped[-LOGGED:])]
+        newest = sorted([*calls, *told], key=lambda one: one[0], reverse=True)
+        return tuple(entry for _, entry in newest[:LOGGED])
+
+    # what its buttons do
+
+    async def _add(self, wish: Wish) -> str:
+        """Another customer, with a number or, with an `@` before it, with a username only."""
+        if len(self.phones.people) >= PEOPLE_LIMIT:
+            raise ValueError(f"{PEOPLE_LIMIT} customers are enough")
+        someone = person(wish["address"], wish.get("name", ""), {code: code for code in LANGUAGES}[wish["language"]])
+        self._introduce(someone)
+        return someone.key
+
+    def _introduce(self, someone: Someone) -> None:
+        if someone.key in self.phones.people:
+            raise ValueError(f"{someone.place} is there already")
+        username = someone.place.removeprefix("@") if someone.place.startswith("@") else None
+        self._cloud.introduce(someone.phone, someone.name, username)
+        self.phones.people[someone.key] = someone
+
+    async def _callback(self, wish: Wish) -> None:
+        await self.listen_at(wish["url"].strip())
+
+    async def listen_at(self, url: str) -> None:
+        """Webhooks go there from now on, whatever it answers to the question that Meta asks first; what is wrong is shown."""
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("an address that begins with http:// or https://")
+        self._cloud.webhooks.url = url
+        trouble = await trouble_with(url, self.connection.verify_token) if url else ""
+        known = self.connection
+        self.connection = Connection(
+            known.base_url, known.version, known.token, known.number, known.account, known.app_secret, known.verify_token, url, trouble
+        )
+
+
+def person(address: str, name: str = "", language: str = "en") -> Someone:
+    """A customer by a phone number or `@username`. Raises ValueError when it is neither."""
+    address, name = address.strip(), " ".join(name.split())[:NAME_LIMIT]
+    if address.startswith("@"):
+        username = address[1:]
+        if not (3 <= len(username) <= 35 and username.replace(".", "").replace("_", "").isalnum() and username.isascii()):
+            raise ValueError("a username has 3 to 35 letters, digits, dots and underscores")
+        return Someone(f"u-{username}", name or username, f"+{_hidden_number(username)}", f"@{username}", language)
+    wa_id = wa_id_of(address)
+    if wa_id is None:
+        raise ValueError("a number with its country's prefix, or @username")
+    return Someone(wa_id, name or f"+{wa_id}", f"+{wa_id}", f"+{wa_id}", language)
+
+
+def _hidden_number(username: str) -> str:
+    """The number of somebody who hides it: nobody ever sees it, but WhatsApp has one."""
+    digits = int.from_bytes(hashlib.sha256(username.encode()).digest()[:4], "big") % 10_000_000
+    return f"1555{digits:07d}"
+
+
+def _call(payload: Mapping[str, Any], fault: object) -> Entry:
+    kind = str(payload.get("type", "text"))
+    part = payload.get(kind)
+    name = part.get("name") or part.get("type") if isinstance(part, dict) and kind in ("template", "interactive") else ""
+    what = f"{kind} {name}".strip()
+    return Entry(True, f"{what} to {payload.get('to') or payload.get('recipient') or 'nobody'}"[:120], str(fault or ""), bool(fault))
+
+
+def _delivery(body: bytes, status: int | None, tries: int) -> Entry:
+    outcome = "no receiver" if not tries else f"no answer, {tries} tries" if status is None else str(status)
+    if status is not None and tries > 1:
+        outcome += f" after {tries} tries"
+    return Entry(False, ", ".join(_told(json.loads(body)))[:160], outcome, status is None or status >= 300)
+
+
+def _told(body: Mapping[str, Any]) -> Sequence[str]:
+    """What a webhook tells, in few words."""
+    found = []
+    for change in (change for entry in body["entry"] for change in entry["changes"]):
+        value = change["value"]
+        found += [f"message {one.get('type', '')}" for one in value.get("messages", [])]
+        found += [f"status {one.get('status', '')}" for one in value.get("statuses", [])]
+        if not value.get("messages") and not value.get("statuses"):
+            found.append(str(change["field"]).replace("_", " "))
+    return found
