@@ -25,7 +25,7 @@ class Number:
     registered: bool = True
     callback: str = ""
     limit: SendLimit = field(default_factory=SendLimit)
-    profile: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=lambda: {"vertical": "UNDEFINED"})
     standing: Json = field(default_factory=dict)
     """What of `as_json` stands otherwise, so that a set-up can be tried that is not all well: `{"name_status": "DECLINED"}`."""
     blocked: dict[str, str] = field(default_factory=dict)

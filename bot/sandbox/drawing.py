@@ -261,8 +261,16 @@ def _card(card: Json) -> Drawing:
     return Drawing(
         body=text_of(card["body"], "text", CARD_BODY_LIMIT) if card.get("body") else "",
         media=media(header_kind, part_of(header, header_kind)),
-        buttons=_ACTIONS[kind](part_of(card, "action")).buttons,
+        buttons=_card_buttons(part_of(card, "action")),
     )
+
+
+def _card_buttons(action: Json) -> tuple[Button, ...]:
+    """A link, or answers: `quick_reply` as Meta's documents name them, whatever the card's type says."""
+    if "buttons" not in action:
+        return _link(action).buttons
+    replies = [{"reply": one.get("quick_reply") or one.get("reply")} for one in parts_of(action, "buttons")]
+    return _reply_buttons({"buttons": replies}).buttons
 
 
 _ACTIONS: Mapping[str, Callable[[Json], Drawing]] = {
@@ -275,6 +283,8 @@ _ACTIONS: Mapping[str, Callable[[Json], Drawing]] = {
     "location_request_message": _ask_for_place,
     "request_contact_info": _other,
     "address_message": _other,
+    "call_permission_request": _other,
+    "voice_call": _other,
     "flow": _form,
     "carousel": _carousel,
 }

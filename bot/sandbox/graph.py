@@ -362,7 +362,8 @@ class Graph:
                 change(asked.node, name, customer)
                 done.append({"input": name, "wa_id": customer.wa_id} if user.get("user") else {"input": name, "user_id": customer.user_id})
             except GraphError as error:
-                failed.append({"input": name, "errors": [error.in_status()]})
+                told = {"message": error.title, "code": error.code, "error_data": {"details": error.details}}
+                failed.append({"input": name, "errors": [told]})
         whole: Json = {"messaging_product": "whatsapp", "block_users": {done_name: done} if done else {}}
         if not failed:
             return whole

@@ -85,7 +85,6 @@ class Template:
             "components": list(self.components),
             "quality_score": {"score": self.quality, "date": 0},
             "rejected_reason": self.reason,
-            "previous_category": "",
             "sub_category": "CUSTOM",
         }
         if self.ttl is not None:
