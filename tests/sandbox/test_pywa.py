@@ -1,4 +1,4 @@
-"""pywa's own clients, the synchronous and the asynchronous one, meet the sandbox as they meet Meta: every kind of message, files, templates.
+"""pywa's own clients, synchronous and asynchronous, meet the sandbox as they meet Meta: every kind of message, files, templates.
 
 Nothing here is made for the sandbox but the transport, which leads Meta's host names to this machine.
 """
@@ -133,7 +133,8 @@ async def test_every_kind_of_message_is_on_the_phone_as_it_was_sent(home: House,
 
         await call("send_location", ANA, 40.4, -3.7, "Café", "Plaza 1")
         place = last(home).drawing.place
-        assert place and (place.latitude, place.longitude, place.name, place.address) == (40.4, -3.7, "Café", "Plaza 1")
+        assert place
+        assert (place.latitude, place.longitude, place.name, place.address) == (40.4, -3.7, "Café", "Plaza 1")
         await call("request_location", ANA, "Where are you?")
         assert last(home).drawing.body == "Where are you?"
         await call("request_contact_info", ANA, "Your number?")
@@ -145,19 +146,23 @@ async def test_every_kind_of_message_is_on_the_phone_as_it_was_sent(home: House,
 
         await call("send_reaction", ANA, "👍", asked)
         question = home.cloud.customer(ANA).bubble(asked)
-        assert question and question.reactions == {False: "👍"}
+        assert question
+        assert question.reactions == {False: "👍"}
         await call("remove_reaction", ANA, asked)
         assert question.reactions == {}
 
         await call("send_catalog", ANA, "All of it", thumbnail_product_sku="p-1")
         goods = last(home).drawing.goods
-        assert goods and (goods.kind, [ware.id for ware in goods.wares]) == (GoodsKind.CATALOG, ["p-1"])
+        assert goods
+        assert (goods.kind, [ware.id for ware in goods.wares]) == (GoodsKind.CATALOG, ["p-1"])
         await call("send_product", ANA, "c-1", "p-2", "This one")
         goods = last(home).drawing.goods
-        assert goods and (goods.kind, [ware.id for ware in goods.wares]) == (GoodsKind.PRODUCT, ["p-2"])
+        assert goods
+        assert (goods.kind, [ware.id for ware in goods.wares]) == (GoodsKind.PRODUCT, ["p-2"])
         await call("send_products", ANA, "c-1", [ProductsSection("Coffee", ["p-1", "p-2"])], "Ours", "Have a look")
         goods = last(home).drawing.goods
-        assert goods and (goods.kind, goods.shelves[0].title, [ware.id for ware in goods.wares]) == (GoodsKind.LIST, "Coffee", ["p-1", "p-2"])
+        assert goods
+        assert (goods.kind, goods.shelves[0].title, [ware.id for ware in goods.wares]) == (GoodsKind.LIST, "Coffee", ["p-1", "p-2"])
 
         cards = [
             ImageCarouselCard(body="One", image=LINK, buttons=[Button("Take one", "take:1")]),
@@ -183,7 +188,8 @@ async def files(home: House, call: Call) -> None:
     """Files by link, by id, from memory, each as its own kind, and back again."""
     await call("send_image", ANA, LINK, caption="A cup")
     media = last(home).drawing.media
-    assert media and (media.kind, media.link, last(home).drawing.body) == (MediaKind.IMAGE, LINK, "A cup")
+    assert media
+    assert (media.kind, media.link, last(home).drawing.body) == (MediaKind.IMAGE, LINK, "A cup")
     for name, content, mime, kind in (
         ("send_image", JPEG, "image/jpeg", MediaKind.IMAGE),
         ("send_video", MP4, "video/mp4", MediaKind.VIDEO),
@@ -194,10 +200,13 @@ async def files(home: House, call: Call) -> None:
         await call(name, ANA, content, mime_type=mime)
         media = last(home).drawing.media
         stored = home.cloud.media.get(media.id) if media else None
-        assert stored and media and (media.kind, stored.content, stored.mime) == (kind, content, mime), name
+        assert media
+        assert stored
+        assert (media.kind, stored.content, stored.mime) == (kind, content, mime), name
     await call("send_document", ANA, PDF, filename="invoice.pdf", caption="Yours", mime_type="application/pdf")
     media = last(home).drawing.media
-    assert media and (media.kind, media.filename) == (MediaKind.DOCUMENT, "invoice.pdf")
+    assert media
+    assert (media.kind, media.filename) == (MediaKind.DOCUMENT, "invoice.pdf")
     await call("send_image", ANA, JPEG, caption="Want it?", buttons=[Button("Yes", "y")], mime_type="image/jpeg")
     assert last(home).drawing.media
     assert [one.value for one in last(home).drawing.buttons] == ["y"]
