@@ -75,7 +75,8 @@ class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
     `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: after how long a purchase is
-    used up, by the shop's product or category, None for never. `segments` are conditions by name.
+    used up, by the shop's product or category, None for never. `segments` are conditions by name. `catalog` is the id of the store's
+    catalog at Meta.
     """
 
     name: str = ""
@@ -90,6 +91,7 @@ class StoreRules:
     reorder: Mapping[str, timedelta | None] = field(default_factory=dict)
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
+    catalog: str | None = None
 
     @property
     def source_language(self) -> str:
@@ -190,6 +192,12 @@ def _read_link(text: str) -> str:
     return text
 
 
+def _read_catalog_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{5,32}", text):
+        raise WrittenWrongly(Mistake.NO_CATALOG, "write the catalog's id here, the long number that Meta's Commerce Manager shows")
+    return text
+
+
 def _read_opt_out_word(text: str) -> str:
     if not text.strip():
         raise WrittenWrongly(Mistake.EMPTY_TEXT, "write a word here")
@@ -227,6 +235,13 @@ Hours = Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Fr
 UsedUpAfter = Annotated[timedelta | None, *_from_text(_read_reorder, "25 days", r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$")]
 
 
+CatalogId = Annotated[
+    str | None,
+    BeforeValidator(lambda value: _read_catalog_id(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{5,32}$", "examples": ["194836987003835"]}),
+]
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
@@ -242,6 +257,7 @@ class StoreFile(Written):
     reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
+    catalog: CatalogId = None
 
 
 _SUBSTITUTES: Mapping[str, Value] = {
@@ -292,6 +308,7 @@ class _Meaning:
             reorder=MappingProxyType(written.reorder),
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
+            catalog=written.catalog,
         )
 
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:

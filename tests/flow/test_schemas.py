@@ -130,6 +130,8 @@ MISSHAPEN = {
     Mistake.BUTTON_TOO_LONG,
     Mistake.TEMPLATE_TEXT_TOO_LONG,
     Mistake.UNCLEAR_BUTTON,
+    Mistake.UNCLEAR_HEADER,
+    Mistake.BAD_PHONE,
     Mistake.BAD_EXAMPLE_CODE,
 }
 """The mistakes a schema can know of; all others are of meaning, or make a file unreadable."""
