@@ -144,8 +144,9 @@ def revoked(contact: int, message: str, at: datetime, *, author: str = "customer
     return bool(rows)
 
 
-def free(contact: int, number: str, until: datetime) -> Step[None]:
+def free(contact: int, number: str, until: datetime, now: datetime) -> Step[None]:
     """A status told that nothing costs anything before `until` (UTC)."""
+    yield sql("conversation.open", contact=contact, number=number, now=to_micros(now))
     yield sql("conversation.free", contact=contact, number=number, until=to_micros(until))
 
 

@@ -220,7 +220,7 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
     if message is None:
         return "a status of a message that is not ours"
     if event.free_until is not None:
-        yield from conversations.free(message.contact, message.number, event.free_until)
+        yield from conversations.free(message.contact, message.number, event.free_until, house.now)
     failed = event.status is DeliveryStatus.FAILED
     news = yield from outbox.climb(message, event.status, event.id, event.detail or "the platform gave no reason" if failed else None)
     if news:
