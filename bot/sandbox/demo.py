@@ -97,8 +97,7 @@ class Demo:
 
     async def look(self, key: str, telling: Telling | None = None) -> View:
         """All that the page shows to this customer."""
-        phone = self.phones.people[key].phone
-        mind = await self.thoughts.of(phone) if self.thoughts else None
+        mind = await self.thoughts.of(self.phones.phone(key)) if self.thoughts else None
         following, waiting = await self._following(key, mind), await self._waiting()
         shown = self.phones.look(key, telling)
         cart = self._shop.cart(key)
@@ -233,7 +232,7 @@ class Demo:
         return self._staff
 
     def _phone(self, wish: Wish) -> str:
-        return self.phones.people[wish["who"]].phone
+        return self.phones.phone(wish["who"])
 
 
 def _first_template(thread: tuple[Bubble, ...]) -> int:

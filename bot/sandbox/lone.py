@@ -3,24 +3,23 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from bot.sandbox.catalog import PRODUCTS
 from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import REPLY_WINDOW, wa_id_of
+from bot.sandbox.customer import REPLY_WINDOW, Customer, wa_id_of
 from bot.sandbox.demo_view import NextThing, Person
 from bot.sandbox.fault_board import Board, FaultBoard
 from bot.sandbox.handshake import trouble_with
 from bot.sandbox.phone_view import PhoneView
-from bot.sandbox.phones import Action, Phones, Wish
+from bot.sandbox.phones import PEOPLE_LIMIT, Action, Phones, Wish
 from bot.sandbox.someone import Someone
 from bot.sandbox.telling import Telling
 from bot.sandbox.turning import Turning
 
 LOGGED = 40  # the newest deliveries and calls
-PEOPLE_LIMIT = 50
 NAME_LIMIT = 60  # characters
 LANGUAGES = {"en": "English", "es": "Español", "pt-BR": "Português", "fr": "Français", "hi": "हिन्दी", "ar": "العربية"}
 PARTS = ("clock", "places", "people", "connection", "phone_bar", "head", "messages", "typing", "composing", "log", "faults")
@@ -85,7 +84,7 @@ class Lone:
         wares = {name: one for one in PRODUCTS for name in (one.id, one.sku)}
         self.phones = Phones(clock, cloud, {}, wares)
         for one in people:
-            self._introduce(one)
+            self.phones.introduce(one)
         self.actions: Mapping[str, Action] = {
             **Turning(clock, jump, self.next_due).actions,
             **self._board.actions,
@@ -95,16 +94,20 @@ class Lone:
 
     async def look(self, key: str, telling: Telling | None = None) -> LoneView:
         """All that the page shows to this customer."""
-        due = self._coming()
+        self.phones.discover()
         return LoneView(
             phone=self.phones.look(key, telling),
-            following=due,
+            following=self._coming(),
             people=tuple(Person(one.key, one.name, one.place, self.phones.unread(one.key)) for one in self.phones.people.values()),
             connection=self.connection,
             log=self._log(),
             faults=self._board.look(),
             languages=LANGUAGES,
         )
+
+    def customers(self) -> tuple[Customer, ...]:
+        """Everybody, as the Cloud API knows them."""
+        return tuple(self.phones.customer(key) for key in self.phones.people)
 
     # what comes by itself
 
@@ -126,6 +129,8 @@ class Lone:
             for bubble in customer.thread:
                 if bubble.drawing.offer and bubble.drawing.offer.ends:
                     yield bubble.drawing.offer.ends, f"{someone.name}’s offer ends"
+        if due := self._cloud.agenda.next_due():
+            yield due, "what Meta does next"
 
     # what went to and fro
 
@@ -143,15 +148,10 @@ class Lone:
         if len(self.phones.people) >= PEOPLE_LIMIT:
             raise ValueError(f"{PEOPLE_LIMIT} customers are enough")
         someone = person(wish["address"], wish.get("name", ""), {code: code for code in LANGUAGES}[wish["language"]])
-        self._introduce(someone)
-        return someone.key
-
-    def _introduce(self, someone: Someone) -> None:
         if someone.key in self.phones.people:
             raise ValueError(f"{someone.place} is there already")
-        username = someone.place.removeprefix("@") if someone.place.startswith("@") else None
-        self._cloud.introduce(someone.phone, someone.name, username)
-        self.phones.people[someone.key] = someone
+        self.phones.introduce(someone)
+        return someone.key
 
     async def _callback(self, wish: Wish) -> None:
         await self.listen_at(wish["url"].strip())
@@ -162,10 +162,7 @@ class Lone:
             raise ValueError("an address that begins with http:// or https://")
         self._cloud.webhooks.url = url
         trouble = await trouble_with(url, self.connection.verify_token) if url else ""
-        known = self.connection
-        self.connection = Connection(
-            known.base_url, known.version, known.token, known.number, known.account, known.app_secret, known.verify_token, url, trouble
-        )
+        self.connection = replace(self.connection, callback=url, trouble=trouble)
 
 
 def person(address: str, name: str = "", language: str = "en") -> Someone:
@@ -175,7 +172,7 @@ def person(address: str, name: str = "", language: str = "en") -> Someone:
         username = address[1:]
         if not (3 <= len(username) <= 35 and username.replace(".", "").replace("_", "").isalnum() and username.isascii()):
             raise ValueError("a username has 3 to 35 letters, digits, dots and underscores")
-        return Someone(f"u-{username}", name or username, f"+{_hidden_number(username)}", f"@{username}", language)
+        return Someone(f"u-{username}", name or username, f"+{_hidden_number(username)}", f"@{username}", language, username=username)
     wa_id = wa_id_of(address)
     if wa_id is None:
         raise ValueError("a number with its country's prefix, or @username")

@@ -21,6 +21,7 @@ from bot.sandbox.someone import Someone
 from bot.sandbox.telling import Telling
 
 TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
+PEOPLE_LIMIT = 60  # phones on one page
 PIECES_LIMIT = 99  # of one product in an order
 CATALOG_ID = "194836987003835"
 OWN_FILES = Path(__file__).parent / "files"
@@ -52,7 +53,8 @@ class Phones:
         wares: Mapping[str, Product],
         link_to: Callable[[str], str] = str,
     ) -> None:
-        self.people: dict[str, Someone] = dict(people)
+        self.people: dict[str, Someone] = {}
+        self._customers: dict[str, Customer] = {}
         self.wares = wares
         self._clock, self._cloud, self._link_to = clock, cloud, link_to
         self._composing: dict[str, tuple[Composing, str]] = {}
@@ -67,10 +69,30 @@ class Phones:
             "advert": self._advert,
             "move": self._move,
         }
+        for one in people.values():
+            self.introduce(one)
+
+    def introduce(self, someone: Someone) -> None:
+        """One more phone."""
+        self.people[someone.key] = someone
+        self._customers[someone.key] = self._cloud.introduce(someone.phone, someone.full_name or someone.name, someone.username)
+
+    def discover(self) -> None:
+        """Whoever the Cloud API has met otherwise gets a phone, too: everybody is on WhatsApp here."""
+        known = {customer.wa_id for customer in self._customers.values()}
+        for wa_id, customer in list(self._cloud.customers.items()):
+            if wa_id not in known and len(self.people) < PEOPLE_LIMIT:
+                place = f"@{customer.username}" if customer.username else f"+{wa_id}"
+                self.people[wa_id] = Someone(wa_id, customer.name, f"+{wa_id}", place, username=customer.username)
+                self._customers[wa_id] = customer
 
     def customer(self, key: str) -> Customer:
-        """Their side of the Cloud API."""
-        return self._cloud.customer(self.people[key].phone)
+        """Their side of the Cloud API; they keep it when they change their number, and begin anew when it forgot them."""
+        someone, known = self.people[key], self._customers[key]
+        if self._cloud.customers.get(known.wa_id) is not known:
+            self.introduce(someone)
+        someone.phone = f"+{self._customers[key].wa_id}"
+        return self._customers[key]
 
     def thread(self, key: str) -> tuple[Bubble, ...]:
         """All that is on their phone, oldest first."""
@@ -82,18 +104,19 @@ class Phones:
 
     def read(self, key: str) -> None:
         """They look at the chat."""
-        self._cloud.read(self.people[key].phone)
+        self._cloud.read(self.phone(key))
 
     def look(self, key: str, telling: Telling | None = None) -> PhoneView:
         """What their phone shows; `telling` is the open page that shows it."""
         customer = self.customer(key)
+        now = self._clock()
         thread, typing = telling.told(customer.thread) if telling else (tuple(customer.thread), False)
         return PhoneView(
-            now=self._clock(),
+            now=now,
             me=self.people[key],
             business=self._cloud.number.name,
             thread=thread,
-            typing=typing,
+            typing=typing or (customer.typing_until is not None and now < customer.typing_until),
             stopped=customer.stopped_marketing,
             blocked=customer.blocked,
             composing=self._draft(key, customer),
@@ -226,7 +249,6 @@ class Phones:
         if new is None:
             raise ValueError("not a phone number")
         self._cloud.change_number(self._phone(wish), new)
-        self.people[wish["who"]].phone = f"+{new}"
 
     def _receive(self, wish: Wish, part: Json, drawing: Drawing) -> None:
         how, message_id = self._composing.pop(wish["who"], (None, ""))
@@ -240,8 +262,12 @@ class Phones:
             raise LookupError("there is no such message")
         return bubble
 
+    def phone(self, key: str) -> str:
+        """Their number now."""
+        return f"+{self.customer(key).wa_id}"
+
     def _phone(self, wish: Wish) -> str:
-        return self.people[wish["who"]].phone
+        return self.phone(wish["who"])
 
 
 def words_of(wish: Wish) -> str:

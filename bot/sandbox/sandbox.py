@@ -128,8 +128,6 @@ class Sandbox(CloudSandbox):
         cloud = cloud or CloudApi(clock)
         self._demo = Demo(clock, cloud, shop, jump=jump, next_due=next_due, staff=staff)
         super().__init__(cloud, self._demo, settled, jump)
-        for shopper in shop.shoppers.values():
-            cloud.introduce(shopper.phone, f"{shopper.first_name} {shopper.last_name}")
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The shop's too."""

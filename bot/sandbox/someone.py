@@ -11,6 +11,7 @@ RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 class Someone:
     """A customer with a phone. `phone` is E.164 with a `+`, and follows them when they change their number.
 
+    `username`: with one, their number is hidden from the business. `full_name` is what WhatsApp tells it.
     `place` is said under the name; `locale` (`es-ES`) and `timezone` (IANA) say how they read and when it is for them.
     """
 
@@ -20,6 +21,8 @@ class Someone:
     place: str = ""
     locale: str = "en"
     timezone: str = "UTC"
+    full_name: str = ""
+    username: str | None = None
 
     @property
     def direction(self) -> str:
@@ -29,4 +32,12 @@ class Someone:
 
 def customer_of(shopper: Shopper) -> Someone:
     """A shop's customer, with their phone."""
-    return Someone(shopper.key, shopper.first_name, shopper.phone, shopper.city, shopper.locale, shopper.timezone)
+    return Someone(
+        shopper.key,
+        shopper.first_name,
+        shopper.phone,
+        shopper.city,
+        shopper.locale,
+        shopper.timezone,
+        full_name=f"{shopper.first_name} {shopper.last_name}",
+    )
