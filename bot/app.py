@@ -146,7 +146,7 @@ async def start_app(
             from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
 
             looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
-            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks))
+            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks, shelved))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)

@@ -92,7 +92,7 @@
     const form = find(".composer[action^='/desk/']");
     if (!head || !form) return;
     form.elements.seen.value = head.dataset.seen;
-    form.elements.text.disabled = form.elements.send.disabled = head.dataset.may !== "yes";
+    for (const name of ["text", "send", "file"]) form.elements[name].disabled = head.dataset.may !== "yes";
   }
   on("htmx:afterSettle", settle);
   on("DOMContentLoaded", settle);

@@ -7,10 +7,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.desk.enclosure import Enclosure
+from bot.flow.limit import MAX_CAPTION
+from bot.flow.run import MediaKind
 from bot.policy import window
 from bot.policy.decision import Control, Reason
-from bot.store import contacts, conversations, desk, inbox, outbox
+from bot.store import contacts, conversations, desk, files, inbox, outbox
 from bot.store.conversations import Open, Said
+from bot.store.files import File
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.step import Step
 
@@ -85,13 +89,29 @@ def take(who: str, staff: str, now: datetime) -> Step[int]:
     return (yield from _act("take", who, staff, now))
 
 
-def say(who: str, staff: str, text: str, now: datetime) -> Step[int]:
-    """Answer; whoever answers has the conversation. Raises NotFound, or Refused for a text that cannot be sent."""
+def say(who: str, staff: str, text: str, now: datetime, *, enclosed: Enclosure | None = None) -> Step[int]:
+    """Answer; whoever answers has the conversation. Raises NotFound, or Refused for an answer that cannot be sent."""
+    if enclosed is None:
+        _check_text(text)
+        return (yield from _act("say", who, staff, now, text=text))
+    _check_caption(text, enclosed)
+    yield from files.keep(File(enclosed.sha256, enclosed.size, enclosed.mime), now)
+    file = {"sha256": enclosed.sha256, "kind": enclosed.kind, "name": enclosed.name}
+    return (yield from _act("say", who, staff, now, text=text.strip(), file=file))
+
+
+def _check_text(text: str) -> None:
     if not text.strip():
         raise Refused("write something to send")
     if len(text) > MAX_TEXT:
         raise Refused(f"a message has at most {MAX_TEXT} characters, this one has {len(text)}")
-    return (yield from _act("say", who, staff, now, text=text))
+
+
+def _check_caption(text: str, enclosed: Enclosure) -> None:
+    if enclosed.kind is MediaKind.AUDIO and text.strip():
+        raise Refused("WhatsApp sends audio without words: send them before or after it")
+    if len(text) > MAX_CAPTION:
+        raise Refused(f"the words under a file have at most {MAX_CAPTION} characters, these have {len(text)}: send them apart from it")
 
 
 def hand_back(who: str, staff: str, now: datetime) -> Step[int]:
@@ -110,7 +130,7 @@ def resume() -> Step[None]:
     yield from outbox.resume_numbers()
 
 
-def _act(kind: str, who: str, staff: str, now: datetime, **more: str) -> Step[int]:
+def _act(kind: str, who: str, staff: str, now: datetime, **more: str | dict[str, str]) -> Step[int]:
     contact = yield from find(who)
     open_ones = yield from conversations.unanswered()
     number = next((one.number for one in open_ones if one.contact == contact), "")
@@ -129,7 +149,7 @@ def take_free(who: str, staff: str, now: datetime, *, away_from: str = "") -> St
     return (yield from take(who, staff, now))
 
 
-def answer(who: str, staff: str, text: str, now: datetime, *, seen: int) -> Step[int]:
+def answer(who: str, staff: str, text: str, now: datetime, *, seen: int, enclosed: Enclosure | None = None) -> Step[int]:
     """`say`, if it would reach them, nobody else has the conversation and they wrote nothing after the message with the id `seen`.
 
     Raises NotFound, Refused, Taken, Outdated.
@@ -141,7 +161,7 @@ def answer(who: str, staff: str, text: str, now: datetime, *, seen: int) -> Step
     newer = yield from desk.newer(contact, seen)
     if newer:
         raise Outdated(newer)
-    return (yield from say(who, staff, text, now))
+    return (yield from say(who, staff, text, now, enclosed=enclosed))
 
 
 def hand_back_own(who: str, staff: str, now: datetime) -> Step[int]:

@@ -110,10 +110,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """A number of ours that does not send all it could. `stopped`: nothing goes out until somebody acts; `no_marketing`: no offers do;
-    both say why and what to do. `until` (UTC): it goes on by itself then."""
+    """A number of ours that does not send all it could; `phone` is what it is displayed with, where Meta told.
 
-    number: str
+    `stopped`: nothing goes out until somebody acts; `no_marketing`: no offers do; both say why and what to do. `until` (UTC): it goes
+    on by itself then.
+    """
+
+    phone: str | None
     stopped: str | None
     no_marketing: str | None
     until: datetime | None
@@ -302,7 +305,7 @@ def resting(now: datetime) -> Step[list[Resting]]:
     rows = yield sql("desk.resting", now=to_micros(now))
     return [
         Resting(
-            number=row["number"],
+            phone=f"+{row['phone']}" if row["phone"] else None,
             stopped=row["stopped"],
             no_marketing=row["marketing_stopped"],
             until=from_micros_or_none(row["stopped_until"] if row["stopped"] else row["paused_until"]),

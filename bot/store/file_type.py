@@ -15,6 +15,19 @@ _MAGIC = (
     (b"PK\x03\x04", "application/zip"),  # also what Word, Excel and PowerPoint write
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),  # and what they wrote before 2007
 )
+# What a container is, only its name tells: the packed ones of Word and its kin, and the older ones.
+_BY_ENDING = {
+    "application/zip": {
+        ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    },
+    "application/x-ole-storage": {
+        ".doc": "application/msword",
+        ".xls": "application/vnd.ms-excel",
+        ".ppt": "application/vnd.ms-powerpoint",
+    },
+}
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"F4A ")
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"MSNV", b"dash", b"f4v ", b"mmp4")
 _NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\r\f")
@@ -40,6 +53,13 @@ def sniff(head: bytes) -> str:
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:  # eleven bits of an MPEG audio frame
         return "audio/aac" if head[1] & 0x06 == 0 else "audio/mpeg"
     return "text/plain" if _is_text(head) else UNKNOWN
+
+
+def named_type(head: bytes, name: str) -> str:
+    """The type of a file of ours that begins so: as `sniff`, and where its bytes are a container, by the ending of its name."""
+    mime = sniff(head)
+    ending = name[name.rfind(".") :].lower() if "." in name else ""
+    return _BY_ENDING.get(mime, {}).get(ending, mime)
 
 
 def may_be(kind: MediaKind, mime: str) -> bool:

@@ -8,7 +8,7 @@ which runs out.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -59,9 +59,7 @@ class Fetcher:
         wanted = await self._store.run(files.claim(self._clock(), AT_ONCE))
         if not wanted:
             self._nothing_until = self._ticks() + LOOK_SECONDS
-        self._under_way = [asyncio.create_task(self._fetch(one), name=f"fetch-{one.id}") for one in wanted]
-        if self._stopped:
-            self.stop()
+        self._start(wanted)
         ends = await asyncio.gather(*self._under_way, return_exceptions=True)
         for one, end in zip(wanted, ends, strict=True):
             if isinstance(end, asyncio.CancelledError):
@@ -69,6 +67,11 @@ class Fetcher:
             elif end is not None:
                 raise end
         return len(wanted) == AT_ONCE
+
+    def _start(self, wanted: Sequence[Wanted]) -> None:
+        self._under_way = [asyncio.create_task(self._fetch(one), name=f"fetch-{one.id}") for one in wanted]
+        if self._stopped:  # while they were claimed
+            self.stop()
 
     def stop(self) -> None:
         """Fetch no more. What is under way is left to the next process, for it may take minutes."""

@@ -6,7 +6,7 @@ Staff actions are inbox entries like everything that happens.
 from typing import Any
 
 from bot.flow.model import Trigger
-from bot.flow.run import Text
+from bot.flow.run import Media, MediaKind, Text
 from bot.policy.decision import Author, Control
 from bot.store import contacts, conversations, outbox
 from bot.store.step import Step
@@ -24,7 +24,7 @@ def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: 
         case "take":
             yield from customer.take_over(house, contact, number, staff)
         case "say":
-            yield from _say(house, entry_id, contact, number, staff, str(body["text"]))
+            yield from _say(house, entry_id, contact, number, staff, Text(str(body["text"]), media=_media(body.get("file"))))
         case "return":
             yield from _hand_back(house, contact, number, staff)
         case "block":
@@ -34,7 +34,11 @@ def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: 
     return None
 
 
-def _say(house: House, entry_id: int, contact: int, number: str, staff: str, text: str) -> Step[None]:
+def _media(file: dict[str, str] | None) -> Media | None:
+    return None if file is None else Media(MediaKind(file["kind"]), file=file["sha256"], filename=file["name"])
+
+
+def _say(house: House, entry_id: int, contact: int, number: str, staff: str, content: Text) -> Step[None]:
     """An answer; whoever answers has the conversation."""
     conversation = yield from conversations.load(contact, number)
     if conversation.control is not Control.HUMAN:
@@ -44,7 +48,7 @@ def _say(house: House, entry_id: int, contact: int, number: str, staff: str, tex
         contact=contact,
         number=number,
         shop="",
-        content=Text(text),
+        content=content,
         author=Author.STAFF,
         marketing=False,
         reply=True,

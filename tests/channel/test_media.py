@@ -13,7 +13,8 @@ from yarl import URL
 
 from bot.channel import Failure, SendError
 from bot.channel.whatsapp import media as media_module
-from bot.channel.whatsapp.media import GONE_TRIES, MOST_BYTES, READ_AS_BINARY, Media, Never, NotNow, hexadecimal, is_public, trusted
+from bot.channel.whatsapp.media import GONE_TRIES, READ_AS_BINARY, Media, Never, NotNow, hexadecimal, is_public, trusted
+from bot.flow.file import MOST_BYTES
 from bot.flow.run import MediaKind
 from bot.web import port
 from bot.web.listening import Listening

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from aiohttp import web
 from bot.policy.decision import Control
 from bot.store import conversations
 from bot.store.database import open_database
+from bot.store.shelf import Shelf
 from bot.web import port
 from bot.web.desk_pages import COOKIE, MAX_FORM, PATH, DeskPages
 from bot.web.desk_session import FREE_TRIES, IDLE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_SECONDS, Gate, Sessions
@@ -90,6 +92,7 @@ class Front:
     url: str
     app: web.Application
     ticks: list[float]
+    shelf: Shelf
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @asynccontextmanager
@@ -107,7 +110,7 @@ class Front:
 
 
 @pytest_asyncio.fixture
-async def front(where: str) -> AsyncIterator[Front]:
+async def front(where: str, tmp_path: Path) -> AsyncIterator[Front]:
     store = await open_database(where)
     bench = Bench(store, playbook())
     ticks = [1000.0]
@@ -116,10 +119,12 @@ async def front(where: str) -> AsyncIterator[Front]:
     def wake() -> None:
         opened.tasks.add(asyncio.create_task(bench.go()))
 
-    pages = DeskPages(store, lambda: bench.now, wake, PASSWORD, Looks("Casa", "Europe/Madrid"), lambda: ticks[0])
+    shelf = Shelf(tmp_path / "files", spare=0)
+    shelf.check()
+    pages = DeskPages(store, lambda: bench.now, wake, PASSWORD, Looks("Casa", "Europe/Madrid"), shelf, lambda: ticks[0])
     app = web.Application()
     app.add_subapp(PATH, pages.application())
-    opened = Front(bench, await listening.on_port(app, port.take("127.0.0.1", 0)), app, ticks)
+    opened = Front(bench, await listening.on_port(app, port.take("127.0.0.1", 0)), app, ticks, shelf)
     yield opened
     await asyncio.gather(*opened.tasks)
     await listening.close()
@@ -141,7 +146,7 @@ def routes(app: web.Application, method: str) -> list[str]:
     found = {
         (route.resource.canonical, route.method) for resource in app.router.resources() for route in resource if route.resource is not None
     }
-    filled = {"{contact}": "1", "{action}": "take", "{name}": "desk.css"}
+    filled = {"{contact}": "1", "{action}": "take", "{name}": "desk.css", "{whose}": "in", "{message}": "1"}
     paths = []
     for path, its_method in sorted(found):
         if its_method == method:
@@ -267,7 +272,7 @@ async def test_a_form_of_another_site_does_nothing(front: Front, lola: int, head
     async with front.visitor("Sam") as visitor:
         token = (await visitor.get()).field("token")
         paths = routes(front.app, "POST")
-        assert len(paths) == 3
+        assert len(paths) == 4
         for path in paths:
             assert (await visitor.post(path, headers=headers, token=token, staff="Sam", password=PASSWORD)).status == 403, path
         assert (await front.control())[0] is Control.WAITING

@@ -23,20 +23,9 @@ from yarl import URL
 from bot.channel import Failure, SendError
 from bot.channel.whatsapp.graph import TIMEOUT, Answer, accepted, ask
 from bot.channel.whatsapp.wire import integer, text
+from bot.flow.file import KB, MB, MOST_BYTES
 from bot.flow.run import MediaKind
 
-KB, MB = 1000, 1000 * 1000
-
-# Cloud API, "Supported media types".
-MOST_BYTES = MappingProxyType(
-    {
-        MediaKind.IMAGE: 5 * MB,
-        MediaKind.VIDEO: 16 * MB,
-        MediaKind.AUDIO: 16 * MB,
-        MediaKind.DOCUMENT: 100 * MB,
-        MediaKind.STICKER: 500 * KB,
-    }
-)
 READ_AS_BINARY = 1.05  # Meta does not say which megabyte it means: what comes in may be as large as the larger one
 CHUNK_BYTES = 256 * 1024
 DOWNLOAD_SECONDS = 270.0  # Cloud API: an address is good for five minutes

@@ -3,7 +3,8 @@
 -- name: open
 select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, c.first_name,
   (select value from identity d where d.contact = v.contact and d.kind = 'phone' order by d.since desc limit 1) as phone,
-  (select m.text from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1) as last_text,
+  (select coalesce(nullif(m.text, ''), '(' || m.kind || ')') from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1)
+    as last_text,
   (select max(coalesce(o.sent_at, o.created_at)) from outbox o where o.contact = v.contact and o.author = 'staff') as answered_at,
   (select max(m.at) from message m where m.contact = v.contact and m.author = 'staff') as answered_elsewhere_at
 from conversation v join contact c on c.id = v.contact
@@ -16,7 +17,8 @@ select min(at) as at from message where contact = :contact and author = 'custome
 -- by the newest messages and not by the newest conversations: that reads a few hundred rows, however many people there are
 select v.contact, v.number, v.control, v.reason, v.staff, v.changed_at, c.first_name,
   (select value from identity d where d.contact = v.contact and d.kind = 'phone' order by d.since desc limit 1) as phone,
-  (select m.text from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1) as last_text,
+  (select coalesce(nullif(m.text, ''), '(' || m.kind || ')') from message m where m.contact = v.contact order by m.at desc, m.id desc limit 1)
+    as last_text,
   null as answered_at, null as answered_elsewhere_at
 from (select contact, max(id) as newest from (select id, contact from message order by id desc limit :messages) as recent group by contact) as heard
 join conversation v on v.contact = heard.contact
@@ -52,8 +54,9 @@ select content from outbox where id = :message and contact = :contact
 select provider_id, emoji from reaction where contact = :contact and emoji <> ''
 
 -- name: resting
-select number, stopped, stopped_until, marketing_stopped, paused_until from number_state
-where stopped is not null or marketing_stopped is not null or paused_until > :now order by number
+select s.phone, n.stopped, n.stopped_until, n.marketing_stopped, n.paused_until
+from number_state n left join sending_number s on s.number = n.number
+where n.stopped is not null or n.marketing_stopped is not null or n.paused_until > :now order by n.number
 
 -- name: hold
 -- changes nothing, but whoever else wants to act on this conversation waits until we are done

@@ -25,7 +25,9 @@ update attachment set attempts = attempts - 1, retry_at = :retry_at, why = :why 
 
 -- name: keep
 insert into file (sha256, size, mime, used_at, owned) values (:sha256, :size, :mime, :at, :owned)
-on conflict (sha256) do update set deleted_at = null, used_at = max(file.used_at, excluded.used_at), owned = max(file.owned, excluded.owned)
+on conflict (sha256) do update set deleted_at = null, used_at = max(file.used_at, excluded.used_at), owned = max(file.owned, excluded.owned),
+  mime = case when excluded.mime in ('application/zip', 'application/x-ole-storage', 'application/octet-stream') then file.mime
+              else excluded.mime end
 
 -- name: find
 select sha256, size, mime, deleted_at from file where sha256 = :sha256
