@@ -14,7 +14,7 @@ from datetime import datetime
 from bot.policy.decision import Consent
 from bot.store import mirror, runs
 from bot.store.line import line_of
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import Identity, IdentityKind, update_key
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 _LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
@@ -225,6 +225,9 @@ def move(
     Their old number is forgotten: it may be a stranger's soon. Whoever had the new number before them, and was on WhatsApp there, is
     somebody else, who has lost it. Words of moves come late, twice and in any order, so each name counts by when it was taken.
     """
+    told = " ".join(["move", *(name.value for name in before), "to", *(name.value for name in names)])
+    if not (yield sql("inbox.first_time", key=update_key(at, told))):
+        return None
     movers = yield from _movers(before, names, others, at)
     if not movers and (yield from _owners([*before, *names, *others])):
         return None
