@@ -75,7 +75,7 @@ def own_limits(people: int | None, per_second: int | None, now: datetime) -> Ste
 def _go_on(before: int | None, now: datetime) -> Step[None]:
     """What waits for the day's limit is asked again when that is another one now."""
     if (yield from standing(now)).people != before:
-        yield sql("pace.go_on", now=to_micros(now), why=Reason.DAILY_LIMIT)
+        yield sql("pace.go_on", now=to_micros(now), most=UNLIMITED)
 
 
 # ---- what came of it
@@ -93,11 +93,12 @@ def bar_pair(contact: int, number: str, until: datetime) -> Step[None]:
     yield sql("pace.bar_pair", contact=contact, number=number, free_at=to_micros(pair.barred_until(until)))
 
 
-def not_reached(contact: int, message: int) -> Step[None]:
-    """A message surely did not reach the person: if it is the one that counted them, they do not count."""
+def not_reached(contact: int, message: int, now: datetime) -> Step[None]:
+    """A message surely did not reach the person: if it is the one that counted them, they do not count, and the next may go."""
     yield sql("pace.portfolio")  # held before whom it counts, as in a claim
     if (yield sql("pace.not_reached", contact=contact, message=message)):
         yield sql("pace.one_less")
+        yield sql("pace.go_on", now=to_micros(now), most=1)
 
 
 # ---- what is used of it
@@ -129,7 +130,7 @@ class Standing:
 def standing(now: datetime, clock: int = 0) -> Step[Standing]:
     """How the limits stand at `now`."""
     numbers = yield sql("pace.numbers", clock=clock)
-    row = (yield sql("pace.state", why=Reason.DAILY_LIMIT))[0]
+    row = (yield sql("pace.state"))[0]
     people, oldest = row["people"], from_micros_or_none(row["oldest"])
     full = people is not None and (row["reached"] or 0) >= people
     return Standing(

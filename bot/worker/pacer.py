@@ -20,7 +20,9 @@ from bot.store.outbox import ANY_NUMBER, Claimed, lane
 from bot.store.pace import Candidate, Ration, Ruling
 from bot.store.step import Step
 
-LEAD_SECONDS = 0.06  # how long before its moment a message should be claimed: a commit on a busy disk takes that long
+LEAD_SECONDS = (0.06, 0.3)  # how long before its moment a message is claimed: a few times what claims take lately, within this
+CLAIMS = 4.0  # times: between the waking and the commit there is more than the claim itself
+LATELY = 0.2  # weight of the newest claim in what they take lately
 ANSWERS_LEAD_SECONDS = 0.2
 TOGETHER_SECONDS = 0.1  # so much of what can wait is claimed at once: few claims, and few unknown when the process dies
 MOST_TOGETHER = 32
@@ -94,6 +96,7 @@ class Pacer:
         self._gates: dict[str, Gate] = {}
         self._rests: dict[str, float] = {}
         self._looked = 0.0
+        self._took = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -130,13 +133,19 @@ class Pacer:
             for number, stands in found.lanes.items():
                 self._gate(number).per_second = stands.per_second
                 self._rests[lane(number, answers=True)] = self._looked + stands.answers_in - ANSWERS_LEAD_SECONDS
-                self._rests[lane(number, answers=False)] = self._looked + stands.others_in - LEAD_SECONDS
+                self._rests[lane(number, answers=False)] = self._looked + stands.others_in - self._lead
             return found.rulings
 
         return ration
 
-    def call(self, wake: Callable[[], None]) -> None:
-        """Wake the sender when a lane that rests may be looked at again."""
+    @property
+    def _lead(self) -> float:
+        least, most = LEAD_SECONDS
+        return max(least, min(most, CLAIMS * self._took))
+
+    def claimed(self, took: float, wake: Callable[[], None]) -> None:
+        """A claim took so many seconds. Wake the sender when a lane that rests may be looked at again."""
+        self._took += LATELY * (took - self._took)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -74,9 +74,10 @@ class Sender:
             return Look(0, more=False)  # the next that ends wakes us
         house = self._house()
         seen = self._store.arrivals.count
+        asked = monotonic()
         claim, began = await self._store.run(self._claim(house, free), last=True)
         if self._pacer:
-            self._pacer.call(wake)
+            self._pacer.claimed(monotonic() - asked, wake)
         for held in claim.held:
             if held.news or held.until is None:
                 house.tally.not_sent(held.why, for_good=held.until is None)

@@ -28,7 +28,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="two processes on PostgreSQL")
     args = parser.parse_args()
-    plan = Plan(args.carts, talkers=args.talkers, pause=args.pause, per_second=args.rate, processes=2 if args.postgres else 1, seed=args.seed)
+    processes = 2 if args.postgres else 1
+    plan = Plan(args.carts, talkers=args.talkers, pause=args.pause, per_second=args.rate, processes=processes, seed=args.seed)
     with tempfile.TemporaryDirectory() as folder:
         report = asyncio.run(_played(Path(folder), plan, args.postgres))
     print(report, flush=True)

@@ -75,6 +75,7 @@ create table reached (                            -- whom we wrote to first, in 
   at integer not null
 );
 create index reached_at on reached (at);
+create index outbox_for_tomorrow on outbox (not_before) where state = 'queued' and why = 'daily_limit';  -- too many for a day
 
 create table pair (                               -- the limit of messages from one number to one person, as a debt that time pays off
   contact integer not null,

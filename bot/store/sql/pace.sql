@@ -73,12 +73,13 @@ update portfolio set reached = reached - 1 where id = 1
 select at from reached where at > :after order by at limit :most
 
 -- name: go_on
--- what waits for a limit that is another one now
-update outbox set not_before = :now where state = 'queued' and why = :why and not_before > :now
+-- so many of those that wait for the day's limit, the first of them first
+update outbox set not_before = :now where id in (
+  select id from outbox where state = 'queued' and why = 'daily_limit' and not_before > :now order by not_before limit :most)
 
 -- name: state
 select coalesce(p.own_people, p.people) as people, p.reached, (select min(at) from reached) as oldest,
-  (select count(*) from outbox where state = 'queued' and why = :why) as waiting
+  (select count(*) from outbox where state = 'queued' and why = 'daily_limit') as waiting
 from (select 1 as here) as one left join portfolio p on p.id = 1
 
 -- ---- pairs
