@@ -213,9 +213,11 @@ class Writer:
     def _card(
         self, number: int, card: "_CardSheet", sheet: "_Sheet", use: TemplateUse, values: Mapping[str, str], answers: tuple[Answer, ...]
     ) -> Card:
+        fitted = _fitted(card.body, {name: values[name] for name in _names(card.body)}, MAX_CARD_BODY)
         return Card(
             media=self._file(card.shows.kind, card.shows.name),
-            values=_fitted(card.body, {name: values[name] for name in _names(card.body)}, MAX_CARD_BODY),
+            values=fitted,
+            body=fill(card.body, fitted),
             buttons=self._quick_replies(card.quick_replies, answers),
             link_suffix=self._link_suffix(card.link_beginning, use, card_link(number), sheet.language),
         )

@@ -222,12 +222,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card of a carousel: its picture or film, what fills its words, and its buttons."""
+    """One card of a carousel: its picture or film, what fills its words, and its buttons. `body` is what the customer will read."""
 
     media: Media | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[Button, ...] = ()
     link_suffix: str | None = None
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

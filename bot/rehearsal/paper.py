@@ -452,6 +452,13 @@ class Paper:
     def outbox_obstacles(self, _: Values) -> Rows:
         return NONE
 
+    def outbox_use_instead(self, values: Values) -> Rows:
+        self.outbox[values["id"]].update(content=values["content"], body=values["body"], marketing=values["marketing"])
+        return NONE
+
+    def outbox_number_states(self, _: Values) -> Rows:
+        return NONE
+
     def outbox_sent(self, values: Values) -> Rows:
         self.outbox[values["id"]].update(state="sent", why=values["why"], provider_id=values["provider_id"])
         return NONE

@@ -7,11 +7,13 @@ Policy is asked inside the claiming transaction, so what came in between still h
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from bot.flow.as_read import extras
 from bot.flow.codec import decode_content, encode_content
 from bot.flow.run import Content, TemplateMessage, Text
 from bot.policy import window
@@ -23,9 +25,11 @@ from bot.store.pace import Candidate, Go, Ration
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 HELD = "held"  # a delivery before the first: the platform took it, and sends it or drops it once it has assessed its quality
+_OTHERWISE = '"otherwise":{'  # in the content of a message that is both a text and a template
 _HELD_WHY = "taken, held by the platform until it has assessed its quality"
 LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
 START_SECONDS = 2.0  # from the begin of its claim a message must start, or is given back: peers who acknowledge an opt-out rely on it
+LOOK_AGAIN = timedelta(minutes=1)  # at a text whose template is marketing, while a number sends none
 LEASE = timedelta(minutes=2)  # longer than any request may last: beyond it the sender is gone, and the message's fate unknown
 
 
@@ -112,8 +116,8 @@ class Sent:
 
 
 def body_of(content: Content) -> str:
-    """What the customer reads, for the thread: the words, then the buttons."""
-    return content.body + "".join(f"\n[{button.title}]" for button in content.buttons)
+    """What the customer reads, for the thread: the words, then what is shown beside them."""
+    return "\n".join(filter(None, (content.body, *extras(content))))
 
 
 def enqueue(draft: Draft, now: datetime) -> Step[None]:
@@ -196,11 +200,12 @@ def claim(
     obstacles = yield from _obstacles(now)
     may_go: dict[int, Row] = {}
     held: list[Held] = []
-    for row in due:
-        if row["contact"] in may_go:
+    for queued in due:
+        if queued["contact"] in may_go:
             continue  # the turn of those behind comes when it is settled
-        addressee = addressees[row["id"]]
-        decision = judge(_message(row, addressee, obstacles), addressee.person)
+        addressee = addressees[queued["id"]]
+        row = yield from _as_it_goes(queued, addressee, now)
+        decision = (yield from _out_of_lane(row, now)) or judge(_message(row, addressee, obstacles), addressee.person)
         if isinstance(decision, Send):
             may_go[row["contact"]] = row
         else:
@@ -210,6 +215,8 @@ def claim(
     for row in may_go.values():
         ruling = rulings.get(row["id"], Go(0.0))
         if isinstance(ruling, Go):
+            if isinstance(row, _Instead):
+                yield from _say(row["id"], decode_content(row["content"]), marketing=bool(row["marketing"]))
             claimed.append(_claimed(row, addressees[row["id"]], ruling.after))
         elif isinstance(ruling, Wait):
             held.append((yield from _hold(row, ruling)))
@@ -269,6 +276,38 @@ def _addressee(row: Row) -> _Addressee:
         phone=_newest(names, IdentityKind.PHONE),
     )
     return _Addressee(person, names)
+
+
+def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
+    """The message as it would go now: one that has both a text and a template goes as the text while the reply window is open, else as the
+    template. Whether it is marketing follows what goes."""
+    if _OTHERWISE not in row["content"] or window.is_open(addressee.person.last_wrote_at, now):
+        return row
+    content = decode_content(row["content"])
+    if not isinstance(content, Text) or content.otherwise is None:
+        return row
+    marketing = bool(row["marketing"]) or (yield from templates.is_marketing(content.otherwise))
+    return _Instead(row, {"content": encode_content(content.otherwise), "marketing": int(marketing)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Instead:
+    """A row, some columns of which are otherwise."""
+
+    row: Row
+    changed: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.changed[name] if name in self.changed else self.row[name]
+
+
+def _out_of_lane(row: Row, now: datetime) -> Step[Wait | None]:
+    """A template that is marketing, of a message that was queued as none: it stands in a lane that goes on while marketing is stopped."""
+    if not isinstance(row, _Instead) or not row["marketing"] or row.row["marketing"]:
+        return None
+    states = yield sql("outbox.number_states")
+    is_stopped = any(one["number"] == row["number"] and one["marketing_stopped"] is not None for one in states)
+    return Wait(now + LOOK_AGAIN, Reason.PLATFORM_PAUSE) if is_stopped else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,9 +438,13 @@ def failed_with(message: int, code: int | None, *, counts: bool) -> Step[None]:
     yield sql("outbox.failed_with", id=message, code=code, counts=int(counts))
 
 
-def use_instead(message: int, content: TemplateMessage) -> Step[None]:
+def use_instead(message: int, content: TemplateMessage, *, marketing: bool) -> Step[None]:
     """A message that waits to be tried again says something else, which the platform takes."""
-    yield sql("outbox.use_instead", id=message, content=encode_content(content), body=body_of(content))
+    yield from _say(message, content, marketing=marketing or (yield from templates.is_marketing(content)))
+
+
+def _say(message: int, content: Content, *, marketing: bool) -> Step[None]:
+    yield sql("outbox.use_instead", id=message, content=encode_content(content), body=body_of(content), marketing=int(marketing))
 
 
 def fails_always(contact: int, code: int, times: int) -> Step[bool]:

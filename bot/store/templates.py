@@ -96,6 +96,12 @@ def load(name: str, language: str) -> Step[Standing]:
     return Standing(rows[0]["status"], rows[0]["category"], rows[0]["quality"]) if rows else Standing()
 
 
+def is_marketing(content: TemplateMessage) -> Step[bool]:
+    """Whether a template needs consent: its category as Meta has it by now, else as its own file says."""
+    at_meta = (yield from load(content.name, content.language)).category
+    return content.marketing if at_meta is None else at_meta == MARKETING
+
+
 def _hold_to_consent(name: str, language: str) -> Step[None]:
     """What is queued of a template that is marketing from now on asks for consent, too. (It happens a few times a year.)"""
     for row in (yield sql("template.queued")):

@@ -12,7 +12,7 @@ from bot.channel.event import StatusChanged
 from bot.channel.whatsapp.errors import for_code
 from bot.flow.codec import decode_content
 from bot.flow.run import Text
-from bot.store import contacts, outbox
+from bot.store import contacts, outbox, pace
 from bot.store.outbox import Claimed, Sent
 from bot.store.step import Step
 from bot.worker import flows, remedies
@@ -34,6 +34,7 @@ def answered(house: House, claimed: Claimed, error: SendError) -> Step[None]:
         yield from contacts.audit(claimed.contact, house.now, "message", f"nobody knows whether a message was sent: {why}")
     elif not (yield from _tried_again(house, message, error)):
         yield from outbox.refused(message.id, why, code=error.code, counts=_counts(error))
+        yield from pace.not_reached(message.contact, message.id, house.now)
         yield from contacts.audit(message.contact, house.now, "message", f"a message was refused: {why}")
         yield from _end_run(house, message, why)
     if message is not None:
@@ -96,7 +97,7 @@ def _as_template(house: House, message: Sent, error: SendError) -> Step[bool]:
     if not isinstance(content, Text) or content.otherwise is None:
         return False
     yield from outbox.again(message.id, house.now, _why(error), code=error.code)
-    yield from outbox.use_instead(message.id, content.otherwise)
+    yield from outbox.use_instead(message.id, content.otherwise, marketing=message.marketing)
     told = f"the template goes instead: {_why(error)}"
     yield from contacts.audit(message.contact, house.now, message.flow or "message", told)
     return True

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.flow import condition, interpreter
 from bot.flow.model import Trigger
-from bot.flow.revision import Category, Revision
+from bot.flow.revision import Revision
 from bot.flow.run import (
     AddTag,
     Advance,
@@ -238,7 +238,7 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     run, contact, now = live.run, live.contact, house.now
     match effect:
         case Send():
-            marketing = yield from _is_marketing(revision, effect)
+            marketing = yield from _is_marketing(effect)
             yield from outbox.enqueue(_draft(house, live, effect, marketing=marketing), now)
         case SetTimer():
             yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
@@ -265,14 +265,13 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     return ()
 
 
-def _is_marketing(revision: Revision, effect: Send) -> Step[bool]:
-    """Whether a message needs consent: its flow's purpose says so, or its template's category, as Meta has it by now."""
+def _is_marketing(effect: Send) -> Step[bool]:
+    """Whether a message needs consent: its flow's purpose says so, or its template's category, as Meta has it by now. (Of a text with a
+    template for when the window is closed that is asked when it goes.)"""
     content = effect.content
     if effect.purpose is Purpose.MARKETING or not isinstance(content, TemplateMessage):
         return effect.purpose is Purpose.MARKETING
-    at_meta = (yield from templates.load(content.name, content.language)).category
-    template = revision.templates.get(content.name)
-    return at_meta == templates.MARKETING or (at_meta is None and template is not None and template.category is Category.MARKETING)
+    return (yield from templates.is_marketing(content))
 
 
 def _draft(house: House, live: Live, effect: Send, *, marketing: bool) -> outbox.Draft:

@@ -53,7 +53,7 @@ buttons = st.lists(st.builds(Button, texts, texts, st.none() | texts), max_size=
 media = st.builds(Media, st.sampled_from(MediaKind), st.none() | texts, st.none() | texts, st.none() | texts)
 degrees = st.floats(-180, 180)
 places = st.builds(Place, degrees, degrees, texts, texts)
-cards = st.builds(Card, st.none() | media, names, buttons, st.none() | texts)
+cards = st.builds(Card, st.none() | media, names, buttons, st.none() | texts, texts)
 templates = st.builds(
     TemplateMessage,
     name=texts,

@@ -123,7 +123,7 @@ where id = :id and (state = 'sending' or state = 'sent' and delivery = 'failed')
 update outbox set code = :code, counts = :counts where id = :id
 
 -- name: use_instead
-update outbox set content = :content, body = :body where id = :id and state = 'queued'
+update outbox set content = :content, body = :body, marketing = :marketing where id = :id and state = 'queued'
 
 -- name: newest_codes
 -- of those whose end is known
@@ -182,7 +182,9 @@ insert into number_state (number, marketing_stopped) values (:number, :why) on c
 
 -- name: stop_number
 insert into number_state (number, stopped, awaits, stopped_until) values (:number, :why, :awaits, :until)
-on conflict (number) do update set stopped = excluded.stopped, awaits = excluded.awaits, stopped_until = excluded.stopped_until
+on conflict (number) do update set stopped = excluded.stopped, awaits = excluded.awaits,
+  -- error 368 does not say until when; the webhook that came before it did
+  stopped_until = coalesce(excluded.stopped_until, number_state.stopped_until)
 
 -- name: stopped
 select 1 from number_state where number = :number and stopped is not null
