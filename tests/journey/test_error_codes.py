@@ -4,7 +4,6 @@ The table is written by hand, from Meta's error page and what the large open bot
 house's own. Each line plays two messages to two new people on the running house.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,15 +11,12 @@ from typing import Any
 
 import pytest
 
-from bot.flow.run import TemplateMessage, Text
-from bot.policy.decision import Author, Consent
+from bot.flow.run import Text
 from bot.sandbox.fault import CodeFault, Faults
-from bot.store import contacts, conversations, outbox, templates
-from bot.store.contacts import Agreement
-from bot.store.model import Identity, IdentityKind
-from bot.store.outbox import Draft
+from bot.store import outbox, templates
 from bot.store.step import Statement, Step, from_micros
 
+from .post import Post
 from .walk import Walk
 
 # the message: `again` after at least so long, `refused` for good, `unknown` and never sent again blindly, `instead`: its template goes.
@@ -96,7 +92,6 @@ code    at once         told late       and
 777777  refused         failed          -
 """
 LENGTHS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
-TURN_SECONDS = 20
 SPREAD = 1.25  # what failed together is not tried again in the same moment
 
 
@@ -130,6 +125,7 @@ class Board:
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
+        self.post = Post(walk)
         self.count = 0
 
     async def play(self, line: Line) -> list[str]:
@@ -137,11 +133,12 @@ class Board:
         self.count += 1
         phone, template = f"+3460{self.count:07}", f"case_{self.count}"
         by_user_id = line.code == 131062
-        contact = await self._person(phone, by_user_id=by_user_id)
-        self._approve(template)
+        contact = await self.post.person(phone, by_user_id=by_user_id)
+        content = await self.post.approve(template)
         self.walk.stage.cloud.faults = Faults(code=CodeFault(line.code, late=line.late))
         began = self.walk.now()
-        await self._queue(contact, template, answers=line.code == 131047)
+        await self.post.queue(contact, Text("Your cart waits.", otherwise=content) if line.code == 131047 else content)
+        await self.post.tried(contact)
         seen = self._look(contact, template)
         wrong = [
             f"{line}: the message is {_told(seen['message'], began)}, not '{line.message}'"
@@ -154,47 +151,6 @@ class Board:
             wrong.append(f"{line}: nobody can read why: {seen['sentences']}")
         await self._clear(contact)
         return wrong
-
-    async def _person(self, phone: str, *, by_user_id: bool) -> int:
-        customer = self.walk.stage.cloud.customer(phone)
-        customer.last_wrote = self.walk.now()
-        customer.username = "lola" if by_user_id else None  # then nobody tells their number
-        name = Identity(IdentityKind.BSUID, customer.user_id) if by_user_id else Identity(IdentityKind.PHONE, phone)
-        now, number = self.walk.now(), self.walk.stage.cloud.number.id
-
-        def step() -> Step[int]:
-            found = yield from contacts.resolve([name], now, proven=True)
-            assert found is not None
-            yield from contacts.agree(found.contact, Agreement("whatsapp", Consent.GRANTED, now, "word", "wamid.1"), now)
-            yield from conversations.heard(found.contact, number, now, kind="text", text="Hello", provider_id="wamid.1")
-            return found.contact
-
-        return await self.walk.stage.app.store.run(step())
-
-    def _approve(self, template: str) -> None:
-        parts: Mapping[str, Any] = {"name": template, "language": "en", "category": "MARKETING"}
-        self.walk.stage.cloud.book.create({**parts, "components": [{"type": "BODY", "text": "Your cart waits."}]})
-
-    async def _queue(self, contact: int, template: str, *, answers: bool) -> None:
-        now = self.walk.now()
-        content = TemplateMessage(template, "en", {}, "Your cart waits.")
-        draft = Draft(
-            key=f"case:{contact}",
-            contact=contact,
-            number=self.walk.stage.cloud.number.id,
-            shop="",
-            content=Text("Your cart waits.", otherwise=content) if answers else content,
-            author=Author.FLOW,
-            marketing=True,
-            reply=False,
-            expires_at=now + timedelta(days=3),
-        )
-        await self.walk.stage.app.store.run(outbox.enqueue(draft, now))
-        self.walk.stage.app.crew.wake()
-        async with asyncio.timeout(TURN_SECONDS):  # a number that was too fast rests a moment
-            while self.walk.count("select attempts from outbox where contact = ?", contact) == 0:  # noqa: ASYNC110 - nobody tells it
-                await asyncio.sleep(0.02)
-        await self.walk.rest()
 
     def _look(self, contact: int, template: str) -> dict[str, Any]:
         rows = self.walk.rows

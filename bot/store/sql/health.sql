@@ -15,7 +15,9 @@ select number, coalesce(stopped, marketing_stopped) as why from number_state whe
 -- name: due
 select
   (select min(due) from timer) as timer,
-  (select min(not_before) from outbox where state = 'queued') as message,
+  (select min(o.not_before) from outbox o where o.state = 'queued' and not exists (
+    select 1 from number_state s
+    where s.number = o.number and (s.stopped is not null or s.marketing_stopped is not null and o.marketing = 1))) as message,
   (select min(retry_at) from discount where state = 'wanted') as code
 
 -- name: engine
