@@ -66,6 +66,7 @@
   on("htmx:beforeRequest", (event) => {
     say("");
     next = event.target.dataset.next || "";
+    event.target.closest("[popover]")?.hidePopover(); // what was chosen needs no menu any more
     find(event.target.dataset.end)?.scrollTo(0, 0); // reversed: it begins at its end
   });
 

@@ -102,7 +102,7 @@ async def _serve(args: argparse.Namespace) -> int:
     people = args.customer or [_customer(one) for one in CUSTOMERS]
     told = Connection("", VERSION, cloud.token, cloud.number.id, cloud.waba_id, args.app_secret, args.verify_token)
     world = Lone(clock, cloud, people, told, jump)
-    sandbox = CloudSandbox(cloud, world, jump=jump)
+    sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls)
     world.connection = replace(told, base_url=await sandbox.start(port=args.port))
     asking = asyncio.create_task(_ask(world, args.callback)) if args.callback else None
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from bot.sandbox.call_log import CallLog
 from bot.sandbox.catalog import PRODUCTS
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.customer import REPLY_WINDOW, Customer, wa_id_of
@@ -20,6 +21,7 @@ from bot.sandbox.telling import Telling
 from bot.sandbox.turning import Turning
 
 LOGGED = 40  # the newest deliveries and calls
+WORDS = 160  # characters of what is told of one
 NAME_LIMIT = 60  # characters
 LANGUAGES = {"en": "English", "es": "Español", "pt-BR": "Português", "fr": "Français", "hi": "हिन्दी", "ar": "العربية"}
 PARTS = ("clock", "places", "people", "connection", "phone_bar", "head", "messages", "typing", "composing", "log", "faults")
@@ -80,6 +82,7 @@ class Lone:
     ) -> None:
         self._clock, self._cloud = clock, cloud
         self._board = FaultBoard(cloud)
+        self.calls = CallLog()
         self.connection = connection
         wares = {name: one for one in PRODUCTS for name in (one.id, one.sku)}
         self.phones = Phones(clock, cloud, {}, wares)
@@ -135,7 +138,7 @@ class Lone:
     # what went to and fro
 
     def _log(self) -> tuple[Entry, ...]:
-        calls = [(one.started, _call(one.payload, one.fault)) for one in self._cloud.attempts[-LOGGED:]]
+        calls = [(one.at, Entry(True, one.what[:WORDS], one.outcome[:WORDS], one.status >= 300)) for one in self.calls.calls]
         queue = self._cloud.webhooks
         told = [(one.at, _delivery(one.body, one.status, one.tries)) for one in (*queue.delivered[-LOGGED:], *queue.dropped[-LOGGED:])]
         newest = sorted([*calls, *told], key=lambda one: one[0], reverse=True)
@@ -185,19 +188,11 @@ def _hidden_number(username: str) -> str:
     return f"1555{digits:07d}"
 
 
-def _call(payload: Mapping[str, Any], fault: object) -> Entry:
-    kind = str(payload.get("type", "text"))
-    part = payload.get(kind)
-    name = part.get("name") or part.get("type") if isinstance(part, dict) and kind in ("template", "interactive") else ""
-    what = f"{kind} {name}".strip()
-    return Entry(True, f"{what} to {payload.get('to') or payload.get('recipient') or 'nobody'}"[:120], str(fault or ""), bool(fault))
-
-
 def _delivery(body: bytes, status: int | None, tries: int) -> Entry:
     outcome = "no receiver" if not tries else f"no answer, {tries} tries" if status is None else str(status)
     if status is not None and tries > 1:
         outcome += f" after {tries} tries"
-    return Entry(False, ", ".join(_told(json.loads(body)))[:160], outcome, status is None or status >= 300)
+    return Entry(False, ", ".join(_told(json.loads(body)))[:WORDS], outcome, status is None or status >= 300)
 
 
 def _told(body: Mapping[str, Any]) -> Sequence[str]:

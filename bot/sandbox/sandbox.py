@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.sandbox.call_log import CallLog
 from bot.sandbox.cloud_api import CloudApi
 from bot.sandbox.control import Controls
 from bot.sandbox.demo import Demo, StaffActions
@@ -44,8 +45,10 @@ class CloudSandbox:
         world: World,
         settled: Callable[[], Awaitable[None]] = _at_once,
         jump: Callable[[timedelta], Awaitable[None]] = _stand_still,
+        calls: CallLog | None = None,
     ) -> None:
         self.cloud = cloud
+        self._calls = calls
         self._jump = jump
         self.base_url = ""
         self._settled = settled
@@ -60,7 +63,8 @@ class CloudSandbox:
         """Listens, and returns the base URL. Raises ValueError for a host that is not loopback, OSError for a taken port."""
         if host not in LOOPBACK:
             raise ValueError("the sandbox only listens on loopback")
-        app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
+        noting = [self._calls.note] if self._calls else []
+        app = web.Application(middlewares=[self._guard, *noting], client_max_size=BODY_LIMIT)
         app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
