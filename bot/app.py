@@ -175,7 +175,7 @@ async def start_app(
             Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
         )
         rooms.push_async_callback(crew.stop)
-        await files.start(store, wake)
+        await files.start(store, wake, shelved)
         rooms.push_async_callback(files.stop)
         await crew.start()
         return App(store, files, crew, session, url, rooms.pop_all())

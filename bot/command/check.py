@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.command.terminal import as_json, complain, paint
 from bot.flow import library
 from bot.flow.problem import Problem
-from bot.owner_files import read_files
+from bot.owner_files import read_files, read_own
 
 NOT_THERE = 2  # as for any other wrong argument
 NAME = "check"
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     problems: list[Problem] = []
     warnings: list[Problem] = []
     for folder, only in _folders(args.paths).items():
-        loaded = library.load(_files(folder, args.locales, only))
+        loaded = library.load(_files(folder, args.locales, only), read_own(folder))
         problems += _placed(loaded.problems, folder, args.locales, only)
         warnings += _placed(loaded.warnings, folder, args.locales, only)
     if args.json:

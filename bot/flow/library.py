@@ -48,6 +48,11 @@ class Library:
     left_out: frozenset[str] = frozenset()  # flows whose file is there, but has a mistake
 
     @property
+    def files(self) -> Mapping[str, str]:
+        """The owner's own files that its flows show: path -> sha256."""
+        return {path: sha256 for revision in self.flows.values() for path, sha256 in revision.files.items()}
+
+    @property
     def broken_rules(self) -> tuple[Problem, ...]:
         """The mistakes in store.yaml: the rules are not what the owner meant."""
         return tuple(problem for problem in self.problems if problem.file == STORE_FILE)
