@@ -339,7 +339,8 @@ class Controls:
                 raise ValueError(f"no messages of type {kind!r} here; send it as `raw`")
 
     def _file(self, kind: str, body: Json) -> tuple[Json, Drawing]:
-        file = self._cloud.media.receive(base64.b64decode(body["base64"]), str(body["mime_type"]), str(body.get("filename", "")))
+        content = base64.b64decode(body["base64"], validate=True)
+        file = self._cloud.media.receive(content, str(body["mime_type"]), str(body.get("filename", "")))
         more = {name: body[name] for name in ("caption", "filename", "voice", "animated") if name in body}
         made = MediaKind.VOICE if more.get("voice") else MediaKind(kind)
         drawing = Drawing(body=str(more.get("caption", "")), media=Media(made, id=file.id, filename=file.filename))

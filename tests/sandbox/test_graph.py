@@ -321,7 +321,8 @@ async def test_conversions_are_reported(home: House) -> None:
     assert (await home.call("POST", f"/{home.cloud.waba_id}/dataset"))[1] == {"id": DATASET}
     assert (await home.call("POST", f"/{DATASET}/events", {"data": [event]}))[1]["events_received"] == 1
     assert home.cloud.events == [event]
-    for change in ({"event_time": at - 8 * 24 * 3600}, {"action_source": "website"}, {"user_data": {}}, {"event_name": ""}):
+    bad: list[dict[str, Any]] = [{"event_time": at - 8 * 24 * 3600}, {"action_source": "website"}, {"user_data": {}}, {"event_name": ""}]
+    for change in bad:
         assert (await home.call("POST", f"/{DATASET}/events", {"data": [event | change]}))[0] == 400
     assert len(home.cloud.events) == 1
 

@@ -13,19 +13,12 @@ import httpx
 import pytest
 import pywa
 import pywa_async
-from pywa.types import (
-    Button,
-    Contact,
-    FlowButton,
-    ImageCarouselCard,
-    ProductsSection,
-    Section,
-    SectionList,
-    SectionRow,
-    URLButton,
-    VideoCarouselCard,
-)
+from pywa.client import WhatsApp
 from pywa.types import templates as sync_templates
+from pywa.types.callback import Button, FlowButton, ImageCarouselCard, Section, SectionList, SectionRow, URLButton, VideoCarouselCard
+from pywa.types.flows import FlowStatus
+from pywa.types.others import Contact, ProductsSection
+from pywa_async.client import WhatsApp as AsyncWhatsApp
 from pywa_async.types import templates as async_templates
 
 from bot.sandbox.bubble import Bubble, GoodsKind, MediaKind
@@ -68,7 +61,7 @@ async def sync_client(home: House) -> AsyncIterator[tuple[Any, Call, Any]]:
     """pywa's synchronous client; its calls run in a thread, for the sandbox lives in this one."""
     with httpx.Client(transport=Redirected(home.url)) as session:
         cloud = home.cloud
-        wa = pywa.WhatsApp(
+        wa = WhatsApp(
             cloud.number.id, cloud.token, session=session, waba_id=cloud.waba_id, app_id=int(cloud.app.id), app_secret=cloud.app_secret
         )
 
@@ -83,7 +76,7 @@ async def async_client(home: House) -> AsyncIterator[tuple[Any, Call, Any]]:
     """pywa's asynchronous client."""
     async with httpx.AsyncClient(transport=RedirectedAsync(home.url)) as session:
         cloud = home.cloud
-        wa = pywa_async.WhatsApp(
+        wa = AsyncWhatsApp(
             cloud.number.id, cloud.token, session=session, waba_id=cloud.waba_id, app_id=int(cloud.app.id), app_secret=cloud.app_secret
         )
 
@@ -126,7 +119,7 @@ async def test_every_kind_of_message_is_on_the_phone_as_it_was_sent(home: House,
             ("Stop", "stop", "", "Else"),
         ]
 
-        await call("send_message", ANA, "Form", buttons=FlowButton("Fill in", flow_id="42", flow_token="t", mode="published"))
+        await call("send_message", ANA, "Form", buttons=FlowButton("Fill in", flow_id="42", flow_token="t", mode=FlowStatus.PUBLISHED))
         assert [one.title for one in last(home).drawing.buttons] == ["Fill in"]
 
         await files(home, call)
