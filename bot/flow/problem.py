@@ -58,6 +58,7 @@ class Mistake(StrEnum):
     BAD_LIMIT = "bad_limit"
     BAD_STAFF_HOURS = "bad_staff_hours"
     BAD_CURRENCY = "bad_currency"
+    BAD_PRICE = "bad_price"
     BAD_TIMEZONE = "bad_timezone"
     BAD_LANGUAGE = "bad_language"
     BAD_LINK = "bad_link"
@@ -257,6 +258,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.BAD_LIMIT: "write a limit like '1 per day, 3 per week'",
         Mistake.BAD_STAFF_HOURS: "write staff hours like 'Monday to Friday, 09:00 to 18:00'",
         Mistake.BAD_CURRENCY: "write three letters like EUR or USD",
+        Mistake.BAD_PRICE: "write a price like 0.0509, for a country like ES or for 'default'",
         Mistake.BAD_TIMEZONE: "write a time zone like Europe/Madrid",
         Mistake.BAD_LANGUAGE: "write a code like en, es or pt_BR",
         Mistake.BAD_LINK: "write a whole link that begins with https://",

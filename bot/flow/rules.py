@@ -24,6 +24,7 @@ from bot.flow.document import Document, Value
 from bot.flow.measure import read_clock_span, read_length
 from bot.flow.model import Length, Word, Written, editor_schema
 from bot.flow.names import did_you_mean
+from bot.flow.price import ELSEWHERE, Prices, read_price
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
 from bot.flow.shape import read, short
 from bot.flow.text import LONGEST_LANGUAGE
@@ -91,6 +92,7 @@ class StoreRules:
     reorder: Mapping[str, timedelta | None] = field(default_factory=dict)
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
     catalog: str | None = None
 
     @property
@@ -102,6 +104,8 @@ class StoreRules:
 # ---- how an owner writes it
 
 
+DEFAULT_PLACE = "default"  # a price for every country that is not listed
+_PLACE = re.compile(r"[A-Z]{2}", re.ASCII)
 _TIMEZONE = re.compile(r"[\w+-]{1,32}(/[\w+-]{1,32}){0,2}", re.ASCII)
 _PERIODS = {"hour": timedelta(hours=1), "day": DAY, "week": timedelta(weeks=1)}
 _LIMIT = re.compile(r"(\d{1,3}) per (hour|day|week|\d{1,4} \w+)", re.ASCII)
@@ -217,6 +221,24 @@ _DAYS = rf"[Ee]very day|{_DAY}((,| to| and)\s+{_DAY})*"
 _CLOCKS = r"\d{1,2}:\d{2}\s* to \s*\d{1,2}:\d{2}\s*$"
 
 
+def _read_price(text: str) -> int:
+    try:
+        return read_price(text)
+    except ValueError as fault:
+        raise WrittenWrongly(Mistake.BAD_PRICE, str(fault)) from fault
+
+
+def _read_place(text: str) -> str:
+    if text != DEFAULT_PLACE and not _PLACE.fullmatch(text):
+        message = f"write a country as two letters like ES, or '{DEFAULT_PLACE}' for all others, not '{short(text)}'"
+        raise WrittenWrongly(Mistake.BAD_PRICE, message)
+    return ELSEWHERE if text == DEFAULT_PLACE else text
+
+
+def _everywhere(written: Any) -> Any:
+    return {DEFAULT_PLACE: written} if isinstance(written, str) else written
+
+
 class AudienceFile(Written):
     """One list for paid ads, as written."""
 
@@ -242,6 +264,36 @@ CatalogId = Annotated[
 ]
 
 
+_A_PRICE = {"type": ["number", "string"], "examples": ["0.0509"], "pattern": r"^\s*\d+(\.\d{1,6})?\s*$", "minimum": 0}
+_A_PRICE_LIST = {
+    "anyOf": [
+        _A_PRICE,
+        {"type": "object", "propertyNames": {"pattern": rf"^([A-Z]{{2}}|{DEFAULT_PLACE})$"}, "additionalProperties": _A_PRICE},
+    ]
+}
+Price = Annotated[int, BeforeValidator(lambda value: _read_price(value) if isinstance(value, str) else value)]
+Where = Annotated[str, BeforeValidator(_read_place)]
+PriceList = Annotated[dict[Where, Price], BeforeValidator(_everywhere), WithJsonSchema(_A_PRICE_LIST)]
+
+
+class PricesFile(Written):
+    """What messages cost, as written: by Meta's category one price, or one for each country and a `default`."""
+
+    currency: Currency | None = None
+    marketing: PriceList = Field(default_factory=dict)
+    marketing_lite: PriceList = Field(default_factory=dict)
+    utility: PriceList = Field(default_factory=dict)
+    authentication: PriceList = Field(default_factory=dict)
+    authentication_international: PriceList = Field(default_factory=dict)
+    service: PriceList = Field(default_factory=dict)
+
+    def meant(self, currency: str) -> Prices:
+        """The list, in the store's currency where it names none; an empty one when nothing is priced."""
+        categories = {name: prices for name, prices in self if name != "currency"}
+        table = {(place, name): price for name, prices in categories.items() for place, price in prices.items()}
+        return Prices(self.currency or currency, MappingProxyType(table)) if table else Prices()
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
@@ -257,6 +309,7 @@ class StoreFile(Written):
     reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
+    prices: PricesFile = Field(default_factory=PricesFile)
     catalog: CatalogId = None
 
 
@@ -308,6 +361,7 @@ class _Meaning:
             reorder=MappingProxyType(written.reorder),
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
+            prices=written.prices.meant(written.currency),
             catalog=written.catalog,
         )
 
@@ -394,6 +448,12 @@ def _circle(name: str, segments: Mapping[str, str]) -> tuple[str, ...] | None:
                 seen.add(segment)
                 ways.append((*way, segment))
     return None
+
+
+def read_prices(document: Document, currency: str) -> tuple[Prices | None, tuple[Problem, ...]]:
+    """A price list in a file of its own, in `currency` where it names none; and everything wrong with it."""
+    shape = read(document, PricesFile, {})
+    return (shape.value.meant(currency) if shape.value else None), shape.problems
 
 
 def schema() -> dict[str, Any]:

@@ -119,6 +119,7 @@ MISSHAPEN = {
     Mistake.BAD_LIMIT,
     Mistake.BAD_STAFF_HOURS,
     Mistake.BAD_CURRENCY,
+    Mistake.BAD_PRICE,
     Mistake.BAD_LANGUAGE,
     Mistake.BAD_LINK,
     Mistake.BAD_DISCOUNT,

@@ -116,7 +116,17 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "reorder": "when a purchase should be used up, by product or category; `never` for what is not bought again",
         "segments": "conditions with a name, for `in big_spenders`",
         "audiences": "lists of people for paid ads",
+        "prices": "what Meta charges for a message, for `comeback costs` and for rehearsals",
         "catalog": "the id of the store's catalog at Meta, for messages with products",
+    },
+    "PricesFile": {
+        "currency": "Meta's bill's; the store's where nothing is said",
+        "marketing": "one price (`0.0509`), or one for each country (`ES: 0.0509`) and a `default`",
+        "marketing_lite": "the same, for what goes through the Marketing Messages API; as marketing where nothing is said",
+        "utility": "the same",
+        "authentication": "the same",
+        "authentication_international": "the same",
+        "service": "the same; since October 2026 free texts cost, too",
     },
     "AudienceFile": {"if": "who is on it", "keep_for": "how long after they last were"},
     "TemplateFile": {
@@ -417,6 +427,10 @@ def _store() -> Iterator[str]:
     yield "An entry of `audiences:`"
     yield ""
     yield from _keys(rules.AudienceFile)
+    yield ""
+    yield "`prices:`"
+    yield ""
+    yield from _keys(rules.PricesFile)
 
 
 def _template() -> Iterator[str]:
