@@ -130,7 +130,7 @@ def resume() -> Step[None]:
     yield from outbox.resume_numbers()
 
 
-def _act(kind: str, who: str, staff: str, now: datetime, **more: str | dict[str, str]) -> Step[int]:
+def _act(kind: str, who: str, staff: str, now: datetime, **more: str | int | dict[str, str]) -> Step[int]:
     contact = yield from find(who)
     open_ones = yield from conversations.unanswered()
     number = next((one.number for one in open_ones if one.contact == contact), "")
@@ -174,6 +174,13 @@ def block_own(who: str, staff: str, now: datetime) -> Step[int]:
     """`block`, if nobody else has the conversation. Raises NotFound, Taken."""
     yield from _free(who, staff)
     return (yield from block(who, staff, now))
+
+
+def decide_own(who: str, staff: str, message: int, now: datetime, *, arrived: bool) -> Step[int]:
+    """Of a message of which nobody knows: it arrived, or it is sent again, though it may then arrive twice; if nobody else has the
+    conversation. Raises NotFound, Taken."""
+    yield from _free(who, staff)
+    return (yield from _act("arrived" if arrived else "again", who, staff, now, message=message))
 
 
 def _free(who: str, staff: str, away_from: str = "") -> Step[int]:

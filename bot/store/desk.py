@@ -222,7 +222,8 @@ class _Thread:
 
     def _quotable(self) -> dict[str, Quoted]:
         of_ours = {row["provider_id"]: Quoted(row["author"], row["body"], "text") for row, _ in self.said}
-        return of_ours | {row["provider_id"]: Quoted(row["author"], row["text"], row["kind"]) for row in self.heard}
+        of_theirs = {row["provider_id"]: Quoted(row["author"], row["text"], row["kind"]) for row in self.heard}
+        return {name: quoted for name, quoted in (of_ours | of_theirs).items() if name is not None}
 
     def _heard(self, row: Row, quotable: Mapping[str, Quoted]) -> Line:
         attachment, revoked = self.attachments.get(row["id"]), row["revoked_at"] is not None
@@ -325,7 +326,7 @@ def holder(contact: int) -> Step[Holder]:
             held = Holder(Control.BOT, None)
         elif row["kind"] == "block":
             held = Holder(Control.BLOCKED, None)
-        elif row["kind"] == "take" or held.control is not Control.HUMAN:
+        elif row["kind"] == "take" or (row["kind"] == "say" and held.control is not Control.HUMAN):
             held = Holder(Control.HUMAN, staff)
     return held
 

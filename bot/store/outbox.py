@@ -56,7 +56,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is committed as `sending`: its request may start, but not before `after` seconds have passed since the look."""
+    """A message that is committed as `sending`: its request may start, but not before `after` seconds have passed since the look.
+
+    `answers` is the platform's id of the customer's message that a flow answers with it.
+    """
 
     id: int
     key: str
@@ -69,6 +72,7 @@ class Claimed:
     names: frozenset[Name]
     answer: bool = False
     after: float = 0.0
+    answers: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +251,11 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 
 @dataclass(frozen=True, slots=True)
 class _Addressee:
-    """Whom a message is for: as policy sees them, and the names they go by, the newest first."""
+    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed."""
 
     person: Person
     names: tuple[Name, ...]
+    answers: str | None
 
 
 def _newest(names: Sequence[Name], kind: IdentityKind) -> str | None:
@@ -275,7 +280,7 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names)
+    return _Addressee(person, names, row["answers"])
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
@@ -369,6 +374,7 @@ def _claimed(row: Row, addressee: _Addressee, after: float) -> Claimed:
         names=frozenset(addressee.names),
         answer=bool(row["reply"]),
         after=after,
+        answers=addressee.answers,
     )
 
 
@@ -456,6 +462,17 @@ def fails_always(contact: int, code: int, times: int) -> Step[bool]:
 def unknown(message: int, why: str) -> Step[None]:
     """Nobody knows whether it was sent: a status settles it, or staff see it."""
     yield sql("outbox.unknown", id=message, why=why)
+
+
+def say_arrived(message: int, contact: int, why: str) -> Step[bool]:
+    """A person says that an unknown message arrived; returns whether it was unknown still."""
+    return bool((yield sql("outbox.say_arrived", id=message, contact=contact, why=why)))
+
+
+def send_again(message: int, contact: int, now: datetime) -> Step[bool]:
+    """A person wants an unknown message sent again, though it may arrive twice; policy is asked as ever. Returns whether it was unknown
+    still."""
+    return bool((yield sql("outbox.send_again", id=message, contact=contact, now=to_micros(now))))
 
 
 def orphans(epoch: int, now: datetime) -> Step[int]:

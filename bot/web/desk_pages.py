@@ -101,7 +101,7 @@ class DeskPages:
         app.router.add_get(r"/{contact:\d{1,9}}", self._case)
         app.router.add_get(r"/{contact:\d{1,9}}/live", self._live)
         app.router.add_get(r"/{contact:\d{1,9}}/file/{whose:in|out}/{message:\d{1,18}}", self._attachment)
-        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back|block}", self._act)
+        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back|block|arrived|again}", self._act)
         app.on_shutdown.append(self._close)
         return app
 
@@ -311,10 +311,11 @@ class DeskPages:
             case "take":
                 return (yield from actions.take_free(who, session.staff, now, away_from=form.get("away_from", "")))
             case "answer":
-                seen = form.get("seen", "")
-                seen_id = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else 0
-                said, enclosed = form.get("text", ""), sent.enclosed
-                return (yield from actions.answer(who, session.staff, said, now, seen=seen_id, enclosed=enclosed))
+                said, seen = form.get("text", ""), _whole(form.get("seen", ""))
+                return (yield from actions.answer(who, session.staff, said, now, seen=seen, enclosed=sent.enclosed))
+            case "arrived" | "again":
+                message = _whole(form.get("message", ""))
+                return (yield from actions.decide_own(who, session.staff, message, now, arrived=action == "arrived"))
             case "block":
                 return (yield from actions.block_own(who, session.staff, now))
             case _:
@@ -342,6 +343,11 @@ class DeskPages:
 def add_to(application: web.Application, pages: DeskPages) -> None:
     """Serve the desk beside what the application serves already."""
     application.add_subapp(PATH, pages.application())
+
+
+def _whole(number: str) -> int:
+    """A message's number as a form says it; 0 for what is none."""
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 def _first_time(page: str) -> Step[bool]:

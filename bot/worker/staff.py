@@ -1,4 +1,4 @@
-"""What staff did: took a conversation over, answered, handed it back, blocked the person.
+"""What staff did: took a conversation over, answered, handed it back, blocked the person, decided about a message.
 
 Staff actions are inbox entries like everything that happens.
 """
@@ -27,6 +27,8 @@ def did(house: House, entry_id: int, contact: int, kind: str, place: str, body: 
             yield from _say(house, entry_id, contact, number, staff, Text(str(body["text"]), media=_media(body.get("file"))))
         case "return":
             yield from _hand_back(house, contact, number, staff)
+        case "arrived" | "again":
+            return (yield from _decide(house, contact, staff, int(body["message"]), arrived=kind == "arrived"))
         case "block":
             yield from _block(house, entry_id, contact, number, staff)
         case _:
@@ -64,6 +66,20 @@ def _block(house: House, entry_id: int, contact: int, number: str, staff: str) -
     yield from outbox.cancel_contact(contact, f"{staff} blocked this person")
     yield from flows.leave_to_staff(house, contact, f"{staff} blocked this person")
     yield from contacts.audit(contact, house.now, "desk", f"{staff} blocked this person: no more is answered, and nothing sent")
+
+
+def _decide(house: House, contact: int, staff: str, message: int, *, arrived: bool) -> Step[str | None]:
+    """What becomes of a message of which nobody knows whether it arrived."""
+    if arrived:
+        unknown = yield from outbox.say_arrived(message, contact, f"{staff} says that it arrived")
+        what = "says that a message arrived of which nobody knew"
+    else:
+        unknown = yield from outbox.send_again(message, contact, house.now)
+        what = "sends a message again of which nobody knew whether it arrived"
+    if not unknown:
+        return "it is known by now what became of the message"
+    yield from contacts.audit(contact, house.now, "desk", f"{staff} {what}")
+    return None
 
 
 def _hand_back(house: House, contact: int, number: str, staff: str) -> Step[None]:

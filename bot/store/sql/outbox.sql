@@ -92,7 +92,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
     select kind, scope, value from identity where contact = c.id order by since desc) as named) as names,
   (select json_group_array(m.sent_at) from outbox m
    where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
-     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent
+     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent,
+  -- what a flow answers: read by it
+  case when o.reply = 1 and o.author = 'flow' then (
+    select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
+    order by r.at desc, r.id desc limit 1) end as answers
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
 
@@ -140,6 +144,13 @@ where id = :id and state in ('sending', 'unknown')
 
 -- name: unknown
 update outbox set state = 'unknown', why = :why, lease_until = null where id = :id and state = 'sending'
+
+-- name: say_arrived
+update outbox set state = 'sent', why = :why where id = :id and contact = :contact and state = 'unknown' returning id
+
+-- name: send_again
+update outbox set state = 'queued', not_before = :now, why = null, sent_at = null
+where id = :id and contact = :contact and state = 'unknown' returning id
 
 -- name: orphans
 update outbox set state = 'unknown', why = :why, lease_until = null
