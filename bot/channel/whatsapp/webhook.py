@@ -161,14 +161,18 @@ def _pieces_of_change(change: _Change, written: Node) -> Iterator[_Piece]:
     if stray := _besides(written, {"value"}):
         yield _Piece(change, stray, fault="something in a change is no value")
     value = node(written["value"])
-    names = [name for name in _PARTS if value.get(name) is not None]
-    if not names:
+    told = [name for name in _PARTS if value.get(name) is not None]
+    if not told or (not any(value[name] for name in told) and value.keys() - _SHARED):
         yield _Piece(change, value)
-    elif stray := _besides(value, _SHARED):
+        return
+    if stray := _besides(value, _SHARED):
         yield _Piece(change, stray)
-    for name in names:
-        for content, fault in _elements(value, name):
-            yield _Piece(change, content, name, fault)
+    for name in told:
+        if isinstance(value[name], list):
+            for content, fault in _elements(value, name):
+                yield _Piece(change, content, name, fault)
+        else:
+            yield _Piece(change, value, name, f"'{name}' is not a list")
 
 
 def _besides(parent: Node, known: Set[str]) -> dict[str, object]:
