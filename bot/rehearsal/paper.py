@@ -447,7 +447,12 @@ class Paper:
             "names": _json(names),
             "marketing_sent": _json([one["sent_at"] for one in counted if one["sent_at"] > values["since"]]),
         }
-        return [{"id": message, **known} for message in json.loads(values["ids"])]
+        return [{"id": message, "answers": self._answered_by(self.outbox[message]), **known} for message in json.loads(values["ids"])]
+
+    def _answered_by(self, message: Values) -> str | None:
+        """The platform's id of what a flow answers."""
+        said = [one for one in self.written if one["author"] == "customer" and one["number"] == message["number"]]
+        return said[-1]["provider_id"] if said and message["reply"] and message["author"] == "flow" else None
 
     def outbox_obstacles(self, _: Values) -> Rows:
         return NONE
@@ -496,6 +501,11 @@ class Paper:
     def outbox_newest_codes(self, values: Values) -> Rows:
         ended = [one for one in self.outbox.values() if one["state"] == "refused" or (one["state"] == "sent" and one["delivery"])]
         return [{"code": one["code"]} for one in reversed(ended)][: values["limit"]]
+
+    # ---- charge.sql: a rehearsal has prices of its own
+
+    def charge_take_back(self, _: Values) -> Rows:
+        return NONE
 
     # ---- template.sql: in a rehearsal Meta agrees with the files
 

@@ -11,6 +11,7 @@ from bot.store.step import Step, sql, to_micros
 MARKETING = "MARKETING"
 PAUSED = "PAUSED"
 APPROVED = "APPROVED"
+GOES = frozenset({APPROVED, "REINSTATED"})  # Cloud API: the words for a template that may be sent again
 LONGEST_PAUSE = timedelta(hours=6)  # Cloud API: three hours the first time, six the second, then it is disabled
 
 
@@ -37,7 +38,7 @@ def tell(name: str, language: str, news: Standing, now: datetime) -> Step[Standi
     )
     if news.category == MARKETING != before.category:
         yield from _hold_to_consent(name, language)
-    if news.status == APPROVED and before.status not in (None, APPROVED):
+    if news.status in GOES and before.status is not None and before.status not in GOES:
         yield sql("template.start", name=name, language=language)
         yield sql("template.wake", why=Reason.TEMPLATE_PAUSED, now=to_micros(now))
     return before

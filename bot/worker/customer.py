@@ -31,13 +31,13 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out, takes_stop_back
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, files, inbox, outbox, templates
+from bot.store import charges, contacts, conversations, files, inbox, outbox, templates
 from bot.store.contacts import Agreement, Referred
 from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.templates import Standing
-from bot.worker import account, failures, flows, signs
+from bot.worker import account, charging, failures, flows, signs
 from bot.worker.files import expected
 from bot.worker.playbook import House
 
@@ -221,10 +221,12 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
         return "a status of a message that is not ours"
     if event.free_until is not None:
         yield from conversations.free(message.contact, message.number, event.free_until, house.now)
+    yield from charging.counted(house, message, event)
     failed = event.status is DeliveryStatus.FAILED
     news = yield from outbox.climb(message, event.status, event.id, event.detail or "the platform gave no reason" if failed else None)
     if news:
         house.tally.arrived(event.status, event.code)
         if failed:
+            yield from charges.take_back(message.id)
             yield from failures.told(house, message, event)
     return None
