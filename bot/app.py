@@ -40,6 +40,7 @@ from bot.worker.files import Fetcher, Keeper, Uploads
 from bot.worker.limits import Limits
 from bot.worker.pacer import Pacer
 from bot.worker.playbook import House, Playbook
+from bot.worker.receipts import Receipts
 from bot.worker.recovery import Recovery
 from bot.worker.registry import Registry
 from bot.worker.sender import Sender
@@ -159,7 +160,10 @@ async def start_app(
         held = _Token(whatsapp.token, token, (channel.renew, media.renew))
         registry = _registry(store, session, whatsapp, held, clock)
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=Pacer(store.arrivals))
+        receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
+        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=Pacer(store.arrivals), receipts=receipts)
+        if receipts:
+            rooms.push_async_callback(receipts.finish)
         await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))
         makers = {shop.name: CodeMaker(shop.discounts_url, shop.secrets[0]) for shop in settings.shops.values() if shop.discounts_url}
         crew = Crew(

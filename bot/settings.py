@@ -25,6 +25,7 @@ SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothin
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("text", "json")
 MARKETING_ROUTES = ("messages", "fallback", "strict")
+RECEIPTS = ("typing", "read", "off")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
 _NAMES = (
@@ -46,6 +47,7 @@ _NAMES = (
     "COMEBACK_WHATSAPP_ACCOUNT",
     "COMEBACK_WHATSAPP_API",
     "COMEBACK_WHATSAPP_MARKETING_API",
+    "COMEBACK_WHATSAPP_RECEIPTS",
     "COMEBACK_WHATSAPP_PEOPLE_A_DAY",
     "COMEBACK_WHATSAPP_PER_SECOND",
 )
@@ -69,7 +71,9 @@ class WhatsAppSettings:
     """The WhatsApp number. `app_secrets` are several while one is being replaced. `number` is Meta's phone number id, `account` the
     id of the WhatsApp Business account. `api` has the version in it and no slash at its end. `marketing` is how marketing templates go
     out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`). `per_second`
-    and `people_a_day` go before the limits that Meta tells: messages a second of a number, people written to first in 24 hours."""
+    and `people_a_day` go before the limits that Meta tells: messages a second of a number, people written to first in 24 hours.
+    `receipts`: whether a customer hears that their message was `read`, and where the answer has to wait, that it is being written
+    (`typing`)."""
 
     token: str = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
@@ -80,6 +84,7 @@ class WhatsAppSettings:
     marketing: str = MARKETING_ROUTES[0]
     per_second: int | None = None
     people_a_day: int | None = None
+    receipts: str = RECEIPTS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,11 +318,11 @@ class _Reading:
         number = self.number_id("COMEBACK_WHATSAPP_NUMBER", "a phone number id")
         account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
         api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
-        marketing = self.marketing_route()
+        marketing, receipts = self.marketing_route(), self.receipts()
         per_second = self.limit("COMEBACK_WHATSAPP_PER_SECOND", "messages a second")
         people_a_day = self.limit("COMEBACK_WHATSAPP_PEOPLE_A_DAY", "people a day")
         if token and app_secrets and verify_token and number:
-            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day)
+            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day, receipts)
         if needed:
             self._miss(*_WHATSAPP_NEEDED)
         return None
@@ -326,6 +331,12 @@ class _Reading:
         value = (self.text("COMEBACK_WHATSAPP_MARKETING_API") or MARKETING_ROUTES[0]).lower()
         if value not in MARKETING_ROUTES:
             self.fault("COMEBACK_WHATSAPP_MARKETING_API", f"is not a way to send: choose one of {', '.join(MARKETING_ROUTES)}")
+        return value
+
+    def receipts(self) -> str:
+        value = (self.text("COMEBACK_WHATSAPP_RECEIPTS") or RECEIPTS[0]).lower()
+        if value not in RECEIPTS:
+            self.fault("COMEBACK_WHATSAPP_RECEIPTS", f"is not known here: choose one of {', '.join(RECEIPTS)}")
         return value
 
     def shop_names(self) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def test_a_secret_file_that_cannot_be_used_is_a_fault_with_its_name(tmp_path: Pa
         ("COMEBACK_WHATSAPP_API", "http://graph.facebook.com/v24.0", "use https://"),
         ("COMEBACK_WHATSAPP_PER_SECOND", "fast", "give one, or leave it out: WhatsApp tells it"),
         ("COMEBACK_WHATSAPP_PEOPLE_A_DAY", "0", "is not a number of people a day"),
+        ("COMEBACK_WHATSAPP_RECEIPTS", "blue", "choose one of typing, read, off"),
         ("COMEBACK_WHATSAPP_MARKETING_API", "both", "choose one of messages, fallback, strict"),
         ("COMEBACK_WHATSAPP_NUMBER", "+34 600 111 222", "phone number id"),
         ("COMEBACK_WHATSAPP_ACCOUNT", "waba", "WhatsApp Business account"),

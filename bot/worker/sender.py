@@ -23,6 +23,7 @@ from bot.store.step import Step, T
 from bot.worker import failures, flows
 from bot.worker.pacer import Pacer
 from bot.worker.playbook import House
+from bot.worker.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +55,16 @@ class Sender:
         owner: str,
         optouts: OptOutLog | None = None,
         pacer: Pacer | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
-        """Without a `pacer` everything goes at once."""
+        """Without a `pacer` everything goes at once; without `receipts` nobody hears that they were read."""
         self._store = store
         self._channel = channel
         self._house = house
         self._owner = owner
         self._optouts = optouts
         self._pacer = pacer
+        self._receipts = receipts
         self._on_wire: set[asyncio.Task[None]] = set()
         self._taken: dict[Taken, asyncio.Future[None]] = {}
         self._settling: asyncio.Task[None] | None = None
@@ -125,6 +128,8 @@ class Sender:
         return claim, began
 
     async def _send(self, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:
+        if self._receipts:
+            self._receipts.give(claimed, moment - monotonic())
         if self._pacer:
             await self._pacer.passed(claimed, moment)
         if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:

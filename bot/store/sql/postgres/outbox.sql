@@ -18,7 +18,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
    where d.contact = c.id) as names,
   (select coalesce(json_agg(m.sent_at), '[]') from outbox m
    where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
-     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent
+     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent,
+  -- what a flow answers: read by it
+  case when o.reply = 1 and o.author = 'flow' then (
+    select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
+    order by r.at desc, r.id desc limit 1) end as answers
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 
