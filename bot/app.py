@@ -179,6 +179,7 @@ async def start_app(
             Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
         )
         rooms.push_async_callback(crew.stop)
+        rooms.push_async_callback(uploads.stop)
         await files.start(store, wake, shelved)
         rooms.push_async_callback(files.stop)
         await crew.start()

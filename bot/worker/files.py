@@ -29,6 +29,8 @@ AT_ONCE = 4  # downloads at a time: customers' pictures must not take the line f
 LOOK_SECONDS = 1.0  # between two looks for something to fetch, while there is nothing
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=30)
+WAIT_SECONDS = 40.0  # for an upload: with the message's own request it stays under the lease on the message
+UPLOAD_RETRY = timedelta(seconds=15)
 ROOM_RETRY = timedelta(minutes=1)  # a full disk is looked at again so soon
 MISMATCH_TRIES = 3  # a transfer can be damaged once
 TIDY_SECONDS = 3600.0  # retention is counted in days
@@ -135,37 +137,65 @@ class Uploads:
 
     def __init__(self, store: Database, shelf: Shelf, media: Media, clock: Callable[[], datetime]) -> None:
         self._store, self._shelf, self._media, self._clock = store, shelf, media, clock
-        self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
+        self._under_way: dict[tuple[str, str], asyncio.Task[str]] = {}
+        self._stopped = False
 
     async def media_id(self, file: str, number: str) -> str:
         """Meta's id of the stored file with this sha256, uploaded by `number` when it is not there (any more).
 
         Raises SendError: REFUSED for a file that is not kept or that Meta does not take, RETRY for everything else.
         """
-        lock = self._under_way.setdefault((number, file), asyncio.Lock())
         try:
-            async with lock:  # of a whole campaign, one uploads and the rest use it
-                return await self._known(file, number) or await self._uploaded(file, number)
+            return await self._store.run(files.uploaded(number, file, self._clock())) or await self._waited_for(file, number)
         except StoreUnavailable as error:
             raise SendError(Failure.RETRY, "its file could not be looked up") from error
-        finally:
-            if not lock.locked():
-                self._under_way.pop((number, file), None)
+
+    async def _waited_for(self, file: str, number: str) -> str:
+        """Of a whole campaign one uploads, and the rest use it. A large file goes on after the message has been put back."""
+        task = self._under_way.get((number, file))
+        if self._stopped:
+            raise _closing()
+        if task is None:
+            task = self._under_way[number, file] = asyncio.create_task(self._upload(file, number), name="upload")
+            task.add_done_callback(lambda done: self._ended(file, number, done))
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise SendError(Failure.RETRY, "its file is still being uploaded", retry_after=UPLOAD_RETRY) from None
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise _closing() from None
+            raise
+
+    def _ended(self, file: str, number: str, done: asyncio.Task[str]) -> None:
+        self._under_way.pop((number, file), None)
+        if not done.cancelled():
+            done.exception()  # seen, though nobody may wait for it any more
+
+    async def stop(self) -> None:
+        """Upload no more: whoever waits for one puts the message back, before the sender is waited for."""
+        self._stopped = True
+        under_way = list(self._under_way.values())
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def gone(self, media_id: str, number: str) -> None:
         """Meta says that it has no such file: the next to ask uploads it anew."""
         await self._store.run(files.forget_upload(number, media_id))
 
-    async def _known(self, file: str, number: str) -> str | None:
-        return await self._store.run(files.uploaded(number, file, self._clock()))
-
-    async def _uploaded(self, file: str, number: str) -> str:
+    async def _upload(self, file: str, number: str) -> str:
         found = await self._store.run(files.find(file)) if is_hash(file) else None
         if found is None or found.deleted_at is not None or not self._shelf.has(file):
             raise SendError(Failure.REFUSED, "its file is not kept here any more")
         media_id = await self._media.upload(number, self._shelf.path(file), found.mime)
         await self._store.run(files.keep_upload(number, file, media_id, self._clock()))
         return media_id
+
+
+def _closing() -> SendError:
+    return SendError(Failure.RETRY, "the house is closing")
 
 
 class Keeper:

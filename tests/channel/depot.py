@@ -1,5 +1,6 @@
 """Files at a Meta of this machine: located, handed out and taken, in whatever way a test wants."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,6 +43,7 @@ class Depot:
     refusal: tuple[int, dict[str, Any]] | None = None
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     uploads: list[dict[str, Any]] = field(default_factory=list)
+    slow_upload: float = 0.0  # seconds
 
     @property
     def api(self) -> str:
@@ -92,6 +94,7 @@ class Depot:
             {"number": request.match_info["number"], "type": form["type"], "mime": file.content_type, "name": file.filename,
              "content": file.file.read(), "product": form["messaging_product"]}
         )  # fmt: skip
+        await asyncio.sleep(self.slow_upload)
         if self.refusal is not None:
             status, error = self.refusal
             return web.json_response({"error": error}, status=status)

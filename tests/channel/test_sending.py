@@ -41,12 +41,17 @@ class Shelf:
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.fault = fault
+        self.lost: list[str] = []
 
     async def media_id(self, file: str, number: str) -> str:
         assert number == NUMBER
         if self.fault:
             raise self.fault
-        return f"up-{file[:4]}"
+        return f"up-{file[:4]}" + "-anew" * len(self.lost)
+
+    async def gone(self, media_id: str, number: str) -> None:
+        assert number == NUMBER
+        self.lost.append(media_id)
 
 
 @pytest.fixture
@@ -703,3 +708,27 @@ async def test_fifty_messages_go_out_side_by_side_each_with_its_own_key(whatsapp
     assert await asyncio.gather(*map(whatsapp.deliver, messages)) == [Delivered(WAMID)] * 50
     sent = {(body["biz_opaque_callback_data"], body["to"]) for _, _, _, body in meta.asked}
     assert sent == {(message.key, message.to.phone) for message in messages}
+
+
+# ---- files that Meta has lost
+
+
+@pytest.mark.parametrize("code", [100, 131009, 131053])
+async def test_a_file_that_meta_may_have_lost_is_uploaded_anew_once(meta: Graph, whatsapp: WhatsApp, code: int) -> None:
+    meta.answer = fails(400, code)
+    message = outgoing(Text("", media=Media(MediaKind.IMAGE, file=FILE)))
+    assert (await failure(whatsapp, message)).code == code
+    assert [asked[3]["image"]["id"] for asked in meta.asked] == [f"up-{FILE[:4]}", f"up-{FILE[:4]}-anew"]
+
+
+@pytest.mark.parametrize("code", [131047, 131056, 190])
+async def test_other_failures_leave_a_files_upload_alone(meta: Graph, whatsapp: WhatsApp, code: int) -> None:
+    meta.answer = fails(400, code)
+    await failure(whatsapp, outgoing(Text("", media=Media(MediaKind.IMAGE, file=FILE))))
+    assert len(meta.asked) == 1
+
+
+async def test_a_wrong_parameter_without_a_file_is_said_once(meta: Graph, whatsapp: WhatsApp) -> None:
+    meta.answer = fails(400, 131009)
+    await failure(whatsapp)
+    assert len(meta.asked) == 1

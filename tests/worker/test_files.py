@@ -20,6 +20,7 @@ from bot.channel.whatsapp.media import GONE_TRIES, Media
 from bot.store import files
 from bot.store.files import ID_LIVES, LEASE, UPLOAD_LIVES, File
 from bot.store.shelf import Shelf, ShelfFull
+from bot.worker import files as worker_files
 from bot.worker.files import MISMATCH_TRIES, ROOM_RETRY, SETTLED, Fetcher, Keeper, Uploads
 from tests.channel.depot import JPEG, NUMBER, PAGE, PDF, PNG, TOKEN, Depot, as_told_by_webhooks, depot, sha256
 
@@ -439,6 +440,33 @@ async def test_a_file_of_ours_is_uploaded_once_a_number_and_used_again_for_29_da
     assert await uploads.media_id(file, NUMBER) == "up3"
     assert [one["content"] for one in meta.uploads] == [PDF] * 3
     assert {one["mime"] for one in meta.uploads} == {"application/pdf"}
+
+
+async def test_a_large_file_goes_on_uploading_after_its_message_was_put_back(
+    bench: Bench, meta: Depot, shelf: Shelf, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_files, "WAIT_SECONDS", 0.05)
+    meta.slow_upload = 0.3
+    file = await ours(bench, shelf)
+    for _ in range(2):
+        with pytest.raises(SendError, match="still being uploaded") as fault:
+            await uploads.media_id(file, NUMBER)
+        assert fault.value.failure is Failure.RETRY
+    await asyncio.sleep(0.6)
+    assert await uploads.media_id(file, NUMBER) == "up1"
+    assert len(meta.uploads) == 1
+
+
+async def test_a_stop_puts_messages_back_that_wait_for_an_upload(bench: Bench, meta: Depot, shelf: Shelf, uploads: Uploads) -> None:
+    meta.slow_upload = 1.0
+    file = await ours(bench, shelf)
+    waiting = asyncio.create_task(uploads.media_id(file, NUMBER))
+    await asyncio.sleep(0.2)
+    await uploads.stop()
+    for each in (waiting, uploads.media_id(file, NUMBER)):
+        with pytest.raises(SendError, match="closing") as fault:
+            await each
+        assert fault.value.failure is Failure.RETRY
 
 
 async def test_a_file_that_meta_says_is_gone_is_uploaded_anew(bench: Bench, shelf: Shelf, uploads: Uploads) -> None:

@@ -22,6 +22,9 @@ from bot.flow.run import Content, TemplateMessage
 RECEIPT_SECONDS = 5.0  # a receipt that takes longer is not worth waiting for
 NOT_AVAILABLE = 134102  # Cloud API: marketing messages cannot go this way for this number, and nothing was sent
 
+# Cloud API: no such object, a wrong parameter or value, a file that could not be taken. All of them say that nothing was sent.
+PERHAPS_NO_FILE = frozenset({33, 100, 131009, 131053})
+
 _NUMBER_ID = re.compile(r"[0-9]{1,32}")
 _ACCEPTED = "accepted"
 
@@ -35,6 +38,10 @@ class Files(Protocol):
         Raises SendError: REFUSED for a file that is not kept or that Meta does not take, RETRY for everything else. Never UNKNOWN: to
         upload is not to send.
         """
+        ...
+
+    async def gone(self, media_id: str, number: str) -> None:
+        """Meta may have no such file: whoever asks next has it uploaded anew."""
         ...
 
 
@@ -83,8 +90,7 @@ class WhatsApp:
         if not _NUMBER_ID.fullmatch(message.number):
             raise SendError(Failure.REFUSED, "the sending phone number id is not a number")
         try:
-            body = payload(message, await self._uploads(message), self._menu)
-            said = await self._send(message, body)
+            said = await self._said(message)
         except SendError:
             raise
         except Exception as error:  # whatever else goes wrong around a request, "nobody knows" is the only safe answer
@@ -100,6 +106,18 @@ class WhatsApp:
             raise SendError(Failure.REFUSED, "the sending phone number id is not a number")
         body = receipt(message_id, typing=typing)
         accepted(await ask(self._session, HTTPMethod.POST, self._address(number), self._token, json=body, timeout=RECEIPT_SECONDS))
+
+    async def _said(self, message: Outgoing) -> Node:
+        """What Meta says to a message; once more with its files uploaded anew, where it said no and may have lost them."""
+        uploads = await self._uploads(message)
+        try:
+            return await self._send(message, payload(message, uploads, self._menu))
+        except SendError as error:
+            if self._files is None or not uploads or error.code not in PERHAPS_NO_FILE:
+                raise
+        for media_id in uploads.values():
+            await self._files.gone(media_id, message.number)
+        return await self._send(message, payload(message, await self._uploads(message), self._menu))
 
     async def _uploads(self, message: Outgoing) -> Mapping[str, str]:
         """Meta's ids of the message's stored files."""
