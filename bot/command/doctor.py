@@ -97,10 +97,12 @@ async def _database(settings: Settings) -> list[Finding]:
         if refusal:
             return [ill("database", f"{where}: {refusal}")]
         state = await read_only(settings.database, health.state())
+        obstacles = await read_only(settings.database, health.obstacles())
         limits = await read_only(settings.database, pace.standing(wall_clock()))
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
-    return [_state(state, f"{where} ({engine}), {_serving(settings)}"), *_limits(limits)]
+    found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
+    return [*found, *_limits(limits)]
 
 
 def _state(state: State, where: str) -> Finding:

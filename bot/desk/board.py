@@ -7,7 +7,7 @@ from bot.desk.actions import NotFound
 from bot.flow.run import Waiting
 from bot.policy import window
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, desk, runs
+from bot.store import contacts, desk, health, runs
 from bot.store.desk import Line, Listed, Resting, Talk
 from bot.store.step import Step
 
@@ -16,12 +16,14 @@ _WAITS_FOR = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits", Wait
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The list. `needs_answer` has the longest wait first. `resting`: our numbers that do not send all they could."""
+    """The list. `needs_answer` has the longest wait first. `resting`: our numbers that do not send all they could; `obstacles`: what else
+    is not sent, in sentences without an end."""
 
     needs_answer: tuple[Listed, ...]
     with_staff: tuple[Listed, ...]
     with_bot: tuple[Listed, ...]
     resting: tuple[Resting, ...]
+    obstacles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def board(now: datetime) -> Step[Board]:
     open_ones = yield from desk.open_ones()
     waits = tuple(one for one in open_ones if one.waits_since is not None)
     rests = tuple(one for one in open_ones if one.waits_since is None and one.control is Control.HUMAN)
-    return Board(waits, rests, tuple((yield from desk.lately())), tuple((yield from desk.resting(now))))
+    lately, resting = tuple((yield from desk.lately())), tuple((yield from desk.resting(now)))
+    return Board(waits, rests, lately, resting, tuple((yield from health.obstacles())))
 
 
 def case(contact: int) -> Step[Case]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.store import outbox, templates
 from bot.store.step import Step, from_micros, sql
 
 
@@ -33,6 +34,22 @@ def state() -> Step[State]:
         wanted=row["wanted"],
         stopped=tuple(f"number {one['number']}: {one['why']}" for one in stopped),
     )
+
+
+def obstacles() -> Step[list[str]]:
+    """What is not sent although its number is well: templates, whole countries. Sentences for the owner, without an end."""
+    told = [_of_template(one) for one in (yield from templates.troubled())]
+    closed = yield from outbox.closed_countries()
+    return [*told, *(f"number {number} may write to nobody in {place}, says WhatsApp" for number, place in closed)]
+
+
+def _of_template(one: templates.Trouble) -> str:
+    name = f"template '{one.name}' in {one.language}"
+    if one.why is not None:
+        return f"{name} goes to nobody: {one.why}"
+    if one.status == templates.PAUSED:
+        return f"{name} is paused by Meta: what is queued of it waits until it is not"
+    return f"{name} is disabled by Meta: write another and use it in the flow"
 
 
 def next_due() -> Step[datetime | None]:

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from bot.desk.board import board
 from bot.sandbox.fault import CodeFault, Faults
-from bot.store import outbox
+from bot.store import health, outbox
 
 from .post import Post
 from .walk import Walk
@@ -212,3 +213,29 @@ async def tell_status(walk: Walk, message: str, key: str, status: str) -> None:
     await walk.rest()
 
 
+
+
+async def test_the_owner_reads_what_is_not_sent_and_what_to_do(walk: Walk) -> None:
+    post = Post(walk)
+    paris, ana = await post.person(PARIS), await post.person(MADRID)
+    for code, person, name in ((132007, paris, "bad"), (132015, ana, "slow"), (130497, paris, "tour"), (131042, ana, "any")):
+        meets(walk, code)
+        await post.queue(person, await post.approve(name))
+        await post.tried(person)
+    number = walk.stage.cloud.number.id
+    obstacles = await walk.stage.app.store.read(health.obstacles())
+    assert obstacles == [
+        "template 'bad' in en goes to nobody: the template breaks a content policy (WhatsApp: switched on) (code 132007): "
+        "write it anew, or ask for a review",
+        "template 'slow' in en is paused by Meta: what is queued of it waits until it is not",
+        f"number {number} may write to nobody in FR, says WhatsApp",
+    ]
+    (stopped,) = (await walk.stage.app.store.read(health.state())).stopped
+    assert stopped == (
+        f"number {number}: there is a problem with the account's payment method (WhatsApp: switched on) (code 131042): "
+        "mend it in the WhatsApp Manager, then 'comeback desk resume'; nothing in the queue is lost"
+    )
+    seen = await walk.stage.app.store.read(board(walk.now()))
+    assert (seen.obstacles, len(seen.resting)) == (tuple(obstacles), 1)
+    told = [row["text"] for row in walk.rows("select text from audit where contact is null and about = 'channel'")]
+    assert sum("'slow' in en is paused" in text for text in told) == 1

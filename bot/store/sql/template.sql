@@ -39,5 +39,5 @@ select 1 from template where ask = 1 limit 1
 update template set ask = 0 where ask = 1
 
 -- name: troubled
-select name, language, status, stopped from template where stopped is not null or status in ('PAUSED', 'DISABLED', 'REJECTED')
+select name, language, status, stopped from template where stopped is not null or status in ('PAUSED', 'DISABLED')
 order by name, language
