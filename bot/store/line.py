@@ -14,6 +14,8 @@ _MEXICO = re.compile(r"\+521?([2-9][0-9]{9})")
 
 def line_of(phone: str) -> str | None:
     """The one form of a number (E.164) that stands for both; None for numbers that are written in one way only."""
+    if not phone.startswith(("+55", "+52")):
+        return None
     if found := _BRAZIL.fullmatch(phone):
         return f"+55{found[1]}9{found[2]}"
     if found := _MEXICO.fullmatch(phone):

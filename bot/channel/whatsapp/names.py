@@ -39,17 +39,12 @@ def names_in(source: Node, names: Names) -> Iterator[Identity]:
     for wa_id in _ids(source, names.phones, _WA_ID):
         yield Identity(IdentityKind.WA_ID, wa_id)
         if _E164_DIGITS.fullmatch(wa_id):
-            yield from phone_names(f"+{wa_id}")
+            yield Identity(IdentityKind.PHONE, f"+{wa_id}")
+            if line := line_of(f"+{wa_id}"):
+                yield Identity(IdentityKind.LINE, line)
     for keys, kind in ((names.users, IdentityKind.BSUID), (names.parents, IdentityKind.PARENT_BSUID)):
         for user in _ids(source, keys, _USER_ID):
             yield Identity(kind, user)
-
-
-def phone_names(phone: str) -> Iterator[Identity]:
-    """The names a phone number (E.164) gives."""
-    yield Identity(IdentityKind.PHONE, phone)
-    if line := line_of(phone):
-        yield Identity(IdentityKind.LINE, line)
 
 
 def _ids(source: Node, keys: Sequence[str], pattern: re.Pattern[str]) -> Iterator[str]:

@@ -82,6 +82,7 @@ _PARTS = {
 _WHOLE = _Part()
 # What the updates of a change share; whatever else stands beside its updates is one more.
 _SHARED = frozenset({"messaging_product", "metadata", "contacts", *_PARTS})
+_OF_DELIVERIES, _OF_ENTRIES, _OF_CHANGES = frozenset({"object", "entry"}), frozenset({"id", "time", "changes"}), frozenset({"field", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,13 @@ _NOBODY = _Contact(EMPTY, ())
 class _Change:
     """What all updates of one change share.
 
-    `topic` is the name of its field, `account` the WhatsApp business account, `time` the entry's own, `number` the receiving one,
-    `phone` the digits that is displayed with.
+    `topic` is the name of its field, `account` the WhatsApp business account, `time` the entry's own, `number` the receiving one.
     """
 
     topic: str | None = None
     account: str = ""
     time: int | None = None
     number: str = ""
-    phone: str | None = None
     metadata: object = None
     contacts: tuple[_Contact, ...] = ()
     by_name: Mapping[Identity, _Contact] = field(default_factory=dict)
@@ -134,7 +133,7 @@ class _Piece:
 
 
 def _pieces(envelope: Node) -> Iterator[_Piece]:
-    if stray := _besides(envelope, {"object", "entry"}):
+    if stray := _besides(envelope, _OF_DELIVERIES):
         yield _Piece(_Change(), stray, fault="something in the delivery is no entry")
     for entry, fault in _elements(envelope, "entry"):
         if fault:
@@ -145,7 +144,7 @@ def _pieces(envelope: Node) -> Iterator[_Piece]:
 
 def _pieces_of_entry(entry: Node) -> Iterator[_Piece]:
     account, time = matching(_NUMBER_ID, entry.get("id")) or "", integer(entry.get("time"))
-    if stray := _besides(entry, {"changes"}):
+    if stray := _besides(entry, _OF_ENTRIES):
         yield _Piece(_Change(account=account, time=time), stray, fault="something in an entry is no change")
     for written, fault in _elements(entry, "changes"):
         if fault:
@@ -158,7 +157,7 @@ def _pieces_of_change(change: _Change, written: Node) -> Iterator[_Piece]:
     if not is_node(written.get("value")):
         yield _Piece(change, written, fault="a change without a value")
         return
-    if stray := _besides(written, {"value"}):
+    if stray := _besides(written, _OF_CHANGES):
         yield _Piece(change, stray, fault="something in a change is no value")
     value = node(written["value"])
     told = [name for name in _PARTS if value.get(name) is not None]
@@ -204,8 +203,7 @@ def _shared(written: Node, account: str, time: int | None) -> _Change:
         for name in contact.names:
             by_name.setdefault(name, contact)
     number = matching(_NUMBER_ID, node(metadata).get("phone_number_id")) or ""
-    phone = matching(_NUMBER_ID, node(metadata).get("display_phone_number"))
-    return _Change(word(written.get("field")), account, time, number, phone, metadata, contacts, by_name)
+    return _Change(word(written.get("field")), account, time, number, metadata, contacts, by_name)
 
 
 # ---- one update
@@ -215,7 +213,7 @@ def _update(piece: _Piece, received_at: datetime) -> Update:
     change, content = piece.change, node(piece.content)
     named = (*names_in(content, piece.part.names), *names_in(node(content.get("system")), SYSTEM))
     if piece.name == "calls":  # both sides are named, and one of them is we
-        ours = frozenset(names_in({"wa_id": change.phone}, NAMES))
+        ours = frozenset(names_in({"wa_id": node(change.metadata).get("display_phone_number")}, NAMES))
         named = tuple(name for name in named if name not in ours)
     contact = change.contact_of(named)
     identities = tuple(dict.fromkeys((*named, *contact.names)))
