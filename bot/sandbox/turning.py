@@ -8,7 +8,7 @@ from bot.sandbox.phones import Action, Wish
 
 JUMP_LIMIT = timedelta(days=60)  # further than any flow waits; a slip of the finger must not end the demo
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LENGTH = re.compile(r"(\d{1,6})\s*(m|h|d|w)?[a-z]*", re.IGNORECASE)
+_LENGTH = re.compile(r"(\d{1,6})\s*(?:(m|h|d|w)(?:in|inutes?|r|rs|ours?|ays?|eeks?)?)?(?![a-z\d])", re.IGNORECASE)
 
 
 class Turning:
