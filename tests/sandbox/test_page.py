@@ -2,124 +2,22 @@
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from bot.sandbox.bubble import Bubble, Drawing, Tick
-from bot.sandbox.demo_view import PARTS, DeskDoor
+from bot.sandbox.bubble import Tick
+from bot.sandbox.demo_view import DeskDoor
 from bot.sandbox.fault_board import MAX_FAULTS
 from bot.sandbox.phone_view import formatted
-from bot.sandbox.telling import TYPING_SECONDS, Telling
 from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
-from bot.sandbox.tour import STATIONS
 
 from .house import ANA, BEN, CART_REMINDER, NOON, House, house, reminder
+from .seen import Desk, Seen, act, look, reading
 
 BROWSER = Path(__file__).parents[2] / "bot" / "browser"
-VOID = frozenset({"input", "img", "meta", "link", "path", "use", "circle"})
-
-
-@dataclass
-class Node:
-    """An element: its attributes and the text in it."""
-
-    tag: str
-    attributes: dict[str, str]
-    words: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-class Seen(HTMLParser):
-    """What a browser would see: every element, with all the text inside it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.nodes: list[Node] = []
-        self._open: list[Node] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        node = Node(tag, {name: value or "" for name, value in attrs})
-        self.nodes.append(node)
-        if tag not in VOID:
-            self._open.append(node)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop().tag == tag, f"{tag} is not closed in order"
-
-    def handle_data(self, data: str) -> None:
-        for node in self._open:
-            node.words.append(data)
-
-    def at(self, place: str) -> Node:
-        """The element with this id."""
-        found = [node for node in self.nodes if node.attributes.get("id") == place]
-        assert len(found) == 1, f"{len(found)} elements are called {place}"
-        return found[0]
-
-    def has(self, place: str) -> bool:
-        return any(node.attributes.get("id") == place for node in self.nodes)
-
-    def of(self, name: str) -> list[Node]:
-        """Every element of this class."""
-        return [node for node in self.nodes if name in node.attributes.get("class", "").split()]
-
-
-async def look(home: House, who: str = "ana") -> Seen:
-    """The page as this customer's visitor has it."""
-    async with home.http.get(f"{home.url}/?who={who}") as response:
-        assert response.status == 200
-        return Seen(await response.text())
-
-
-async def act(home: House, action: str, headers: dict[str, str] | None = None, /, **wish: str) -> int:
-    """Send a form of the page as htmx does."""
-    sent = {"HX-Request": "true", **(headers or {})}
-    async with home.http.post(f"{home.url}/page/{action}", data=wish, headers=sent, allow_redirects=False) as response:
-        return response.status
-
-
-class Desk:
-    """A desk as the page needs it."""
-
-    def __init__(self) -> None:
-        self.queue = [(ANA, "wants to talk")]
-        self.taken: dict[str, str] = {}
-        self.said: list[tuple[str, ...]] = []
-
-    async def take(self, phone: str) -> None:
-        self.queue.clear()
-        self.taken[phone] = "Eva"
-        self.said.append(("take", phone))
-
-    async def say(self, phone: str, text: str) -> None:
-        self.said.append(("say", phone, text))
-
-    async def hand_back(self, phone: str) -> None:
-        self.taken.pop(phone)
-        self.said.append(("hand_back", phone))
-
-    async def waiting(self) -> list[tuple[str, str]]:
-        return self.queue
-
-    async def holders(self) -> dict[str, str]:
-        return self.taken
-
-
 @pytest.mark.parametrize(
     "path", ["/", "/phone.css", "/browser/live.js", "/browser/htmx.min.js", "/browser/htmx-ext-sse.min.js", "/art/p-moka.svg"]
 )
@@ -385,150 +283,6 @@ async def test_what_the_bot_thinks_of_the_chosen_customer_is_shown() -> None:
         assert seen.of("mood-held")
         assert seen.at("next").text == "Next in 1 h 5 min Cart reminder goes on"
         assert (await look(home, "ana")).at("next").text == "Next in 1 h 5 min Ben: Cart reminder goes on"
-
-
-# ---- the stream
-
-
-@dataclass
-class Event:
-    """One server-sent event."""
-
-    id: str
-    name: str
-    text: str
-
-    @property
-    def seen(self) -> Seen:
-        return Seen(self.text)
-
-
-async def next_event(reader: aiohttp.StreamReader, seconds: float = 10.0) -> Event:
-    found: dict[str, list[str]] = {"id": [], "event": [], "data": []}
-    async with asyncio.timeout(seconds):
-        while line := (await reader.readline()).decode().rstrip("\n"):
-            name, _, value = line.partition(": ")
-            found[name].append(value)
-    return Event("".join(found["id"]), "".join(found["event"]), "\n".join(found["data"]))
-
-
-@asynccontextmanager
-async def reading(home: House, who: str, since: str = "", last: str = "") -> AsyncIterator[aiohttp.StreamReader]:
-    headers = {"Last-Event-ID": last} if last else {}
-    async with home.http.get(f"{home.url}/page/live?who={who}&since={since}", headers=headers) as stream:
-        assert stream.content_type == "text/event-stream"
-        yield stream.content
-
-
-def since_of(seen: Seen) -> str:
-    return re.sub(r".*since=", "", seen.at("live").attributes["sse-connect"])
-
-
-async def test_the_stream_begins_with_what_the_page_does_not_have_and_goes_on_with_what_changes(home: House) -> None:
-    page = await look(home, "ben")
-    await act(home, "say", who="ben", text="one\n\ndata: two")
-    async with reading(home, "ben", since_of(page)) as stream:
-        event = await next_event(stream)
-        assert event.name == "parts"
-        assert "one data: two" in event.seen.at("messages").text
-        assert not event.seen.has("cart")  # it did not change
-        await act(home, "cart", who="ben", product="p-moka", quantity="1")
-        while not event.seen.has("cart"):
-            event = await next_event(stream)
-        assert event.seen.at("cart").attributes["hx-swap-oob"] == "innerHTML"
-        assert not event.seen.has("messages")
-    now = await look(home, "ben")
-    assert since_of(now) == event.id
-    async with reading(home, "ben", since_of(page), last=event.id) as stream:
-        with pytest.raises(TimeoutError):  # who comes back says what they have, and have it all
-            await next_event(stream, 0.8)
-
-
-async def test_the_messages_of_a_page_keep_their_rows(home: House) -> None:
-    async with reading(home, "ben") as stream:
-        assert {node.attributes["id"] for node in (await next_event(stream)).seen.nodes if "hx-swap-oob" in node.attributes} == set(PARTS)
-        await act(home, "say", who="ben", text="hello")
-        event = await next_event(stream)
-        while not event.seen.has("messages"):
-            event = await next_event(stream)
-        assert event.seen.at("messages").attributes["hx-swap-oob"] == "rows"
-        rows = [node for node in event.seen.nodes if node.tag == "li" and node.attributes["id"].startswith("m-")]
-        assert [node.attributes["id"] for node in rows] == [f"m-{home.cloud.thread(BEN)[0].id}"]
-
-
-async def test_a_stream_does_not_keep_the_sandbox_from_closing() -> None:
-    async with house() as home:
-        stream = await home.http.get(f"{home.url}/page/live")
-        await stream.content.readline()
-        async with asyncio.timeout(2):
-            await home.sandbox.close()
-        stream.close()
-
-
-def bubbles(*what: tuple[int, bool]) -> list[Bubble]:
-    """Messages of these seconds; True: the customer's."""
-    return [Bubble(str(at), NOON + timedelta(seconds=at), mine, Drawing(str(at))) for at, mine in what]
-
-
-def test_an_answer_comes_after_three_dots_and_nothing_else_does() -> None:
-    now = [0.0]
-    telling = Telling(lambda: now[0])
-    past = bubbles((0, True), (1, False))
-    assert telling.told(past) == (tuple(past), False)  # the page came with it
-    asked = [*past, *bubbles((2, True), (3, False), (3, False))]
-    assert telling.told(asked) == (tuple(asked[:3]), True)
-    assert telling.pause <= TYPING_SECONDS
-    now[0] += TYPING_SECONDS
-    assert telling.told(asked) == (tuple(asked), False)
-    reminded = [*asked, *bubbles((7200, False))]
-    assert telling.told(reminded) == (tuple(reminded), False)
-    wrote = [*reminded, *bubbles((7300, True))]
-    assert telling.told(wrote) == (tuple(wrote), False)
-
-
-# ---- the guide
-
-
-async def test_the_guide_follows_where_the_visitor_is() -> None:
-    desk = Desk()
-    desk.queue = []
-    due: list[datetime] = []
-
-    async def next_due() -> datetime | None:
-        return due[0] if due else None
-
-    async def hint(who: str = "ana") -> str:
-        return (await look(home, who)).at("hint").text
-
-    async with house(staff=desk, next_due=next_due) as home:
-        assert (await hint()).startswith(f"Try this 1/{STATIONS} Put something into the cart")
-        await act(home, "cart", who="ana", product="p-moka", quantity="1")
-        assert "leave the shop" in await hint()
-        await act(home, "leave", who="ana")
-        due.append(NOON + timedelta(hours=1))
-        assert "Turn the clock" in await hint()
-        await home.create(CART_REMINDER)
-        await home.send(type="template", template=reminder())
-        assert "Answer as Ana: press a button on the phone, or write “es muy caro”" in await hint()
-        await act(home, "say", who="ana", text="es muy caro")
-        assert "STOP" in await hint()
-        await act(home, "say", who="ana", text="STOP")
-        assert "Become Ben" in await hint()
-        assert "Write to the shop as Ben" in await hint("ben")
-        desk.queue = [(BEN, "asked")]
-        assert "Ben waits for a person. Take over" in await hint()
-        desk.queue, desk.taken = [], {BEN: "Sam"}
-        assert "answer Ben" in await hint()
-        desk.taken = {}
-        assert "That was the tour" in await hint()
-
-
-async def test_what_the_guide_offers_can_be_done_with_one_button(home: House) -> None:
-    for expected in ("cart", "leave"):
-        form = next(node for node in (await look(home)).nodes if node.attributes.get("action") == f"/page/{expected}")
-        assert form.tag == "form"
-        assert await act(home, expected, who="ana", product="p-espresso", quantity="1") == 204
-    assert home.shop.cart("ana").lines == {"p-espresso": 1}
 
 
 # ---- what is refused

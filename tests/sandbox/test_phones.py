@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from bot.sandbox.bubble import Tick
-from bot.sandbox.phones import ADVERT, EMOJI, own_file
+from bot.sandbox.phone_view import EMOJI
+from bot.sandbox.phones import ADVERT, own_file
 
 from .house import ANA, House
-from .test_page import act, look
+from .seen import act, look
 
 
 async def told(home: House) -> list[dict[str, Any]]:
