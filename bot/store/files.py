@@ -151,6 +151,12 @@ def live_in(part: str) -> Step[frozenset[str]]:
     return frozenset(row["sha256"] for row in rows)
 
 
+def live() -> Step[list[File]]:
+    """All files that are kept."""
+    rows = yield sql("file.live")
+    return [File(row["sha256"], row["size"], row["mime"]) for row in rows]
+
+
 def expire(before: datetime, kept_days: int, now: datetime) -> Step[int]:
     """Files of messages from before then (UTC) are kept no more; returns how many rows changed, 0 when all is done.
 

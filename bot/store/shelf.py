@@ -105,11 +105,28 @@ class Shelf:
 
     def sound(self, sha256: str) -> bool:
         """Whether a file is there and its bytes are those it is called by."""
-        try:
-            with self.path(sha256).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except OSError:
-            return False
+        return _is_sound(self.path(sha256), sha256)
+
+    def adopt(self, path: Path, sha256: str) -> bool:
+        """Take a file over from elsewhere, by a link where the disk can, else as a copy; whether its bytes are those it is called by.
+
+        Nothing is taken whose bytes are others. Files here never change, so a link is as good as a copy. Raises ShelfFull, ShelfBroken.
+        """
+        if self.sound(sha256):
+            return True
+        with self._failing():
+            self._make(self.folder / _UNFINISHED)
+            unfinished = self.folder / _UNFINISHED / secrets.token_hex(16)
+            try:
+                _link_or_copy(path, unfinished)
+                if not _is_sound(unfinished, sha256):
+                    return False
+                self.keep(unfinished, sha256)
+            except FileNotFoundError:
+                return False
+            finally:
+                unfinished.unlink(missing_ok=True)
+        return True
 
     def names(self) -> Iterator[tuple[str, frozenset[str]]]:
         """All files, a part of the shelf at a time: how their hashes begin, and the hashes."""
@@ -238,6 +255,26 @@ def _write_all(file: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def _is_sound(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(path, target)
+        target.chmod(0o600)
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _is_older(path: Path, before: datetime) -> bool:

@@ -32,6 +32,9 @@ on conflict (sha256) do update set deleted_at = null, used_at = max(file.used_at
 -- name: find
 select sha256, size, mime, deleted_at from file where sha256 = :sha256
 
+-- name: live
+select sha256, size, mime from file where deleted_at is null order by sha256
+
 -- name: live_in
 select sha256 from file where deleted_at is null and sha256 >= :begin and sha256 <= :begin || 'g'
 
