@@ -182,6 +182,7 @@ async def open_stage(
         shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
         log_level="WARNING",
         optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
+        files=folder / "comeback.files",
         desk_password=_password(),
     )
     try:

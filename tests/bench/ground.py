@@ -92,6 +92,7 @@ class Ground:
         return machine.environment(
             COMEBACK_DATABASE=database,
             COMEBACK_OPTOUTS=str(self.folder / "optouts"),
+            COMEBACK_FILES=str(self.folder / "files"),
             COMEBACK_PORT="0",
             COMEBACK_LOG="warning",
             COMEBACK_FLOWS=str(flows),

@@ -182,6 +182,7 @@ async def surroundings(
     environ = _environ(folder, server or str(database), port, api, cloud)
     if server:
         environ["COMEBACK_OPTOUTS"] = str(folder / "optouts")  # else it is in the working directory
+        environ["COMEBACK_FILES"] = str(folder / "files")
     url = f"http://127.0.0.1:{port}"
     cloud.webhooks.url = f"{url}/webhooks/whatsapp"
     around = Surroundings(folder, database, cloud, url, server, environ, random, runner)
