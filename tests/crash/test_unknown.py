@@ -145,7 +145,7 @@ def plan_of(full: bool) -> Plan:
     """500 sends and more, with kills; small in the quick suite."""
     if full:
         return Plan(kills=20, climbers=16, talkers=16, shoppers=24, pause=0.6, settle=150.0, patience=100.0, pauses=0, shares=LOST)
-    quick = {fault: 2 * share for fault, share in LOST.items() if fault not in (SendFault.HANG, SendFault.ACCEPT_THEN_HANG)}
+    quick: dict[SendFault, float] = {fault: 2 * share for fault, share in LOST.items() if fault not in (SendFault.HANG, SendFault.ACCEPT_THEN_HANG)}
     return Plan(kills=2, climbers=8, talkers=8, shoppers=10, pause=0.5, pauses=0, shares=quick)
 
 

@@ -38,8 +38,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`people`: the portfolio's limit a day, `pause`: seconds between an answer and the customer's next message (the mean),
-    `processes` on PostgreSQL."""
+    """`beyond`: carts more than people who may be written to in a day; `pause`: seconds between an answer and the customer's next message
+    (the mean); `per_second`: what the number may send; `believed`: what the bot is made to believe instead; `processes` on PostgreSQL."""
 
     carts: int = 2_000
     beyond: int = 50
@@ -47,6 +47,7 @@ class Plan:
     hasty: int = HASTY
     pause: float = 4.0
     per_second: int = 80
+    believed: int | None = None
     processes: int = 1
     seed: int = 1
     patience: float = 120.0
@@ -63,7 +64,7 @@ class Report:
 
     plan: Plan
     seen: Seen
-    refused: Counter[int]
+    refused: int
     reminded: int
     waiting: int
     reasons: Counter[str]
@@ -74,13 +75,12 @@ class Report:
 
     def __str__(self) -> str:
         seen, limit = self.seen, self.plan.per_second
-        refused = ", ".join(f"{number} x {code}" for code, number in sorted(self.refused.items())) or "none"
         return (
             f"{self.reminded} reminders and {len(seen.answers)} answers in {self.seconds:.0f} s ({self.plan.processes} process(es)): "
             f"fullest second {seen.fullest_second} of {limit} in and out; {seen.rate:.1f} a second in all while the campaign went on "
             f"({100 * seen.rate / limit:.0f} % of what is allowed); answers p50 {1000 * seen.slowest(50):.0f} ms, "
             f"p99 {1000 * seen.slowest(99):.0f} ms, {self.unanswered} missing; {seen.too_many_for_one} too many for one person; "
-            f"refused: {refused}; {self.waiting} wait for tomorrow; {1000 * self.processor:.1f} ms of processor a message"
+            f"{self.refused} refused; {self.waiting} wait for tomorrow; {1000 * self.processor:.1f} ms of processor a message"
         )
 
 
@@ -201,6 +201,8 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> Report:
     limit = SendLimit(per_second=plan.per_second, people_a_day=plan.people)
     patient = aiohttp.ClientTimeout(total=30)
     async with surroundings(folder, plan.seed, server=server, limit=limit) as around, aiohttp.ClientSession(timeout=patient) as session:
+        if plan.believed is not None:
+            around.environ["COMEBACK_WHATSAPP_PER_SECOND"] = str(plan.believed)
         ports = [free_port() for _ in range(plan.processes)]
         bots = [around.bot(port=port) for port in ports] if server else [around.bot()]
         async with _running(bots):
@@ -251,8 +253,7 @@ def _reported(stage: _Stage, seconds: float, spent: float) -> Report:
     attempts = around.cloud.attempts
     reminders = [attempt for attempt in attempts if _is_reminder(attempt.payload)]
     starts = [attempt.started for attempt in reminders]
-    taken = {message.key for message in around.cloud.accepted}
-    refused = Counter(_codes(around)) if len(taken) < len(attempts) else Counter[int]()
+    refused = len(attempts) - len(around.cloud.accepted)
     seen = Seen(
         tuple((attempt.started, _to(attempt.payload)) for attempt in attempts),
         tuple(stage.heard),
@@ -267,11 +268,6 @@ def _reported(stage: _Stage, seconds: float, spent: float) -> Report:
     )
     _judge(report, around)
     return report
-
-
-def _codes(around: Surroundings) -> list[int]:
-    rows = around.rows("select code, count(*) as n from outbox where code is not null group by code")
-    return [int(row["code"]) for row in rows for _ in range(int(row["n"]))]
 
 
 def _judge(report: Report, around: Surroundings) -> None:
