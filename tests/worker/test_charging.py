@@ -75,14 +75,16 @@ async def test_a_price_that_only_the_delivery_tells_is_booked_then(priced: Bench
 async def test_a_late_status_is_booked_on_its_own_day_by_the_stores_clock(priced: Bench) -> None:
     await priced.reminded()
     midnight = priced.now.replace(hour=22, minute=59, second=59)  # 23:59:59 in Madrid
+    priced.now += DAY
     await told(priced, priced.channel.sent[0], "delivered", REGULAR, at=midnight)
     priced.now += 3 * DAY
     await priced.cart("k2", PEPE)
     await priced.go()
     await priced.go(HOUR)
-    after = priced.now.replace(hour=23, minute=0, second=0) - DAY  # 00:00 in Madrid, and told much later
+    after = priced.now.replace(hour=23, minute=0, second=0)  # 00:00 of the next day in Madrid, and told much later
+    priced.now += 2 * DAY
     await told(priced, priced.channel.sent[1], "delivered", REGULAR, at=after)
-    assert [row["day"] for row in await booked(priced)] == ["2026-11-02", "2026-11-05"]
+    assert [row["day"] for row in await booked(priced)] == ["2026-11-02", "2026-11-07"]
 
 
 @pytest.mark.parametrize(
