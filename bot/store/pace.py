@@ -211,22 +211,37 @@ def ration(
     number's limit.
     """
     found = Rationed()
-    free = yield from _by_pair(candidates, now, found.rulings)
-    free = yield from _by_day(free, now, found.rulings)
+    debts = yield from _debts(candidates)
+    free = _by_pair(candidates, debts, now, found.rulings)
+    day = (yield from _today(now)) if any(one.begins for one in free) else None
+    if day is not None:
+        free = yield from _by_day(free, day, now, found.rulings)
     yield from _by_pace(free, clock, heard, most, found)
     went = [one for one in free if isinstance(found.rulings[one.id], Go)]
-    yield from _count(went, now)
+    if went:
+        paid = [(one, pair.free_after(debts.get((one.contact, one.number)), now)) for one in went]
+        rows = [{"contact": one.contact, "number": one.number, "free_at": to_micros(at)} for one, at in paid]
+        yield sql_many("pace.keep_pair", rows)
+    if day is not None:
+        yield from _count([one for one in went if one.begins], day, now)
     return found
 
 
 # ---- pairs
 
+Debts = Mapping[tuple[int, str], datetime]
 
-def _by_pair(candidates: Sequence[Candidate], now: datetime, rulings: dict[int, Ruling]) -> Step[list[Candidate]]:
-    """Those whose person may get one more message now."""
+
+def _debts(candidates: Sequence[Candidate]) -> Step[Debts]:
+    """When what each pair owes is paid off."""
     if not candidates:
-        return []
-    debts = yield from _debts(candidates)
+        return {}
+    rows = yield sql("pace.pairs", contacts=json.dumps([one.contact for one in candidates]))
+    return {(row["contact"], row["number"]): from_micros(row["free_at"]) for row in rows}
+
+
+def _by_pair(candidates: Sequence[Candidate], debts: Debts, now: datetime, rulings: dict[int, Ruling]) -> list[Candidate]:
+    """Those whose person may get one more message now."""
     free = []
     for one in candidates:
         may_go = pair.may_go_at(debts.get((one.contact, one.number)), now)
@@ -237,45 +252,46 @@ def _by_pair(candidates: Sequence[Candidate], now: datetime, rulings: dict[int, 
     return free
 
 
-def _debts(candidates: Sequence[Candidate]) -> Step[dict[tuple[int, str], datetime]]:
-    rows = yield sql("pace.pairs", contacts=json.dumps(sorted({one.contact for one in candidates})))
-    return {(row["contact"], row["number"]): from_micros(row["free_at"]) for row in rows}
-
-
 # ---- the day
 
 
-def _by_day(candidates: Sequence[Candidate], now: datetime, rulings: dict[int, Ruling]) -> Step[list[Candidate]]:
-    """Those who do not count in the day's limit, count already, or still fit into it."""
-    begun = [one for one in candidates if one.begins]
-    if not begun:
-        return list(candidates)
-    room, allotted = yield from _room(now)
-    known = frozenset(row["contact"] for row in (yield sql("pace.were_reached", contacts=json.dumps([one.contact for one in begun]))))
-    too_many = [one for one in begun if one.contact not in known][room:]
-    if too_many:
-        yield from _line_up(too_many, allotted, now, rulings)
-    return [one for one in candidates if one not in too_many]
+@dataclass(slots=True)
+class _Day:
+    """The limit of people: how many may be reached, how many are, up to which time who waits has been given one, and whom of the
+    candidates we reached already."""
+
+    people: int
+    reached: int
+    allotted: int
+    known: frozenset[int] = frozenset()
 
 
-def _room(now: datetime) -> Step[tuple[int, int]]:
-    """How many more people may be written to first, and up to which time who waits has been given one. The row is held from here on."""
+def _today(now: datetime) -> Step[_Day]:
+    """How the day stands. The row is held from here on."""
     rows = yield sql("pace.portfolio")
     if not rows:
         yield sql("pace.portfolio_known")
         rows = yield sql("pace.portfolio")
     row = rows[0]
     gone = yield sql("pace.forget_reached", before=to_micros(now - DAY), most=FORGOTTEN_AT_ONCE)
-    reached, allotted = row["reached"] - len(gone), row["allotted"]
-    if gone:
-        yield sql("pace.keep_portfolio", reached=reached, allotted=allotted)
-    people = UNLIMITED if row["people"] is None else row["people"]
-    return max(0, people - reached), allotted
+    return _Day(UNLIMITED if row["people"] is None else row["people"], row["reached"] - len(gone), row["allotted"])
 
 
-def _line_up(waiting: Sequence[Candidate], allotted: int, now: datetime, rulings: dict[int, Ruling]) -> Step[None]:
+def _by_day(candidates: Sequence[Candidate], day: _Day, now: datetime, rulings: dict[int, Ruling]) -> Step[list[Candidate]]:
+    """Those who do not count in the day's limit, count already, or still fit into it."""
+    begun = [one for one in candidates if one.begins]
+    rows = yield sql("pace.were_reached", contacts=json.dumps([one.contact for one in begun]))
+    day.known = frozenset(row["contact"] for row in rows)
+    room = max(0, day.people - day.reached)
+    too_many = [one for one in begun if one.contact not in day.known][room:]
+    if too_many:
+        yield from _line_up(too_many, day, now, rulings)
+    return [one for one in candidates if one not in too_many]
+
+
+def _line_up(waiting: Sequence[Candidate], day: _Day, now: datetime, rulings: dict[int, Ruling]) -> Step[None]:
     """Each waits for somebody of their own to count no more, so that not all of them ask again at each who does."""
-    rows = yield sql("pace.next_free", after=max(allotted, to_micros(now - DAY)), most=len(waiting))
+    rows = yield sql("pace.next_free", after=max(day.allotted, to_micros(now - DAY)), most=len(waiting))
     if len(rows) < len(waiting):  # more wait than may be written to in a day: the rest from the beginning
         rows = [*rows, *(yield sql("pace.next_free", after=to_micros(now - DAY), most=len(waiting) - len(rows)))]
     moments = [from_micros(row["at"]) + DAY for row in rows] or [now + DAY]
@@ -283,25 +299,15 @@ def _line_up(waiting: Sequence[Candidate], allotted: int, now: datetime, rulings
         moment = min(moments[min(nth, len(moments) - 1)], one.expires_at)
         rulings[one.id] = Wait(max(moment, now + timedelta(seconds=1)), Reason.DAILY_LIMIT)
     if rows:
-        portfolio = (yield sql("pace.portfolio"))[0]
-        yield sql("pace.keep_portfolio", reached=portfolio["reached"], allotted=rows[-1]["at"])
+        day.allotted = rows[-1]["at"]
 
 
-def _count(went: Sequence[Candidate], now: datetime) -> Step[None]:
-    """They go: each is a debt of its pair, and who is written to first counts."""
-    if not went:
-        return
-    debts = yield from _debts(went)
-    paid = {(one.contact, one.number): pair.free_after(debts.get((one.contact, one.number)), now) for one in went}
-    rows = [{"contact": contact, "number": number, "free_at": to_micros(at)} for (contact, number), at in paid.items()]
-    yield sql_many("pace.keep_pair", rows)
-    begun = [one for one in went if one.begins]
-    if not begun:
-        return
-    known = yield sql("pace.were_reached", contacts=json.dumps([one.contact for one in begun]))
-    yield sql_many("pace.reach", [{"contact": one.contact, "message": one.id, "now": to_micros(now)} for one in begun])
-    row = (yield sql("pace.portfolio"))[0]
-    yield sql("pace.keep_portfolio", reached=row["reached"] + len(begun) - len(known), allotted=row["allotted"])
+def _count(begun: Sequence[Candidate], day: _Day, now: datetime) -> Step[None]:
+    """Whom we write to first counts from now on."""
+    if begun:
+        yield sql_many("pace.reach", [{"contact": one.contact, "message": one.id, "now": to_micros(now)} for one in begun])
+    new = sum(one.contact not in day.known for one in begun)
+    yield sql("pace.keep_portfolio", reached=day.reached + new, allotted=day.allotted)
 
 
 # ---- the pace
