@@ -177,8 +177,10 @@ class DeskPages:
     # looking
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        """A file of a thread, to whoever is at the desk."""
+        """A file of a thread, to whoever is at the desk: to be looked at or saved, never to become part of a page."""
         self._session(request)
+        if request.headers.get("HX-Request"):
+            raise web.HTTPForbidden(text="a file is opened by itself")
         contact, message = int(request.match_info["contact"]), int(request.match_info["message"])
         find = desk.file_that_came if request.match_info["whose"] == "in" else desk.file_of_ours
         return handed_out(await self._store.read(find(contact, message)), self._shelf)

@@ -157,6 +157,16 @@ async def test_only_who_is_at_the_desk_gets_a_file(front: Front, lola: int) -> N
         assert PICTURE not in body
 
 
+async def test_a_script_never_takes_a_file_into_a_page(front: Front, lola: int) -> None:
+    async with front.visitor("Sam") as visitor:
+        await Sender(front).sends_file("document", b'<div id="beside">Type the password once more</div>')
+        page = await visitor.get(f"/{lola}")
+        (address,) = files_in(page)
+        assert re.search(rf'href="{address}" download hx-boost="false"', page.text)  # htmx takes every other link of ours into the page
+        status, body, _ = await fetched(visitor, address, **{"HX-Request": "true"})
+        assert (status, b"password" in body) == (403, False)
+
+
 async def test_a_file_of_one_thread_is_not_found_in_another(front: Front, lola: int) -> None:
     async with front.visitor("Sam") as visitor:
         await Sender(front).sends_file("image", PICTURE)
