@@ -17,13 +17,14 @@ _WAITS_FOR = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits", Wait
 @dataclass(frozen=True, slots=True)
 class Board:
     """The list. `needs_answer` has the longest wait first. `resting`: our numbers that do not send all they could; `obstacles`: what else
-    is not sent, in sentences without an end."""
+    is not sent, `limits`: what waits for tomorrow; in sentences without an end."""
 
     needs_answer: tuple[Listed, ...]
     with_staff: tuple[Listed, ...]
     with_bot: tuple[Listed, ...]
     resting: tuple[Resting, ...]
     obstacles: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def board(now: datetime) -> Step[Board]:
     waits = tuple(one for one in open_ones if one.waits_since is not None)
     rests = tuple(one for one in open_ones if one.waits_since is None and one.control is Control.HUMAN)
     lately, resting = tuple((yield from desk.lately())), tuple((yield from desk.resting(now)))
-    return Board(waits, rests, lately, resting, tuple((yield from health.obstacles())))
+    obstacles, limits = tuple((yield from health.obstacles())), tuple((yield from health.limits(now)))
+    return Board(waits, rests, lately, resting, obstacles, limits)
 
 
 def case(contact: int) -> Step[Case]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.store import outbox, templates
+from bot.store import outbox, pace, templates
 from bot.store.step import Step, from_micros, sql
 
 
@@ -41,6 +41,17 @@ def obstacles() -> Step[list[str]]:
     told = [_of_template(one) for one in (yield from templates.troubled())]
     closed = yield from outbox.closed_countries()
     return [*told, *(f"number {number} may write to nobody in {place}, says WhatsApp" for number, place in closed)]
+
+
+def limits(now: datetime) -> Step[list[str]]:
+    """What waits although all is well, because the platform lets us write to no more people today. Sentences without an end."""
+    stands = yield from pace.standing(now)
+    if not stands.waiting or stands.people is None:
+        return []
+    until = f": it goes on at {stands.goes_on_at:%Y-%m-%d %H:%M} UTC" if stands.goes_on_at is not None else ""
+    told = f"WhatsApp lets this account write first to {stands.people:,} people in 24 hours, and all are used up"
+    waiting = "1 message waits" if stands.waiting == 1 else f"{stands.waiting:,} messages wait"
+    return [f"{told}; {waiting}{until}. Answers go on"]
 
 
 def _of_template(one: templates.Trouble) -> str:

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.channel import Failure, Remedy, SendError
+from bot.desk.board import board
 from bot.policy.decision import Message, Person, Send
 from bot.policy.pace import STANDARD
-from bot.store import outbox, pace
+from bot.store import gauges, outbox, pace
 from bot.store.step import Statement, Step
 from bot.worker.pacer import Gate, Pacer
 from bot.worker.sender import Sender
@@ -362,3 +363,17 @@ async def test_the_lanes_of_a_number_that_has_no_moments_are_not_looked_at(bench
     assert judged == []
     await bench.store.run(outbox.claim(judge, owner="x", epoch=bench.store.epoch, now=bench.now, limit=9, resting={"another:0"}))
     assert len(judged) == 3
+
+
+async def test_the_owner_reads_what_waits_for_tomorrow_and_until_when(bench: Bench) -> None:
+    paced(bench)
+    await bench.store.run(pace.people_told(2, bench.now))
+    await reminders(bench, 3)
+    await bench.send()
+    (told,) = (await bench.store.read(board(bench.now))).limits
+    assert told == (
+        "WhatsApp lets this account write first to 2 people in 24 hours, and all are used up; 1 message waits: it goes on at "
+        f"{bench.now + DAY:%Y-%m-%d %H:%M} UTC. Answers go on"
+    )
+    read = await bench.store.read(gauges.read(bench.now))
+    assert (read.limits.people, read.limits.reached, read.limits.waiting) == (2, 2, 1)
