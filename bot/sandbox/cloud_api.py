@@ -119,6 +119,8 @@ class CloudApi:
         self.closing = asyncio.Event()
         self._aliases: dict[str, str] = {}
         self._held: list[_Sending] = []
+        self._writers: dict[str, Customer] = {}  # who wrote a message, by its id
+        self._by_user_id: dict[str, Customer] = {}
 
         def queue(url: str) -> Webhooks:
             return Webhooks(
@@ -160,8 +162,8 @@ class CloudApi:
     def reset(self) -> None:
         """Everything as at the start, but for where webhooks go, the numbers and the limits."""
         self.customers.clear()
-        self._aliases.clear()
-        self._held.clear()
+        for index in (self._aliases, self._held, self._writers, self._by_user_id):
+            index.clear()
         for some in (self.accepted, self.attempts, self.events, self.webhooks.delivered, self.webhooks.dropped):
             some.clear()
         self.book.forget()
@@ -247,6 +249,14 @@ class CloudApi:
         wa_id = self._aliases.get(wa_id, wa_id)
         return self.customers.setdefault(wa_id, Customer(wa_id, name=f"+{wa_id}"))
 
+    def by_user_id(self, user_id: str) -> Customer | None:
+        """The customer with this user id or parent user id, as they are now."""
+        found = self._by_user_id.get(user_id)
+        if found is None or user_id not in (found.user_id, found.parent_user_id):
+            self._by_user_id = {one: who for who in self.customers.values() for one in (who.user_id, who.parent_user_id)}
+            found = self._by_user_id.get(user_id)
+        return found
+
     def receive_from(self, phone: str, text: str, *, reply_to: str | None = None) -> str:
         """The customer writes. Returns the message's id."""
         part: Json = {"type": "text", "text": {"body": text}}
@@ -273,6 +283,7 @@ class CloudApi:
         if "referral" in part:
             customer.came_by_ad, customer.free_until = now, None
         customer.thread.append(bubble)
+        self._writers[bubble.id] = customer
         self.read(phone)
         self._tell_of(customer, part, bubble.id, number)
         return bubble.id
@@ -442,14 +453,13 @@ class CloudApi:
 
     def mark_read(self, payload: Json) -> None:
         """The business saw a message; with `typing_indicator` it is shown as typing. Raises GraphError 100."""
-        message_id = str(payload.get("message_id"))
-        for customer in self.customers.values():
-            if (bubble := customer.bubble(message_id)) and bubble.by_customer:
-                _climb(bubble, Tick.READ)
-                if isinstance(payload.get("typing_indicator"), dict):
-                    customer.typing_until = self.clock() + TYPING
-                return
-        raise GraphError(100, "message_id does not belong to an incoming message")
+        customer = self._writers.get(str(payload.get("message_id")))
+        bubble = customer.bubble(str(payload["message_id"])) if customer else None
+        if customer is None or bubble is None:
+            raise GraphError(100, "message_id does not belong to an incoming message")
+        _climb(bubble, Tick.READ)
+        if isinstance(payload.get("typing_indicator"), dict):
+            customer.typing_until = self.clock() + TYPING
 
     def accept(self, payload: Json, number: Number, *, marketing: bool = False) -> Json:
         """Takes a message, and answers as the API does. `marketing`: it came by `/marketing_messages`. Raises GraphError."""
@@ -503,10 +513,13 @@ class CloudApi:
             if self.rules.allow_list and wa_id not in self.rules.allow_list:
                 raise GraphError(131030, "the recipient is not among the test numbers")
             return self.customer(wa_id)
-        for customer in self.customers.values():
-            if payload.get("recipient") in (customer.user_id, customer.parent_user_id):
-                return customer
-        raise GraphError(131026 if payload.get("recipient") else 131008, "to or recipient must name a WhatsApp user")
+        recipient = payload.get("recipient")
+        if not recipient:
+            raise GraphError(131008, "to or recipient is required")
+        customer = self.by_user_id(str(recipient))
+        if customer is None:
+            raise GraphError(131026, "recipient is nobody's user id")
+        return customer
 
     def _bubble(self, payload: Json, customer: Customer, number: Number, now: datetime) -> tuple[Bubble, Template | None]:
         key = payload.get("biz_opaque_callback_data")

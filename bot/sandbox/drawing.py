@@ -118,7 +118,9 @@ def _interactive(message: Json) -> Drawing:
         raise GraphError(131009, f"interactive type {kind!r} is not valid")
     made = draw_action(action)
     header, footer = message.get("header") or {}, message.get("footer") or {}
-    header_kind = header.get("type", "text") if isinstance(header, Mapping) else "text"
+    header_kind = str(header.get("type", "text")) if isinstance(header, Mapping) else "text"
+    if header_kind not in _HEADERS | {"text"}:
+        raise GraphError(131009, f"header type {header_kind!r} is not valid")
     return Drawing(
         header=text_of(header, "text", SMALL_PRINT_LIMIT) if header and header_kind == "text" else "",
         body=_interactive_body(message, kind),

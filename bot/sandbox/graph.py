@@ -20,8 +20,8 @@ from bot.sandbox.cloud_api import Attempt, CloudApi
 from bot.sandbox.customer import Customer, wa_id_of
 from bot.sandbox.fault import SendFault
 from bot.sandbox.graph_error import GraphError
+from bot.sandbox.handshake import trouble_with
 from bot.sandbox.media import ATTACHMENTS, MB, File
-from bot.sandbox.teller import answers_challenge
 from bot.sandbox.template import Template
 from bot.sandbox.template_book import LISTED, TEMPLATE_LIMIT, cursor_of, place_of
 
@@ -372,10 +372,10 @@ class Graph:
         return web.json_response(whole | refusal.body(), status=refusal.http, headers=self._headers(asked.request))
 
     def _known(self, name: str) -> Customer:
-        for customer in self._cloud.customers.values():
-            if name == customer.user_id or wa_id_of(name) == customer.wa_id:
-                return customer
-        raise GraphError(131047, "Only those who wrote in the last 24 hours can be blocked.")
+        known = self._cloud.customers.get(wa_id_of(name) or "") or self._cloud.by_user_id(name)
+        if known is None:
+            raise GraphError(131047, "Only those who wrote in the last 24 hours can be blocked.")
+        return known
 
     # numbers
 
@@ -482,9 +482,8 @@ class Graph:
     async def _verified(self, wish: Mapping[str, Any]) -> str:
         """The address that is asked for, when its owner answers the challenge. Empty: none any more."""
         url = str(wish.get("override_callback_uri") or "")
-        if url and not await answers_challenge(url, str(wish.get("verify_token") or "")):
-            details = "The URL couldn't be validated. Callback verification failed: the challenge was not answered with 200 and itself."
-            raise GraphError(2200, details)
+        if url and (trouble := await trouble_with(url, str(wish.get("verify_token") or ""))):
+            raise GraphError(2200, f"The URL couldn't be validated. Callback verification failed: {trouble}")
         return url
 
     async def _me(self, asked: Asked) -> Json:

@@ -1,19 +1,14 @@
 """Tells what happened: each change into the queue of whoever wants it, with the faults that are switched on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any
-
-import aiohttp
-from aiohttp import web
 
 from bot.sandbox.account import Number
 from bot.sandbox.fault import Faults
 from bot.sandbox.webhook import Webhooks
 
 REORDER_SECONDS = 0.3  # how far an overtaken update falls back
-VERIFY_TIMEOUT = aiohttp.ClientTimeout(total=5)
-CHALLENGE = "1158201444"
 
 Json = dict[str, Any]
 
@@ -76,13 +71,3 @@ class Teller:
 
     def _queues(self) -> tuple[Webhooks, ...]:
         return (self._first, *self._others.values())
-
-
-async def answers_challenge(url: str, verify_token: str) -> bool:
-    """Whether a receiver proves that it is meant, as Meta asks it before the first webhook."""
-    query: Mapping[str, str] = {"hub.mode": "subscribe", "hub.challenge": CHALLENGE, "hub.verify_token": verify_token}
-    try:
-        async with aiohttp.ClientSession(timeout=VERIFY_TIMEOUT) as http, http.get(url, params=query) as response:
-            return response.status == web.HTTPOk.status_code and (await response.text()).strip() == CHALLENGE
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return False

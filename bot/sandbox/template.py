@@ -101,8 +101,8 @@ def component_of(components: Sequence[Json], kind: str) -> Json:
 
 def buttons_of(components: Sequence[Json]) -> Sequence[Json]:
     """The buttons among components."""
-    buttons = component_of(components, "BUTTONS").get("buttons", [])
-    return buttons if isinstance(buttons, list) else []
+    buttons: Sequence[Json] = component_of(components, "BUTTONS").get("buttons", [])
+    return buttons
 
 
 def new_template(request: Json, template_id: str, status: str) -> Template:
@@ -116,8 +116,8 @@ def new_template(request: Json, template_id: str, status: str) -> Template:
         raise GraphError(100, f"language {language!r} is not supported")
     if category not in CATEGORIES:
         raise GraphError(100, f"category {category!r} is not valid")
-    if not isinstance(components, list) or not all(isinstance(part, dict) for part in components):
-        raise GraphError(100, "components are required")
+    _check_shape(components)
+    assert isinstance(components, list)
     template = Template(
         id=template_id,
         name=name,
@@ -137,13 +137,27 @@ def new_template(request: Json, template_id: str, status: str) -> Template:
 
 def cards_of(template: Template) -> list[Json]:
     """The cards of its carousel, each with its `components`."""
-    cards = template.component("CAROUSEL").get("cards", [])
-    return [card for card in cards if isinstance(card, dict)] if isinstance(cards, list) else []
+    cards: list[Json] = template.component("CAROUSEL").get("cards", [])
+    return cards
+
+
+def _check_shape(components: object) -> None:
+    """Components are objects, and so are the buttons, the cards and the examples in them."""
+    if not isinstance(components, list) or not all(isinstance(part, dict) for part in components):
+        raise GraphError(100, "components are required")
+    for part in components:
+        buttons, cards = part.get("buttons", []), part.get("cards", [])
+        if not all(isinstance(some, list) and all(isinstance(one, dict) for one in some) for some in (buttons, cards)):
+            raise GraphError(100, "buttons and cards are lists of objects")
+        if not isinstance(part.get("example", {}), dict):
+            raise GraphError(100, "example is an object")
+        for card in cards:
+            _check_shape(card.get("components"))
 
 
 def _ttl(request: Json, category: str) -> int | None:
     ttl = request.get("message_send_ttl_seconds")
-    if ttl in (None, -1):
+    if ttl is None or ttl == -1:
         return None
     if not isinstance(ttl, int) or ttl not in TTL_SECONDS[category]:
         span = TTL_SECONDS[category]
@@ -247,7 +261,7 @@ def _check_cards(template: Template) -> None:
     if len(cards) not in CARDS:
         raise GraphError(100, f"a carousel has {CARDS.start} to {CARDS.stop - 1} cards")
     for card in cards:
-        components = card.get("components") or []
+        components = card["components"]
         header, body = component_of(components, "HEADER"), component_of(components, "BODY")
         if str(header.get("format", "")).upper() not in ("IMAGE", "VIDEO", "PRODUCT"):
             raise GraphError(100, "each card has an image or a video", subcode=HEADER_FAULT)
@@ -259,7 +273,7 @@ def _check_cards(template: Template) -> None:
 
 
 def _layout(card: Json) -> tuple[object, ...]:
-    components = card.get("components") or []
+    components = card["components"]
     kinds = tuple(sorted(str(part.get("type", "")).upper() for part in components))
     header = str(component_of(components, "HEADER").get("format", "")).upper()
     return kinds, header, tuple(str(button.get("type", "")).upper() for button in buttons_of(components))
