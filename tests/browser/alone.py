@@ -94,9 +94,29 @@ class Alone:
         }
         files = {kind: await self.upload(*named) for kind, named in kinds.items()}
         ends = int(((await self.now()).timestamp() + 3.4 * 3600) * 1000)
-        for message in every_kind.of_the_business(files, ELSEWHERE, ends, first):
-            await self.send(phone, message)
+        sent = [await self.send(phone, message) for message in every_kind.of_the_business(files, ELSEWHERE, ends, first)]
+        await self._by_the_customer(phone, sent[0])
+        await self.lead("/faults", {"code": {"code": 131049, "late": True}})
+        await self.send(phone, every_kind.text("This one fails"))
         await self.lead("/idle", {})
+
+    async def _by_the_customer(self, phone: str, answered: str) -> None:
+        """What a customer sends, what becomes of it, and reactions of both."""
+        for what in ("cup", "voice", "receipt", "place", "contact", "sticker"):
+            await self.press(phone, "attach", what=what)
+        await self.press(phone, "advert")
+        product = next(one["id"] for one in await self.thread(phone) if one["drawing"]["goods"])
+        await self.press(phone, "buy_here", message=product, **{"pieces-p-moka": "2"})
+        edited, gone = await self.says(phone, "before"), await self.says(phone, "never said")
+        await self.lead(f"/customers/{phone}/edit", {"message_id": edited, "text": "after"})
+        await self.lead(f"/customers/{phone}/revoke", {"message_id": gone})
+        await self.lead(f"/customers/{phone}/react", {"message_id": answered, "emoji": "😮"})
+        await self.send(phone, {"type": "reaction", "reaction": {"message_id": edited, "emoji": "👍"}})
+
+    async def press(self, key: str, action: str, **wish: str) -> None:
+        """A form of the page is sent."""
+        async with self.http.post(f"{self.url}/page/{action}", data={"who": key, **wish}, allow_redirects=False) as answer:
+            assert answer.status == 303, await answer.text()
 
 
 @asynccontextmanager

@@ -119,7 +119,12 @@ async def fits_and_is_accessible(page: Page, picture: Path, width: int) -> None:
     await page.screenshot(path=picture, full_page=True)
     across = await page.evaluate("document.documentElement.scrollWidth")
     assert across <= width, f"{across} pixels wide"
-    found = await Axe().run(page)
+    await is_accessible(page)
+
+
+async def is_accessible(page: Page, within: str | None = None) -> None:
+    """Nothing axe finds, on the page or in the one element that this selector finds."""
+    found = await Axe().run(page, within)
     violations = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]]
     assert violations == [], violations
 
