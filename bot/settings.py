@@ -45,6 +45,7 @@ _NAMES = (
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
+    "COMEBACK_WHATSAPP_APP",
     "COMEBACK_WHATSAPP_API",
     "COMEBACK_WHATSAPP_MARKETING_API",
     "COMEBACK_WHATSAPP_RECEIPTS",
@@ -72,6 +73,7 @@ class WhatsAppSettings:
     id of the WhatsApp Business account. `api` has the version in it and no slash at its end. `marketing` is how marketing templates go
     out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`). `per_second`
     and `people_a_day` go before the limits that Meta tells: messages a second of a number, people written to first in 24 hours.
+    `app` is the id of the app at Meta, for the pictures its reviewers look at.
     `receipts`: whether a customer hears that their message was `read`, and where the answer has to wait, that it is being written
     (`typing`)."""
 
@@ -85,6 +87,7 @@ class WhatsAppSettings:
     per_second: int | None = None
     people_a_day: int | None = None
     receipts: str = RECEIPTS[0]
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +320,15 @@ class _Reading:
         app_secrets = self.several("COMEBACK_WHATSAPP_APP_SECRET")
         number = self.number_id("COMEBACK_WHATSAPP_NUMBER", "a phone number id")
         account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
+        app = self.number_id("COMEBACK_WHATSAPP_APP", "the id of an app")
         api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
         marketing, receipts = self.marketing_route(), self.receipts()
         per_second = self.limit("COMEBACK_WHATSAPP_PER_SECOND", "messages a second")
         people_a_day = self.limit("COMEBACK_WHATSAPP_PEOPLE_A_DAY", "people a day")
         if token and app_secrets and verify_token and number:
-            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day, receipts)
+            return WhatsAppSettings(
+                token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day, receipts, app
+            )
         if needed:
             self._miss(*_WHATSAPP_NEEDED)
         return None
