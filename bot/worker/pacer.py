@@ -17,7 +17,7 @@ from bot.policy.pace import STANDARD
 from bot.store import pace
 from bot.store.arrivals import Arrivals
 from bot.store.outbox import ANY_NUMBER, Claimed, lane
-from bot.store.pace import Candidate, Ration, Ruling
+from bot.store.pace import Candidate, Lane, Ration, Ruling
 from bot.store.step import Step
 
 LEAD_SECONDS = (0.06, 0.3)  # how long before its moment a message is claimed: a few times what claims take lately, within this
@@ -95,6 +95,7 @@ class Pacer:
         self._clock = clock
         self._gates: dict[str, Gate] = {}
         self._rests: dict[str, float] = {}
+        self._lanes: Mapping[str, Lane] = {}
         self._looked = 0.0
         self._took = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -127,13 +128,9 @@ class Pacer:
         def most(per_second: int) -> int:
             return max(0, min(MOST_TOGETHER, room, max(1, int(per_second * TOGETHER_SECONDS))))
 
-        def ration(candidates: Sequence[Candidate]) -> Step[Mapping[int, Ruling]]:
+        def ration(candidates: Sequence[Candidate]) -> Step[Mapping[int, Ruling]]:  # may run in the database's own thread
             found = yield from pace.ration(candidates, now=now, clock=self._clock(), heard=came_in, most=most)
-            self._looked = monotonic()
-            for number, stands in found.lanes.items():
-                self._gate(number).per_second = stands.per_second
-                self._rests[lane(number, answers=True)] = self._looked + stands.answers_in - ANSWERS_LEAD_SECONDS
-                self._rests[lane(number, answers=False)] = self._looked + stands.others_in - self._lead
+            self._lanes, self._looked = found.lanes, monotonic()
             return found.rulings
 
         return ration
@@ -144,8 +141,13 @@ class Pacer:
         return max(least, min(most, CLAIMS * self._took))
 
     def claimed(self, took: float, wake: Callable[[], None]) -> None:
-        """A claim took so many seconds. Wake the sender when a lane that rests may be looked at again."""
+        """A claim is committed, and took so many seconds. Wake the sender when a lane that rests may be looked at again."""
         self._took += LATELY * (took - self._took)
+        for number, stands in self._lanes.items():
+            self._gate(number).per_second = stands.per_second
+            self._rests[lane(number, answers=True)] = self._looked + stands.answers_in - ANSWERS_LEAD_SECONDS
+            self._rests[lane(number, answers=False)] = self._looked + stands.others_in - self._lead
+        self._lanes = {}
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

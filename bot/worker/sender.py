@@ -19,6 +19,7 @@ from bot.store.database import Database as Store
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import START_SECONDS, Claim, Claimed, Taken
+from bot.store.pace import Ration
 from bot.store.step import Step, T
 from bot.worker import failures, flows
 from bot.worker.pacer import Pacer
@@ -104,14 +105,17 @@ class Sender:
 
     def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float]]:
         """What may go, and when the look at it began (`time.monotonic()`)."""
+        if self._pacer is None:
+            return self._look(house, limit, None, frozenset())
+        on_wire = len(self._on_wire)  # the step itself may run in another thread
+        return self._look(house, limit, self._pacer.ration(house.now, on_wire), self._pacer.resting(on_wire))
+
+    def _look(self, house: House, limit: int, ration: Ration | None, resting: frozenset[str]) -> Step[tuple[Claim, float]]:
         began = monotonic()
 
         def judge(message: Message, person: Person) -> Decision:
             return decide(message, person, house.playbook.policy, house.now)
 
-        ration, resting = None, frozenset[str]()
-        if self._pacer:
-            ration, resting = self._pacer.ration(house.now, len(self._on_wire)), self._pacer.resting(len(self._on_wire))
         claim = yield from outbox.claim(
             judge, owner=self._owner, epoch=self._store.epoch, now=house.now, limit=limit, ration=ration, resting=resting
         )
