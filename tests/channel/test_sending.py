@@ -596,10 +596,10 @@ async def test_what_may_have_been_sent_is_unknown_and_never_tried_twice(
 @pytest.mark.parametrize(
     ("answer", "meant", "remedy"),
     [
-        (fails(400, 130429), Failure.RETRY, Remedy.PAUSE_NUMBER),
-        (fails(403, 130429), Failure.RETRY, Remedy.PAUSE_NUMBER),
-        (fails(400, "130429"), Failure.RETRY, Remedy.PAUSE_NUMBER),
-        (fails(400, 131056), Failure.RETRY, Remedy.NONE),
+        (fails(400, 130429), Failure.RETRY, Remedy.SLOW_DOWN),
+        (fails(403, 130429), Failure.RETRY, Remedy.SLOW_DOWN),
+        (fails(400, "130429"), Failure.RETRY, Remedy.SLOW_DOWN),
+        (fails(400, 131056), Failure.RETRY, Remedy.PAUSE_PAIR),
         (fails(400, 80007), Failure.RETRY, Remedy.PAUSE_NUMBER),
         (fails(400, 4), Failure.RETRY, Remedy.PAUSE_NUMBER),
         (fails(500, 131057), Failure.RETRY, Remedy.PAUSE_NUMBER),

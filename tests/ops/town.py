@@ -80,7 +80,8 @@ def _now_and_then(now: datetime) -> Step[None]:
     micros = int(now.timestamp()) * 1_000_000
     for text in (
         "insert into tag select contact, 'coffee', since from identity where kind = 'phone'",
-        f"insert into conversation values (1, 'old', 'human', 3, 'asked', 'Ana', {micros}, null)",
+        "insert into conversation (contact, number, control, epoch, reason, staff, changed_at)"
+        f" values (1, 'old', 'human', 3, 'asked', 'Ana', {micros})",
         f"insert into message (contact, number, author, kind, text, at) values (1, 'old', 'staff', 'text', 'Olá 👋 ''quoted''', {micros})",
         "insert into template (name, language, status, category, quality, told_at)"
         f" values ('cart_waiting', 'es', 'APPROVED', 'MARKETING', 'GREEN', {micros})",
