@@ -58,10 +58,11 @@
     const place = find("#trouble");
     if (place && place.textContent !== words) place.textContent = words;
   };
-  const silence = () => say("There is no answer. Is it still running?");
+  const SILENCE = "There is no answer. Is it still running?";
+  const silence = () => say(SILENCE);
   on("htmx:sendError", silence);
   on("htmx:sseError", silence);
-  on("htmx:sseOpen", () => say(""));
+  on("htmx:sseOpen", () => find("#trouble")?.textContent === SILENCE && say("")); // what else went wrong is still to be read
   on("htmx:responseError", (event) => say(event.detail.xhr.responseText));
   on("htmx:beforeRequest", (event) => {
     say("");
