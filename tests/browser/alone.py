@@ -139,4 +139,4 @@ async def alone(*arguments: str) -> AsyncIterator[Alone]:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
-    assert (process.returncode, err.decode()) == (0, "")
+    assert (process.returncode, err.decode()) == (0, ""), err.decode()

@@ -323,7 +323,7 @@ async def test_the_page_works_without_javascript(browser: Browser, url: str) -> 
     chat = page.get_by_role("log", name="Chat")
     await expect(chat).to_contain_text("te has dejado algo")
     await page.get_by_label("Message", exact=True).fill("es muy caro")
-    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("button", name="Send", exact=True).click()
     await expect(chat).to_contain_text(CODE)
     await page.get_by_role("radio", name=re.compile("^Ben")).check()
     await page.get_by_role("button", name="Become them").click()

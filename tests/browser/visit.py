@@ -57,7 +57,7 @@ async def demo() -> AsyncIterator[str]:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
-    assert (process.returncode, err.decode()) == (0, "")
+    assert (process.returncode, err.decode()) == (0, ""), err.decode()
 
 
 @asynccontextmanager
