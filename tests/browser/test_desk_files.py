@@ -11,9 +11,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bot.store import files, outbox
-from tests.channel.depot import PAGE, sha256
+from tests.channel.depot import sha256
 from tests.web.desk import PASSWORD, Front, asked_for_a_person, desk
-from tests.web.everything import PICTURE, everything
+from tests.web.everything import PAGE, PICTURE, everything
 from tests.worker.bench import NUMBER
 
 from .visit import Visit, _watch, chromium, fits_and_is_accessible
@@ -53,6 +53,7 @@ async def at_the_thread(browser: Browser, front: Front, **options: Any) -> Visit
     await page.get_by_label("Your name").fill("Sam")
     await page.get_by_label("The desk's password").fill(PASSWORD)
     await page.get_by_role("button", name="Come in").click()
+    await page.wait_for_url(re.compile("/desk$"), wait_until="load")
     await page.goto(f"{front.url}/desk/{await front.bench.contact()}")
     return visiting
 
