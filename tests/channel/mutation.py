@@ -68,7 +68,7 @@ def _marks(value: Any) -> Iterator[str]:
 
 def _body(random: Random, seed: int, number: int) -> bytes:
     mark = f"mark-{seed}-{number}"
-    written = envelope(*(_marked(random.choice(CASES), f"{mark}-{place}") for place in range(random.choice((1, 1, 1, 2, 3)))))
+    written = envelope(*(marked(random.choice(CASES), f"{mark}-{place}") for place in range(random.choice((1, 1, 1, 2, 3)))))
     if random.random() < 0.003:
         _many(random, written, mark)
     elif random.random() < 0.15:
@@ -79,7 +79,7 @@ def _body(random: Random, seed: int, number: int) -> bytes:
     return _bytes_broken(random, _written(random, written))
 
 
-def _marked(case: Case, mark: str) -> Json:
+def marked(case: Case, mark: str) -> Json:
     """The change, with a mark in each of its updates, and names that no other delivery has."""
     change: Json = json.loads(json.dumps(case.change))
     _remark(change, mark)
@@ -104,23 +104,27 @@ def _many(random: Random, written: Json, mark: str) -> None:
     """A thousand in one delivery."""
     changes = written["entry"][0]["changes"]
     for number in range(1_000):
-        changes.append(_marked(random.choice(CASES), f"{mark}{number + 100}-0"))
+        changes.append(marked(random.choice(CASES), f"{mark}{number + 100}-0"))
 
 
 # ---- broken as JSON
 
 
-def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Every (container, key)."""
-    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
-        found.append((value, key))
-        if isinstance(inner, (dict, list)):
-            _places(inner, found)
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) in it, from the outside to the inside."""
+    found: list[tuple[Any, Any]] = []
+    waiting = [value]
+    while waiting:
+        container = waiting.pop()
+        for key, inner in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            found.append((container, key))
+            if isinstance(inner, (dict, list)):
+                waiting.append(inner)
     return found
 
 
 def _broken(random: Random, written: Json) -> None:
-    found = _places(written, [])
+    found = places(written)
     if not found:
         return
     container, key = random.choice(found[-400:])

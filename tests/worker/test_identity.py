@@ -200,7 +200,8 @@ async def test_there_and_back_again(bench: Bench) -> None:
     assert await people(bench) == 1
 
 
-async def test_a_move_told_twice_does_not_take_the_next_owner_along(bench: Bench) -> None:
+@pytest.mark.parametrize("later", [timedelta(), timedelta(seconds=1)], ids=["the same", "a second later"])
+async def test_a_move_told_twice_does_not_take_the_next_owner_along(bench: Bench, later: timedelta) -> None:
     await wrote(bench, "STOP", who=OLD)
     await bench.go(HOUR)
     moved_at = bench.now
@@ -208,7 +209,7 @@ async def test_a_move_told_twice_does_not_take_the_next_owner_along(bench: Bench
     await bench.go(HOUR)
     await wrote(bench, "I am new here", who=OLD)
     await bench.go(HOUR)
-    await number_changed(bench, OLD, NEW, at=moved_at)
+    await number_changed(bench, OLD, NEW, at=moved_at + later)
     await bench.work()
     assert await people(bench) == 2
     assert (await bench.person(OLD)).consent is Consent.UNKNOWN
