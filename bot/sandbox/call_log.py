@@ -45,8 +45,8 @@ class Call:
         if not isinstance(error, dict):
             return str(self.status)
         more = error.get("error_data")
-        details = str(more.get("details", "")) if isinstance(more, dict) else ""
-        return f"{self.status}: {error.get('message', '')} {details}".strip()
+        details = f". {more['details']}" if isinstance(more, dict) and more.get("details") else ""
+        return f"{self.status}: {error.get('message', '')}{details}"
 
 
 class CallLog:

@@ -189,10 +189,11 @@ def _hidden_number(username: str) -> str:
 
 
 def _delivery(body: bytes, status: int | None, tries: int) -> Entry:
-    outcome = "no receiver" if not tries else f"no answer, {tries} tries" if status is None else str(status)
-    if status is not None and tries > 1:
-        outcome += f" after {tries} tries"
-    return Entry(False, ", ".join(_told(json.loads(body)))[:WORDS], outcome, status is None or status >= 300)
+    what = ", ".join(_told(json.loads(body)))[:WORDS]
+    if not tries:
+        return Entry(False, what, "nobody listens", bad=False)
+    outcome = f"no answer, {tries} tries" if status is None else str(status) if tries == 1 else f"{status} after {tries} tries"
+    return Entry(False, what, outcome, bad=status is None or status >= 300)
 
 
 def _told(body: Mapping[str, Any]) -> Sequence[str]:

@@ -83,6 +83,7 @@ class Phones:
         for wa_id, customer in list(self._cloud.customers.items()):
             if wa_id not in known and len(self.people) < PEOPLE_LIMIT:
                 place = f"@{customer.username}" if customer.username else f"+{wa_id}"
+                place = "" if place == customer.name else place
                 self.people[wa_id] = Someone(wa_id, customer.name, f"+{wa_id}", place, username=customer.username)
                 self._customers[wa_id] = customer
 
