@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from bot.flow.limit import MAX_URL
 from bot.flow.problem import Mistake
 from bot.flow.run import Media, MediaKind
 
@@ -79,9 +80,14 @@ def media(kind: MediaKind, name: str, link: str, own: Mapping[str, str]) -> Medi
     """The file as a message shows it: by `link`, which is its name with the placeholders filled, else by what is kept of it (path ->
     sha256). None when there is no such thing: a message goes without its picture rather than not at all."""
     if is_link(name):
-        return Media(kind, link=link.strip(), filename=_filename(link)) if link.lower().startswith(("http://", "https://")) else None
+        return Media(kind, link=link.strip(), filename=_filename(link)) if can_be_followed(link) else None
     sha256 = own.get(path_of(name))
     return Media(kind, file=sha256, filename=_filename(name)) if sha256 else None
+
+
+def can_be_followed(link: str) -> bool:
+    """Whether it is a link that WhatsApp takes: a placeholder can give anything."""
+    return link.lower().startswith(("http://", "https://")) and len(link) <= MAX_URL and len(link.split()) == 1
 
 
 def _filename(name: str) -> str | None:

@@ -21,7 +21,6 @@ from bot.flow.limit import (
     MAX_SMALL_PRINT,
     MAX_TEMPLATE_BODY,
     MAX_TEMPLATE_HEADER,
-    MAX_URL,
 )
 from bot.flow.limit import MAX_TEXT as MAX_BODY
 from bot.flow.model import Answer, AskStep, LocationPart, Message, OptOutStep, TemplateUse, Wording, files_of
@@ -139,7 +138,7 @@ class Writer:
             return None
         language = self.facts.contact.language
         url = self._filled(message.link.url).strip()
-        if not url.lower().startswith(("https://", "http://")) or len(url) > MAX_URL or len(url.split()) > 1:
+        if not file.can_be_followed(url):
             return None
         return Link(cut(self.revision.translate(message.link.text, language, Role.BUTTON), MAX_LINK_TITLE), url)
 
