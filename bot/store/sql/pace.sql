@@ -15,7 +15,7 @@ select number from sending_number where phone = :phone
 
 -- name: numbers
 select number, per_second, with_app, quality, share, slowed_at, :clock as clock,
-  (select own_per_second from portfolio) as own_per_second
+  (select own_per_second from portfolio where id = 1) as own_per_second
 from sending_number order by number
 
 -- name: known
@@ -24,7 +24,7 @@ insert into sending_number (number) values (:number) on conflict (number) do not
 -- name: paces
 -- of the numbers in JSON; held until the end of the transaction
 select number, per_second, with_app, next_at, answer_at, share, slowed_at, :clock as clock,
-  (select own_per_second from portfolio) as own_per_second
+  (select own_per_second from portfolio where id = 1) as own_per_second
 from sending_number
 where number in (select value from json_each(:numbers)) order by number
 
@@ -78,9 +78,11 @@ update outbox set not_before = :now where id in (
   select id from outbox where state = 'queued' and why = 'daily_limit' and not_before > :now order by not_before limit :most)
 
 -- name: state
-select coalesce(p.own_people, p.people) as people, p.reached, (select min(at) from reached) as oldest,
+select
+  (select coalesce(own_people, people) from portfolio where id = 1) as people,
+  (select reached from portfolio where id = 1) as reached,
+  (select min(at) from reached) as oldest,
   (select count(*) from outbox where state = 'queued' and why = 'daily_limit') as waiting
-from (select 1 as here) as one left join portfolio p on p.id = 1
 
 -- ---- pairs
 

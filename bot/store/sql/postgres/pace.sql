@@ -2,12 +2,12 @@
 
 -- name: numbers
 select number, per_second, with_app, quality, share, slowed_at,
-  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio) as own_per_second
+  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio where id = 1) as own_per_second
 from sending_number order by number
 
 -- name: paces
 select number, per_second, with_app, next_at, answer_at, share, slowed_at,
-  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio) as own_per_second
+  (extract(epoch from clock_timestamp()) * 1000000)::bigint as clock, (select own_per_second from portfolio where id = 1) as own_per_second
 from sending_number
 where number = any(array(select json_array_elements_text(:numbers::json))) order by number for no key update
 
