@@ -22,7 +22,7 @@ from bot.worker.sender import Sender
 from tests.postgres_server import Server
 from tests.worker.bench import DAY, HOUR, PEPE, Bench, playbook
 
-SMALL = {"meta", "process", "number_state", "sending_number", "portfolio", "template", "closed_country"}  # a handful of rows, or a few hundred
+SMALL = {"meta", "process", "number_state", "sending_number", "portfolio", "template", "closed_country"}  # few rows
 MONTH = 30
 
 _HISTORY = """
