@@ -23,7 +23,7 @@ ABOUT = """\
   comeback desk say  +34600000001 "Hola"  answer (takes the conversation over, too)
   comeback desk return +34600000001       the bot goes on
   comeback desk block +34600000001        they are not answered and sent nothing any more ('return' lifts it, but not the opt-out)
-  comeback desk resume                    numbers that were stopped (token, quality) may send again
+  comeback desk resume                    what was stopped (a number, a template, a country) may go again
 
 A customer is named by phone number, e-mail address or the contact number that the list shows. It talks to the running
 'comeback serve'; without one it works on the database itself, and what it says leaves when the bot starts."""
@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="who waits for a person")
-    actions.add_parser("resume", help="numbers that were stopped may send again")
+    actions.add_parser("resume", help="what was stopped may go again: numbers, templates, countries")
     for name, what in _ABOUT_SOMEBODY:
         action = actions.add_parser(name, help=what)
         action.add_argument("who", help="phone number, e-mail address or contact number")
