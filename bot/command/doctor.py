@@ -99,10 +99,11 @@ async def _database(settings: Settings) -> list[Finding]:
         state = await read_only(settings.database, health.state())
         obstacles = await read_only(settings.database, health.obstacles())
         limits = await read_only(settings.database, pace.standing(wall_clock()))
+        alarms = await read_only(settings.database, health.alarms(wall_clock()))
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
-    return [*found, *_limits(limits)]
+    return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 
 def _state(state: State, where: str) -> Finding:

@@ -21,9 +21,11 @@ _LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART})
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
 _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})  # a number, however it is written
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
-_MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")
-_OF_WHATSAPP = ("referral", "reached")
-_JOINED_TABLES = ("tag", "conversation", "also_known", "reaction", "pair")  # both may have the same: what is left of the other's goes
+MERGED_TABLES = (
+    *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
+    *("referral", "reached"),
+)
+JOINED_TABLES = ("tag", "conversation", "also_known", "reaction", "pair")  # both may have the same: what is left of the other's goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +177,9 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     for contact in (keep, gone):
         stops += yield from _stops_in_chat(contact)
     yield sql("contact.merge_person", keep=keep, gone=gone)
-    for table in (*_MERGED_TABLES, *_OF_WHATSAPP):
+    for table in MERGED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
-    for table in _JOINED_TABLES:
+    for table in JOINED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
         yield sql(f"contact.merge_{table}_rest", gone=gone)
     yield sql("contact.merge_mark", keep=keep, gone=gone)

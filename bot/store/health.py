@@ -1,10 +1,10 @@
 """How the house is: what waits, what is dead, what nobody knows, what must rest."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.store import outbox, pace, templates
-from bot.store.step import Step, from_micros, sql
+from bot.store.step import Step, from_micros, sql, to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,15 @@ def obstacles() -> Step[list[str]]:
     told = [_of_template(one) for one in (yield from templates.troubled())]
     closed = yield from outbox.closed_countries()
     return [*told, *(f"number {number} may write to nobody in {place}, says WhatsApp" for number, place in closed)]
+
+
+ALARMS_LAST = timedelta(days=30)  # Cloud API: the longest block for breaking a policy
+
+
+def alarms(now: datetime) -> Step[list[str]]:
+    """What Meta said of the account lately that the owner must look at, the newest first."""
+    rows = yield sql("health.alarms", since=to_micros(now - ALARMS_LAST))
+    return [f"{from_micros(row['at']):%Y-%m-%d}: {row['text']}" for row in rows]
 
 
 def limits(now: datetime) -> Step[list[str]]:

@@ -39,7 +39,7 @@ def account_told(house: House, event: AccountChanged) -> Step[None]:
     """News of the account: its limit, what it may not do for a while, that it is banned or no longer is."""
     if event.limit is not None:
         yield from pace.people_told(event.limit.people, house.now)
-    yield from contacts.audit(None, house.now, "channel", event.about)
+    yield from contacts.audit(None, house.now, "alarm" if event.alarming else "channel", event.about)
     for number in (yield from _numbers(house)):
         yield from _bar(house, number, event)
 

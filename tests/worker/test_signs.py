@@ -7,7 +7,7 @@ import pytest
 
 from bot.policy import window
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, desk
+from bot.store import contacts, conversations, desk, health
 from bot.store.desk import Line
 
 from .bench import DAY, HOUR, LOLA, NUMBER, Bench
@@ -282,6 +282,17 @@ async def test_a_ban_stops_the_number_and_its_end_starts_it(bench: Bench) -> Non
     for state, sent in (("DISABLE", 0), ("REINSTATE", 1)):
         await bench.whatsapp("account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": state})
         assert len(await bench.go(HOUR)) == sent
+
+
+async def test_the_owner_is_told_of_what_meta_has_against_the_account_and_only_of_that(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.whatsapp("account_update", event="ACCOUNT_VIOLATION", violation_info={"violation_type": "ADULT"})
+        bench.now += MINUTE
+    await bench.whatsapp("account_update", event="VOLUME_BASED_PRICING_TIER_UPDATE")
+    await bench.work()
+    alarms = await bench.store.read(health.alarms(bench.now))
+    assert [alarm.partition(": ")[2] for alarm in alarms] == ["account update: ACCOUNT_VIOLATION ADULT"]
+    assert await bench.store.read(health.alarms(bench.now + 31 * DAY)) == []
 
 
 async def test_who_may_not_begin_answers_all_the_same(bench: Bench) -> None:

@@ -25,3 +25,7 @@ select 'SQLite ' || sqlite_version() as engine
 
 -- name: version
 select value from meta where name = :name
+
+-- name: alarms
+-- of each the newest
+select text, max(at) as at from audit where about = 'alarm' and at >= :since group by text order by max(at) desc limit 10

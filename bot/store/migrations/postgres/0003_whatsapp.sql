@@ -33,6 +33,8 @@ create table referral (                           -- the ad or post that brought
 create unique index referral_click on referral (click) where click is not null;
 create index referral_contact on referral (contact, at);
 
+create index audit_alarm on audit (at) where about = 'alarm';  -- what the owner must look at, says Meta
+
 -- Numbers that are written in two ways lead to one person by one of them (bot/store/line.py): with the 9 in Brazil, without the 1 in Mexico.
 insert into identity (kind, scope, value, contact, since)
 select 'line', '', regexp_replace(regexp_replace(value, '^\+55([1-9][0-9])9?([6-9][0-9]{7})$', '+55\19\2'), '^\+521?([2-9][0-9]{9})$', '+52\1'), contact, since
