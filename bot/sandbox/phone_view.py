@@ -51,7 +51,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class PhoneView:
-    """All that one phone shows. Times are UTC; `stored` finds a file that lies here, None for one that does not."""
+    """All that one phone shows. Times are UTC; `stored` finds a file that lies here, None for one that does not.
+
+    `older` messages stand above what is shown.
+    """
 
     now: datetime
     me: Someone
@@ -63,6 +66,7 @@ class PhoneView:
     composing: tuple[Composing, Bubble] | None
     wares: Mapping[str, Product]
     stored: Callable[[Media], StoredFile | None]
+    older: int = 0
 
     def hour(self, at: datetime) -> str:
         """`09:05` where the customer is."""
@@ -87,7 +91,7 @@ class PhoneView:
 
     def quoted(self, bubble: Bubble) -> Bubble | None:
         """The message that this one answers, where it is still there."""
-        return next((one for one in self.thread if bubble.reply_to and one.id == bubble.reply_to), None)
+        return next((one for one in self.thread if one.id == bubble.reply_to), None) if bubble.reply_to else None
 
     def may_change(self, bubble: Bubble) -> bool:
         """Whether the customer can still edit this message of theirs."""

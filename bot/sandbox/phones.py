@@ -21,6 +21,7 @@ from bot.sandbox.someone import Someone
 from bot.sandbox.telling import Telling
 
 TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
+SHOWN = 150  # messages: a phone shows the newest, and each is drawn again at each look
 PEOPLE_LIMIT = 60  # phones on one page
 PIECES_LIMIT = 99  # of one product in an order
 CATALOG_ID = "194836987003835"
@@ -116,7 +117,8 @@ class Phones:
             now=now,
             me=self.people[key],
             business=self._cloud.number.name,
-            thread=thread,
+            thread=thread[-SHOWN:],
+            older=max(len(thread) - SHOWN, 0),
             typing=typing or (customer.typing_until is not None and now < customer.typing_until),
             stopped=customer.stopped_marketing,
             blocked=customer.blocked,

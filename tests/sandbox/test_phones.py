@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox.bubble import Tick
 from bot.sandbox.phone_view import EMOJI
-from bot.sandbox.phones import ADVERT, own_file
+from bot.sandbox.phones import ADVERT, SHOWN, own_file
 
 from .house import ANA, House
 from .seen import act, look
@@ -147,3 +147,11 @@ async def test_a_file_from_elsewhere_is_not_loaded_and_a_sent_one_can_do_nothing
         assert "sandbox" in answer.headers["Content-Security-Policy"]
     async with home.http.get(f"{home.url}/file/12345") as answer:
         assert answer.status == 404
+
+
+async def test_a_long_chat_shows_its_newest_messages_and_how_many_are_older(home: House) -> None:
+    for number in range(SHOWN + 3):
+        home.cloud.receive_from(ANA, f"message {number}")
+    words = [node.text for node in (await look(home)).of("words")]
+    assert (len(words), words[0], words[-1]) == (SHOWN, "message 3", f"message {SHOWN + 2}")
+    assert (await look(home)).at("older").text == "3 older messages"
