@@ -98,7 +98,9 @@ class Writer:
             card=ContactCard(message.contact.name, phone(message.contact.phone)) if message.contact else None,
             otherwise=self._template(use, ask.answers if ask else ()) if (use := message.otherwise) else None,
         )
-        return self._complete(replace(made, products=self._products(message), catalog_id=self.facts.store.catalog))
+        if message.products or message.catalog:
+            made = replace(made, products=self._products(message), catalog_id=self.facts.store.catalog)
+        return self._complete(made)
 
     def _complete(self, made: Text) -> Text:
         """The message in a form that can be sent, whatever was left out of it."""

@@ -81,7 +81,7 @@ def said(
 )
 def test_each_part_becomes_what_is_sent(parts: str, expected: Text) -> None:
     lines = "".join(f"\n    {line}" for line in parts.splitlines())
-    assert said(f"- send:{lines}") == replace(expected, catalog_id=CATALOG)
+    assert said(f"- send:{lines}") == expected
 
 
 def test_the_products_of_a_cart_are_those_the_shop_has_an_id_of() -> None:
