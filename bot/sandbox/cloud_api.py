@@ -19,10 +19,11 @@ from aiohttp import web
 from bot.sandbox import envelope
 from bot.sandbox.account import App, Number
 from bot.sandbox.agenda import Agenda
-from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Tick
+from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Media, Tick
 from bot.sandbox.customer import REPLY_WINDOW, Customer, region_of, wa_id_of
 from bot.sandbox.drawing import draw, part_of
 from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.fetch import links_of, trouble_with_link
 from bot.sandbox.graph_error import GraphError
 from bot.sandbox.limit import SendLimit
 from bot.sandbox.media import File, MediaShelf
@@ -138,6 +139,7 @@ class CloudApi:
         self._teller = Teller(self.webhooks, queue, lambda: self.faults, self._is_wanted, self.random)
         self.agenda = Agenda(clock)
         self._keeping: asyncio.Task[None] | None = None
+        self._fetching: set[asyncio.Task[None]] = set()
         self.book = TemplateBook(clock, self.agenda, self.rules, self.tell)
 
     # the life of it
@@ -150,13 +152,16 @@ class CloudApi:
     async def close(self) -> None:
         """Ends hanging answers and deliveries."""
         self.closing.set()
-        if self._keeping:
-            self._keeping.cancel()
+        for task in (self._keeping, *self._fetching):
+            if task:
+                task.cancel()
         await self._teller.close()
 
     async def idle(self) -> None:
         """Returns when every webhook was delivered or given up."""
         self.agenda.run_due()
+        while self._fetching:
+            await asyncio.wait(self._fetching)
         await self._teller.idle()
 
     def reset(self) -> None:
@@ -659,6 +664,20 @@ class CloudApi:
         return GraphError(self.faults.failed_code, "switched on") if unlucky else None
 
     def _send(self, sending: _Sending, failure: GraphError | None, payload: Json) -> None:
+        links = links_of(sending.bubble.drawing) if self.rules.fetch_links and not failure else ()
+        if not links:
+            self._deliver(sending, failure, payload)
+            return
+        task = asyncio.create_task(self._fetch(sending, links, payload))
+        self._fetching.add(task)
+        task.add_done_callback(self._fetching.discard)
+
+    async def _fetch(self, sending: _Sending, links: Sequence[Media], payload: Json) -> None:
+        """Delivers a message once all its files were had."""
+        troubles = [trouble for one in links if (trouble := await trouble_with_link(one))]
+        self._deliver(sending, GraphError(131053, troubles[0]) if troubles else None, payload)
+
+    def _deliver(self, sending: _Sending, failure: GraphError | None, payload: Json) -> None:
         customer, bubble = sending.customer, sending.bubble
         if payload.get("type") == "reaction":
             reacted = customer.bubble(str(payload["reaction"].get("message_id")))

@@ -28,6 +28,7 @@ class Rules:
     allow_list: list[str] = field(default_factory=list)  # a test number's recipients, wa_ids (131030); empty: everybody
     catalog: list[str] = field(default_factory=list)  # products by retailer id (131009 for another); empty: any
     marketing_only_by_mm: bool = False  # marketing must go through /marketing_messages (131063)
+    fetch_links: bool = False  # files that messages link to are fetched; what cannot be had or sent fails (131053)
     mm_signed: bool = True  # the terms of marketing messages (134102 without)
     blocked_is_told: bool = True  # a message to somebody who blocked the business fails (131026); else it stays `sent`
     needs_subscription: bool = False  # no webhook before the app subscribed to the account

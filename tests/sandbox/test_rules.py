@@ -1,10 +1,12 @@
 """The rules of the real API, each switched as a test needs it: windows, caps, ways, prices, what becomes of templates, held messages."""
 
 import asyncio
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot.sandbox.bubble import Drawing, Tick
 from bot.sandbox.rule import Rules
@@ -107,6 +109,41 @@ async def test_products_must_be_in_the_catalog_where_there_is_one(home: House) -
     assert code((await home.send(type="interactive", interactive=part))[1]) == 131009
     part["action"] = action | {"product_retailer_id": "p-1"}
     assert (await home.send(type="interactive", interactive=part))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "failed"),
+    [
+        ("/cup.jpg", "image", []),
+        ("/cup.jpg", "video", [131053]),
+        ("/cup.jpg", "document", []),
+        ("/gone.jpg", "image", [131053]),
+        ("/large.jpg", "image", [131053]),
+    ],
+)
+async def test_a_file_that_cannot_be_fetched_fails_its_message(home: House, path: str, kind: str, failed: list[int]) -> None:
+    async def jpeg(_: web.Request) -> web.Response:
+        return web.Response(body=JPEG, content_type="image/jpeg")
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=io.BytesIO(bytes(5 * 1024 * 1024 + 1)), content_type="image/jpeg")
+
+    app = web.Application()
+    app.add_routes([web.get("/cup.jpg", jpeg), web.get("/large.jpg", large)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        home.cloud.rules.fetch_links = True
+        home.cloud.receive_from(ANA, "hola")
+        link = f"http://127.0.0.1:{runner.addresses[0][1]}{path}"
+        message: dict[str, Any] = {"type": kind, kind: {"link": link}}
+        assert (await home.send(**message))[0] == 200
+        await home.sandbox.idle()
+    finally:
+        await runner.cleanup()
+    last = home.receiver.values("statuses")[-1]
+    assert ([one["code"] for one in last.get("errors", [])], last["status"]) == (failed, "failed" if failed else "delivered")
 
 
 async def test_brazilian_numbers_are_reached_in_both_forms(home: House) -> None:
