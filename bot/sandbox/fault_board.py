@@ -17,12 +17,16 @@ SEND_SWITCHES = {
     SendFault.GRAPH_500: ("WhatsApp's server fails (500)", "The message was not taken. Try again, each time a little later."),
     SendFault.HTML_500: ("A 500 that is no JSON", "A machine in between fails, and answers with a web page."),
     SendFault.CUT: ("The connection is cut", "Before anything was taken, but the sender cannot know that."),
+    SendFault.HANG: ("No answer at all", "Nothing was taken, but the sender cannot know that either."),
     SendFault.ACCEPT_THEN_CUT: (
-        "Taken, but the answer is lost",
+        "The answer is lost",
         "Nobody knows whether it arrived. Never send it twice: a delivery report settles it, or staff see it.",
     ),
-    SendFault.ACCEPT_THEN_503: ("Taken, but answered with a 503", "As above, and it even looks like a refusal."),
-    SendFault.ACCEPT_THEN_HANG: ("Taken, and then no answer at all", "The sender waits until its own patience ends."),
+    SendFault.ACCEPT_THEN_HANG: ("The answer never comes", "The sender waits until its own patience ends; the message is on its way."),
+    SendFault.ACCEPT_THEN_500: ("It is answered with a 500", "It looks like a refusal, and is none."),
+    SendFault.ACCEPT_THEN_503: ("It is answered with a 503", "Likewise, and without JSON."),
+    SendFault.ACCEPT_WITHOUT_CONTACTS: ("The answer lacks its contacts", "A 200 with the message's id and no more: it was seen in life."),
+    SendFault.ACCEPT_WITHOUT_JSON: ("The answer is no JSON", "A 200 that tells nothing, not even the message's id."),
 }
 CODES = {
     131049: "too much marketing for this person",
@@ -90,6 +94,7 @@ class FaultBoard:
             "late": self._fault("delay", LATE_SECONDS, "Webhooks come late", f"Each {LATE_SECONDS:.0f} seconds after what it tells of."),
             "batch": self._fault("batch", BATCH, "Webhooks come together", f"Up to {BATCH} updates in one delivery."),
             "afterthought": self._fault("late_refusals", True, "Refused afterwards", "A 200 first, and a “failed” webhook soon after."),
+            "token": self._fault("token_expired", True, "The token is not valid (190)", "Every call is refused until there is a new one."),
             "unlucky": self._fault("failed", 1.0, "Nothing arrives", "Everything is accepted, and then fails."),
         }
         self._shop_turns = _shop_turns(shop) if shop else {}

@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.__main__ import main
 from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.fault import Faults, SendFault
 from bot.sandbox.handshake import trouble_with
 from bot.sandbox.lone import Connection, Lone, person
 from bot.sandbox.sandbox import CloudSandbox
@@ -144,6 +145,38 @@ async def test_the_next_thing_is_the_end_of_a_reply_window() -> None:
         await http.post("/page/clock", data={"who": ANA, "minutes": ""})
         assert not sandbox.cloud.customer(ANA).in_window(sandbox.cloud.clock())
         assert (await world.look(ANA)).following is None
+
+
+async def test_the_three_dots_show_while_the_business_types() -> None:
+    async with lone() as (world, sandbox, http):
+        message = sandbox.cloud.receive_from(ANA, "hello")
+        body = {"messaging_product": "whatsapp", "status": "read", "message_id": message, "typing_indicator": {"type": "text"}}
+        assert (await http.post(f"/v24.0/{sandbox.cloud.number.id}/messages", json=body)).status == 200
+        assert (await world.look(ANA)).phone.typing
+        await http.post("/page/clock", data={"who": ANA, "by": "1 min"})
+        assert not (await world.look(ANA)).phone.typing
+
+
+async def test_each_fault_can_be_let_happen_and_all_is_well_again_with_one_press() -> None:
+    async with lone() as (world, sandbox, http):
+        board = (await world.look(ANA)).faults
+        assert board.well
+        assert {one.fault for one in board.sends} == set(SendFault)
+        for one in board.sends:
+            await http.post("/page/fault", data={"who": ANA, "fault": one.fault})
+        for switch in board.webhooks:
+            await http.post("/page/switch", data={"who": ANA, "switch": switch.name, "on": "on"})
+        await http.post("/page/code", data={"who": ANA, "code": "131049", "when": "late"})
+        board = (await world.look(ANA)).faults
+        assert not board.well
+        assert {one.armed for one in board.sends} == {1}
+        assert all(one.on for one in board.webhooks)
+        assert board.code == "131049, afterwards"
+        await http.post("/page/well", data={"who": ANA})
+        assert (await world.look(ANA)).faults.well
+        assert sandbox.cloud.faults == Faults()
+        async with http.post("/page/code", data={"who": ANA, "code": "1", "when": "late"}) as answer:
+            assert answer.status == 422
 
 
 @pytest.mark.parametrize(
