@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(as_json(_plain(moved, seconds) | {"files": files.files, "files_missing": files.missing}))
     else:
-        print("\n".join([*_lines(moved, target, seconds), *file_copies.lines(files)]))
+        print("\n".join([*_lines(moved, target, seconds), *(file_copies.lines(files) if moved.tables or files.files else ())]))
     return 0
 
 

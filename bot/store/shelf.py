@@ -114,6 +114,8 @@ class Shelf:
         """
         if self.sound(sha256):
             return True
+        if not path.is_file():
+            return False
         with self._failing():
             self._make(self.folder / _UNFINISHED)
             unfinished = self.folder / _UNFINISHED / secrets.token_hex(16)
