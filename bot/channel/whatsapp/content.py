@@ -112,7 +112,7 @@ def _file(kind: MediaKind, told: Node) -> Attachment | None:
         kind=kind,
         id=media,
         mime=line(told.get("mime_type"), MOST_LETTERS) or "",
-        sha256=_hash(told.get("sha256")),
+        sha256=hash_of(told.get("sha256")),
         filename=line(told.get("filename"), MOST_LETTERS),
         voice=told.get("voice") is True,
         animated=told.get("animated") is True,
@@ -120,8 +120,8 @@ def _file(kind: MediaKind, told: Node) -> Attachment | None:
     )
 
 
-def _hash(told: object) -> str | None:
-    """In hexadecimal; Cloud API: webhooks write it in Base64, answers to requests in hexadecimal."""
+def hash_of(told: object) -> str | None:
+    """A sha256 in hexadecimal, None for what is none; Cloud API: webhooks write it in Base64, answers to requests in hexadecimal."""
     if not isinstance(told, str) or len(told) > MOST_LETTERS:
         return None
     if _HEX_SHA256.fullmatch(told):

@@ -6,7 +6,6 @@ another host, as the sandbox is, that very origin counts as Meta.)
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPMethod, HTTPStatus
@@ -21,6 +20,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from bot.channel import Failure, SendError
+from bot.channel.whatsapp.content import hash_of
 from bot.channel.whatsapp.graph import TIMEOUT, Answer, accepted, ask
 from bot.channel.whatsapp.wire import integer, text
 from bot.flow.file import KB, MB, MOST_BYTES
@@ -35,13 +35,11 @@ MAX_REDIRECTS = 3
 GONE_TRIES = 4  # Cloud API: code 100 also when a permission is missing, which may be mended in a while
 GONE = "gone: WhatsApp does not keep it any more"
 MAX_CONNECTIONS = 8
-HASH_BYTES = 32
 
 _HOST = "lookaside.fbsbx.com"
 _DOMAINS = (".fbcdn.net", ".whatsapp.net")
 _MEDIA_ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _ADDRESS = re.compile(r"https?://[!-\[\]-~]+")  # ASCII without blanks or backslashes: nothing that two readers read two ways
-_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}")
 _GONE = frozenset({33, 100, 131052})  # Cloud API: no such object, no such parameter, could not be downloaded
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 addresses as a translator of the network writes them
@@ -120,7 +118,7 @@ class Media:
         url = text(found.get("url"))
         if url is None:
             raise NotNow("WhatsApp did not say where it is")
-        return Located(url, hexadecimal(text(found.get("sha256"))))
+        return Located(url, hash_of(found.get("sha256")))
 
     async def _ask(self, media_id: str, number: str) -> Answer:
         query = {"phone_number_id": number} if number.isascii() and number.isdigit() else None
@@ -193,19 +191,6 @@ def trusted(address: str, api: URL) -> URL:
 
 
 _STRANGE = "WhatsApp said it is at an address that is not WhatsApp's"
-
-
-def hexadecimal(told: str | None) -> str | None:
-    """A sha256 as 64 hexadecimal digits, however it was written (Cloud API: base64 in webhooks); None for what is none."""
-    if told is None:
-        return None
-    if _HEXADECIMAL.fullmatch(told):
-        return told.lower()
-    try:
-        found = b64decode(told, validate=True)
-    except ValueError:
-        return None
-    return found.hex() if len(found) == HASH_BYTES else None
 
 
 def is_public(address: str) -> bool:
