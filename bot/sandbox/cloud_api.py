@@ -477,16 +477,10 @@ class CloudApi:
         self._check_way(payload, template, marketing=marketing)
         if marketing:
             bubble.category = "marketing_lite"
-        late: GraphError | None = None
-        try:
-            self._check_allowed(customer, bubble, number, now)
-        except GraphError as error:
-            if not (self.faults.late_refusals and error.code in LATE_REFUSALS):
-                raise
-            late = error
+        late = self._late(lambda: self._check_allowed(customer, bubble, number, now))
         number.limit.check(customer.wa_id, now)
         if not self._in_window(customer, number, now):
-            self.limit.begin(customer.wa_id, now)  # all numbers share this one
+            late = late or self._late(lambda: self.limit.begin(customer.wa_id, now))  # all numbers share this one
         self.accepted.append(Accepted(bubble.key, customer.wa_id, now, payload, bubble.id))
         sending = _Sending(number, customer, bubble, self._price(customer, bubble, number, now))
         self._count(sending, now)
@@ -496,6 +490,16 @@ class CloudApi:
         else:
             self._send(sending, late or self._drawn_failure(customer), payload)
         return _accepted_answer(payload, customer, bubble, held=held)
+
+    def _late(self, check: Callable[[], None]) -> GraphError | None:
+        """What a check refuses, where that is told later; what is told at once is raised."""
+        try:
+            check()
+        except GraphError as error:
+            if self.faults.late_refusals and error.code in LATE_REFUSALS:
+                return error
+            raise
+        return None
 
     def release(self, *, fail: bool = False) -> int:
         """The assessment of held messages ends: they go out, or fail (132015). Returns how many there were."""

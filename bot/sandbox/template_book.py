@@ -108,7 +108,8 @@ class TemplateBook:
         template = self.by_key[name, language]
         if template.pauses >= len(PAUSES):
             template.status = "DISABLED"
-            self._tell(envelope.template_status(template, disabled_at=self._clock()))
+            other = ("DISABLED", "Your WhatsApp message template has been disabled because it continued to have issues.")
+            self._tell(envelope.template_status(template, other=other, disabled_at=self._clock()))
             return
         length, title = PAUSES[template.pauses], PAUSE_TITLES[template.pauses]
         template.status, template.pauses = "PAUSED", template.pauses + 1

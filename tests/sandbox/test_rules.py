@@ -58,7 +58,11 @@ async def test_the_portfolio_writes_to_so_many_people_a_day(home: House) -> None
     home.cloud.customer(people[2]).last_wrote = None
     assert await remind(home, people[2]) == 0
     assert (await home.call("GET", f"/{home.cloud.number.id}"))[1]["whatsapp_business_manager_messaging_limit"] == "TIER_2"
+    home.cloud.faults.late_refusals = True
+    assert await remind(home, BEN) == 0
+    assert await remind(home, "+34600000099") == 0
     await home.sandbox.idle()
+    assert [one["errors"][0]["code"] for one in home.receiver.values("statuses") if one["status"] == "failed"] == [131048]
     told = {one["field"]: one["value"] for one in home.receiver.changes()}
     assert told["business_capability_update"]["max_daily_conversations_per_business"] == 2
     assert told["phone_number_quality_update"]["event"] == "DOWNGRADE"
@@ -269,7 +273,7 @@ async def test_pauses_last_three_hours_then_six_then_the_template_is_disabled(ho
         ("APPROVED", "UNPAUSE"),
         ("PAUSED", "SECOND_PAUSE"),
         ("APPROVED", "UNPAUSE"),
-        ("DISABLED", ""),
+        ("DISABLED", "DISABLED"),
     ]
 
 
