@@ -10,13 +10,14 @@ from bot import __version__
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
     *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
-    *("desk", "audience", "backup", "restore", "move", "doctor"),
+    *("desk", "costs", "audience", "backup", "restore", "move", "doctor", "sandbox"),
 )
 
 ABOUT = """\
 Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a folder; the rest is here.
 
   comeback demo           see it work on this machine: a shop, a phone, the bot (no account needed)
+  comeback sandbox        WhatsApp's Cloud API alone on this machine, for any bot
 
   comeback check          what is wrong in the flows
   comeback simulate FLOW  play the customer of a flow in this terminal; or a crowd, for a month
@@ -29,7 +30,8 @@ Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a fold
   comeback flows          what an edited flow changes, and for whom
   comeback replay         what other flow files would have sent to the people who were really here
   comeback explain WHO    why somebody was written to, and why not
-  comeback desk           staff answer customers"""
+  comeback desk           staff answer customers
+  comeback costs          what messages cost, and what a goal reached cost"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bot.channel import SendError
+from bot.channel.whatsapp import number as number_state
 from bot.channel.whatsapp import templates
+from bot.channel.whatsapp.media import Media
+from bot.channel.whatsapp.number import NumberState
+from bot.channel.whatsapp.templates import TemplateState
 from bot.owner_files import Watch
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
+from bot.settings import read as read_settings
 from bot.shop import bigcommerce, mappings, plain, shopify, woocommerce
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.delivery import Adapter
@@ -26,9 +32,10 @@ from bot.shop.mapping import MappedShop
 from bot.shop.plain import Plain
 from bot.shop.shopify import Shopify
 from bot.shop.woocommerce import WooCommerce
-from bot.store import optout_log
+from bot.store import optout_log, pace, shelf
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.optout_log import OptOutLog
+from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
 from bot.web import port
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
@@ -39,7 +46,12 @@ from bot.web.overflow import Overflow
 from bot.web.port import Port
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
+from bot.worker.files import Fetcher, Keeper, Uploads
+from bot.worker.limits import Limits
+from bot.worker.pacer import Pacer
 from bot.worker.playbook import House, Playbook
+from bot.worker.receipts import Receipts
+from bot.worker.recovery import Recovery
 from bot.worker.registry import Registry
 from bot.worker.sender import Sender
 
@@ -107,10 +119,12 @@ async def start_app(
     taken: Port | None = None,
     opened: Callable[[str], Awaitable[Database]] = open_database,
     leave: Callable[[], None] | None = None,
+    token: Callable[[], str | None] = lambda: None,
 ) -> App:
     """Start everything, the door first: what comes in while the rest is loaded is kept.
 
-    `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over.
+    `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over;
+    `token` reads WhatsApp's token anew, None where it cannot.
     Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
     database is not to be had, PortUnavailable when the port is not.
     """
@@ -123,6 +137,7 @@ async def start_app(
         store = await opened(settings.database)
         rooms.push_async_callback(store.close)
         optouts.check()
+        shelved = await asyncio.to_thread(_shelf, settings)
         session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
         listening, metrics = Listening(), Metrics()
         rooms.push_async_callback(listening.close)
@@ -143,22 +158,44 @@ async def start_app(
             from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
 
             looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
-            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks))
+            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks, shelved))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
             await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
-        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api)
-        sender = Sender(store, channel, house, owner=f"{socket.gethostname()}:{os.getpid()}", optouts=optouts)
+        media = Media(whatsapp.token, whatsapp.api)
+        rooms.push_async_callback(media.close)
+        uploads = Uploads(store, shelved, media, clock)
+        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, files=uploads, marketing=whatsapp.marketing)
+        held = _Token(whatsapp.token, token, (channel.renew, media.renew))
+        registry = _registry(store, session, whatsapp, held, clock)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
+        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=Pacer(store.arrivals), receipts=receipts)
+        if receipts:
+            rooms.push_async_callback(receipts.finish)
+        await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))
         makers = {
             shop.name: CodeMaker(shop.discounts_url, shop.secrets[0])
             for shop in settings.shops.values()
             if shop.discounts_url and shop.platform == plain.PLATFORM
         }
-        crew = Crew(store, house, sender, Discounter(store, session, makers, house), optouts, _registry(store, session, whatsapp, clock))
+        crew = Crew(
+            store,
+            house,
+            sender,
+            Discounter(store, session, makers, house),
+            optouts,
+            registry,
+            Fetcher(store, shelved, media, clock),
+            Keeper(store, shelved, settings.keep_files, clock),
+            _limits(store, session, whatsapp, held, clock),
+            Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
+        )
         rooms.push_async_callback(crew.stop)
-        await files.start(store, wake)
+        rooms.push_async_callback(uploads.stop)
+        await files.start(store, wake, shelved)
         rooms.push_async_callback(files.stop)
         await crew.start()
         await overflow.start(door.take_in)
@@ -188,12 +225,65 @@ def way_in(shop: ShopSettings, flows: Path) -> Adapter:
     return MappedShop(loaded, shop.secrets, shop.region)
 
 
-def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, clock: Clock) -> Registry | None:
+def _shelf(settings: Settings) -> Shelf:
+    """Where files are kept. Raises SettingsError when they cannot be."""
+    found = Shelf(settings.files or shelf.beside(settings.database))
+    try:
+        found.check()
+    except ShelfBroken as fault:
+        raise SettingsError((f"COMEBACK_FILES: {fault}",)) from fault
+    return found
+
+
+@dataclass(slots=True)
+class _Token:
+    """WhatsApp's token. `read` reads it anew, `users` hear of a new one."""
+
+    value: str
+    read: Callable[[], str | None]
+    users: tuple[Callable[[str], None], ...]
+
+    def renew(self) -> bool:
+        """Look for a new one; returns whether there was one."""
+        fresh = self.read()
+        if fresh is None or fresh == self.value:
+            return False
+        self.value = fresh
+        for tell in self.users:
+            tell(fresh)
+        return True
+
+
+def _registry(
+    store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock
+) -> Registry | None:
     """Who asks how our templates stand; None where it is not said whose account it is."""
-    if whatsapp.account is None:
+    account = whatsapp.account
+    if account is None:
         return None
-    fetch = partial(templates.fetch, session, api_url=whatsapp.api, token=whatsapp.token, waba=whatsapp.account)
+
+    async def fetch() -> list[TemplateState]:
+        return await templates.fetch(session, api_url=whatsapp.api, token=held.value, waba=account)
+
     return Registry(store, fetch, clock)
+
+
+async def _works(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, number: str) -> bool:
+    """Whether WhatsApp knows a number of ours by our token."""
+    try:
+        await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
+    except SendError:
+        return False
+    return True
+
+
+def _limits(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Limits:
+    """Who asks how our numbers stand."""
+
+    async def probe(number: str) -> NumberState:
+        return await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
+
+    return Limits(store, probe, whatsapp.number, clock)
 
 
 def _load_channel() -> "type[WhatsApp]":
@@ -220,7 +310,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)  # a second one changes nothing: what is on the wire is finished, in under ten seconds
-    app = await start_app(settings, whatsapp, taken=taken, opened=take_over if successor else open_database, leave=stop.set)
+    opened = take_over if successor else open_database
+    app = await start_app(settings, whatsapp, taken=taken, opened=opened, leave=stop.set, token=_token_now)
     loop.add_signal_handler(signal.SIGHUP, app.files.look_now)
     started(app)
     waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(app.crew.superseded.wait())]
@@ -234,6 +325,15 @@ async def serve(
     if superseded:
         log.error("another process has taken this database over: this one has stopped")
     return superseded
+
+
+def _token_now() -> str | None:
+    """The token as the settings have it now: a file that COMEBACK_WHATSAPP_TOKEN_FILE names may have been written anew."""
+    try:
+        found = read_settings(os.environ, serving=True).whatsapp
+    except SettingsError:  # being edited, perhaps
+        return None
+    return found.token if found else None
 
 
 def _break_off() -> None:

@@ -7,25 +7,35 @@ leaves everything as it was.
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from babel.messages.pofile import read_po
 
 from bot.flow import library
+from bot.flow.file import ENDINGS, OwnFile
 from bot.flow.library import Library
 from bot.settings import SettingsError
+from bot.store import files
 from bot.store.database import Database, StoreUnavailable
+from bot.store.file_type import SNIFFED_BYTES, named_type
+from bot.store.files import File
+from bot.store.shelf import Shelf, ShelfBroken, ShelfFull
+from bot.store.step import Step
 from bot.worker.playbook import Playbook
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # a file saved is a flow served a moment later; a look is a few dozen calls of stat
+HASHES_KEPT = 1024  # files whose hash is known as long as they stay as they are: more than a store's flows show
 _PATTERNS = (("flows", "**/*.yaml"), ("locales", "**/*.po"))
+_SHOWN = tuple(sorted({ending for endings in ENDINGS.values() for ending in endings} - {".txt"}))  # a story is a text, too
 
 Fingerprint: TypeAlias = frozenset[tuple[str, int, int]]
 
@@ -38,6 +48,26 @@ def read_files(flows: Path, locales: Path) -> dict[str, str]:
     return {name: _text(path) for name, path in _found(flows, locales).items()}
 
 
+def read_own(flows: Path) -> dict[str, OwnFile]:
+    """The pictures and papers beside the flows that messages can show, by the paths the library knows them by. Raises SettingsError."""
+    return {name: _own(path) for name, path in _found_own(flows).items()}
+
+
+def _own(path: Path) -> OwnFile:
+    try:
+        stat = path.stat()
+        return _hashed(path, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        raise SettingsError((f"{path} cannot be read ({error.strerror}): let this user read it, or remove it",)) from None
+
+
+@lru_cache(maxsize=HASHES_KEPT)
+def _hashed(path: Path, _changed_at: int, size: int) -> OwnFile:
+    """A file's hash, taken once as long as it stays as it is: a film must not be read every second."""
+    with path.open("rb") as file:
+        return OwnFile(hashlib.file_digest(file, "sha256").hexdigest(), size)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8", errors="replace")
@@ -47,14 +77,14 @@ def _text(path: Path) -> str:
 
 def read_playbook(flows: Path, locales: Path) -> Playbook:
     """The owner's files as they are now, and the house's own texts in their languages. Raises SettingsError as `read_files` does."""
-    files = read_files(flows, locales)
-    return Playbook(library.load(files), _house_texts(files))
+    texts = read_files(flows, locales)
+    return Playbook(library.load(texts, read_own(flows)), _house_texts(texts))
 
 
 def fingerprint(flows: Path, locales: Path) -> Fingerprint:
     """What tells that a file was added, removed or written, without reading it."""
     seen = set()
-    for name, path in _found(flows, locales).items():
+    for name, path in (*_found(flows, locales).items(), *_found_own(flows).items()):
         stat = path.stat()
         seen.add((name, stat.st_mtime_ns, stat.st_size))
     return frozenset(seen)
@@ -67,6 +97,11 @@ def _found(flows: Path, locales: Path) -> dict[str, Path]:
             if not path.is_dir():
                 found[f"{name}/{path.relative_to(folder).as_posix()}"] = path
     return found
+
+
+def _found_own(flows: Path) -> dict[str, Path]:
+    found = (path for path in sorted(flows.rglob("*")) if path.name.lower().endswith(_SHOWN) and path.is_file())
+    return {f"flows/{path.relative_to(flows).as_posix()}": path for path in found}
 
 
 def _house_texts(files: dict[str, str]) -> dict[str, dict[str, str]]:
@@ -88,12 +123,16 @@ class Watch:
         self._clock = clock
         self._known = fingerprint(flows, locales)
         self.playbook = read_playbook(flows, locales)
+        self._shelf: Shelf | None = None
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, store: Database, wake: Callable[[], None]) -> None:
-        """Fall back on the store where a file has a mistake, and look again and again from now on. Raises StoreUnavailable."""
+    async def start(self, store: Database, wake: Callable[[], None], shelf: Shelf | None = None) -> None:
+        """Fall back on the store where a file has a mistake, and look again and again from now on. What messages show is put on the
+        shelf. Raises StoreUnavailable."""
+        self._shelf = shelf
         self.playbook = await store.run(self.playbook.begun(self._clock()))
+        await self._put_up(store, self.playbook.library)
         self._task = asyncio.create_task(self._keep_looking(store, wake), name="owner-files")
 
     def look_now(self) -> None:
@@ -139,13 +178,43 @@ class Watch:
         if renewed is None:
             log.error("store.yaml has a mistake: everything goes on as it was before")
             return False
+        await self._put_up(store, renewed.library)
         await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
         self.playbook = renewed
         log.info("the flow files were read again: %s", ", ".join(renewed.library.flows) or "no flows")
         return True
 
+    async def _put_up(self, store: Database, loaded: Library) -> None:
+        """Keep the files that flows show, before anybody is sent one. What cannot be kept is told, and missing when it is sent."""
+        if self._shelf is None:
+            return
+        kept: list[File] = []
+        for name, sha256 in loaded.files.items():
+            try:
+                kept.append(await asyncio.to_thread(_put_up, self._shelf, self._folders[0] / name.removeprefix("flows/"), sha256))
+            except (OSError, ShelfBroken, ShelfFull) as error:
+                log.error("%s cannot be kept for sending: %s", name, error)
+        await store.run(_own_these(kept, self._clock()))
+
+
+def _put_up(shelf: Shelf, path: Path, sha256: str) -> File:
+    """Put a file on the shelf, unless it is there."""
+    with path.open("rb") as file:
+        mime = named_type(file.read(SNIFFED_BYTES), path.name)
+    if not shelf.sound(sha256):
+        put = shelf.put(path.read_bytes())
+        if put.sha256 != sha256:
+            raise OSError("it is being written right now")
+    return File(sha256, path.stat().st_size, mime)
+
+
+def _own_these(kept: list[File], now: datetime) -> Step[None]:
+    yield from files.disown(now)
+    for file in kept:
+        yield from files.keep(file, now, owned=True)
+
 
 def _load(flows: Path, locales: Path) -> tuple[Fingerprint, Library, dict[str, dict[str, str]]]:
     seen = fingerprint(flows, locales)  # before reading: what is written meanwhile is seen by the next look
-    files = read_files(flows, locales)
-    return seen, library.load(files), _house_texts(files)
+    texts = read_files(flows, locales)
+    return seen, library.load(texts, read_own(flows)), _house_texts(texts)

@@ -19,10 +19,14 @@ from bot.store.database import is_server
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+KEEP_FILES_DAYS = 90  # long enough for a complaint about last month's parcel
+LONGEST_KEEP_DAYS = 3650
 SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be guessed
 SHORTEST_PASSWORD = 12  # of the desk: one password for all of staff, and nothing else between a guesser and the customers
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("text", "json")
+MARKETING_ROUTES = ("messages", "fallback", "strict")
+RECEIPTS = ("typing", "read", "off")
 
 _WHATSAPP_NEEDED = ("COMEBACK_WHATSAPP_TOKEN", "COMEBACK_WHATSAPP_APP_SECRET", "COMEBACK_WHATSAPP_VERIFY_TOKEN", "COMEBACK_WHATSAPP_NUMBER")
 _NAMES = (
@@ -36,11 +40,18 @@ _NAMES = (
     "COMEBACK_LOG_FORMAT",
     "COMEBACK_METRICS_TOKEN",
     "COMEBACK_OPTOUTS",
+    "COMEBACK_FILES",
+    "COMEBACK_KEEP_FILES",
     "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
+    "COMEBACK_WHATSAPP_APP",
     "COMEBACK_WHATSAPP_API",
+    "COMEBACK_WHATSAPP_MARKETING_API",
+    "COMEBACK_WHATSAPP_RECEIPTS",
+    "COMEBACK_WHATSAPP_PEOPLE_A_DAY",
+    "COMEBACK_WHATSAPP_PER_SECOND",
 )
 _SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY")
 _PLATFORMS = (plain.PLATFORM, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
@@ -63,7 +74,12 @@ class SettingsError(Exception):
 @dataclass(frozen=True, slots=True)
 class WhatsAppSettings:
     """The WhatsApp number. `app_secrets` are several while one is being replaced. `number` is Meta's phone number id, `account` the
-    id of the WhatsApp Business account. `api` has the version in it and no slash at its end."""
+    id of the WhatsApp Business account. `api` has the version in it and no slash at its end. `marketing` is how marketing templates go
+    out: like all `messages`, or by Meta's Marketing Messages API with a way back (`fallback`) or without one (`strict`). `per_second`
+    and `people_a_day` go before the limits that Meta tells: messages a second of a number, people written to first in 24 hours.
+    `app` is the id of the app at Meta, for the pictures its reviewers look at.
+    `receipts`: whether a customer hears that their message was `read`, and where the answer has to wait, that it is being written
+    (`typing`)."""
 
     token: str = field(repr=False)
     app_secrets: tuple[str, ...] = field(repr=False)
@@ -71,6 +87,11 @@ class WhatsAppSettings:
     number: str
     api: str
     account: str | None = None
+    marketing: str = MARKETING_ROUTES[0]
+    per_second: int | None = None
+    people_a_day: int | None = None
+    receipts: str = RECEIPTS[0]
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,8 @@ class Settings:
     log_format: str = "text"
     metrics_token: str | None = field(default=None, repr=False)
     optouts: Path | None = None  # the opt-out log, where it is not beside the database
+    files: Path | None = None  # the folder of files that came or go with messages, where it is not beside the database
+    keep_files: int = KEEP_FILES_DAYS
 
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not stand in a log."""
@@ -143,6 +166,8 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         log_format=reading.log_format(),
         metrics_token=reading.metrics_token(),
         optouts=Path(optouts) if (optouts := reading.text("COMEBACK_OPTOUTS")) else None,
+        files=Path(files) if (files := reading.text("COMEBACK_FILES")) else None,
+        keep_files=reading.days("COMEBACK_KEEP_FILES", KEEP_FILES_DAYS),
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -241,6 +266,21 @@ class _Reading:
             return 0
         return int(value)
 
+    def days(self, name: str, default: int) -> int:
+        value = self.text(name) or str(default)
+        if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= LONGEST_KEEP_DAYS):
+            self.fault(name, f"is not a number of days: give one from 1 to {LONGEST_KEEP_DAYS}")
+            return default
+        return int(value)
+
+    def limit(self, name: str, what: str) -> int | None:
+        """A limit that goes before Meta's own word; None where it is not set."""
+        value = self.text(name)
+        if value is not None and not (value.isascii() and value.isdigit() and len(value) <= 9 and int(value) > 0):
+            self.fault(name, f"is not a number of {what}: give one, or leave it out: WhatsApp tells it")
+            return None
+        return None if value is None else int(value)
+
     def log_level(self) -> str:
         value = (self.text("COMEBACK_LOG") or "INFO").upper()
         if value not in LOG_LEVELS:
@@ -291,12 +331,30 @@ class _Reading:
         app_secrets = self.several("COMEBACK_WHATSAPP_APP_SECRET")
         number = self.number_id("COMEBACK_WHATSAPP_NUMBER", "a phone number id")
         account = self.number_id("COMEBACK_WHATSAPP_ACCOUNT", "the id of a WhatsApp Business account")
+        app = self.number_id("COMEBACK_WHATSAPP_APP", "the id of an app")
         api = self.url("COMEBACK_WHATSAPP_API") or "https://graph.facebook.com/v24.0"
+        marketing, receipts = self.marketing_route(), self.receipts()
+        per_second = self.limit("COMEBACK_WHATSAPP_PER_SECOND", "messages a second")
+        people_a_day = self.limit("COMEBACK_WHATSAPP_PEOPLE_A_DAY", "people a day")
         if token and app_secrets and verify_token and number:
-            return WhatsAppSettings(token, app_secrets, verify_token, number, api, account)
+            return WhatsAppSettings(
+                token, app_secrets, verify_token, number, api, account, marketing, per_second, people_a_day, receipts, app
+            )
         if needed:
             self._miss(*_WHATSAPP_NEEDED)
         return None
+
+    def marketing_route(self) -> str:
+        value = (self.text("COMEBACK_WHATSAPP_MARKETING_API") or MARKETING_ROUTES[0]).lower()
+        if value not in MARKETING_ROUTES:
+            self.fault("COMEBACK_WHATSAPP_MARKETING_API", f"is not a way to send: choose one of {', '.join(MARKETING_ROUTES)}")
+        return value
+
+    def receipts(self) -> str:
+        value = (self.text("COMEBACK_WHATSAPP_RECEIPTS") or RECEIPTS[0]).lower()
+        if value not in RECEIPTS:
+            self.fault("COMEBACK_WHATSAPP_RECEIPTS", f"is not known here: choose one of {', '.join(RECEIPTS)}")
+        return value
 
     def shop_names(self) -> tuple[str, ...]:
         names = self.several("COMEBACK_SHOPS")

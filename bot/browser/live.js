@@ -58,14 +58,16 @@
     const place = find("#trouble");
     if (place && place.textContent !== words) place.textContent = words;
   };
-  const silence = () => say("There is no answer. Is it still running?");
+  const SILENCE = "There is no answer. Is it still running?";
+  const silence = () => say(SILENCE);
   on("htmx:sendError", silence);
   on("htmx:sseError", silence);
-  on("htmx:sseOpen", () => say(""));
+  on("htmx:sseOpen", () => find("#trouble")?.textContent === SILENCE && say("")); // what else went wrong is still to be read
   on("htmx:responseError", (event) => say(event.detail.xhr.responseText));
   on("htmx:beforeRequest", (event) => {
     say("");
     next = event.target.dataset.next || "";
+    event.target.closest("[popover]")?.hidePopover(); // what was chosen needs no menu any more
     find(event.target.dataset.end)?.scrollTo(0, 0); // reversed: it begins at its end
   });
 
@@ -92,7 +94,7 @@
     const form = find(".composer[action^='/desk/']");
     if (!head || !form) return;
     form.elements.seen.value = head.dataset.seen;
-    form.elements.text.disabled = form.elements.send.disabled = head.dataset.may !== "yes";
+    for (const name of ["text", "send", "file"]) form.elements[name].disabled = head.dataset.may !== "yes";
   }
   on("htmx:afterSettle", settle);
   on("DOMContentLoaded", settle);

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.command.terminal import as_json, complain, paint
 from bot.flow import library
 from bot.flow.problem import Problem
-from bot.owner_files import read_files
+from bot.owner_files import read_files, read_own
 from bot.shop import mapping_file, mappings
 
 NOT_THERE = 2  # as for any other wrong argument
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     warnings: list[Problem] = []
     alone, others = _mappings(args.paths)
     for folder, only in _folders(others).items():
-        loaded = library.load(_files(folder, args.locales, only))
+        loaded = library.load(_files(folder, args.locales, only), read_own(folder))
         problems += _placed(loaded.problems, folder, args.locales, only)
         warnings += _placed(loaded.warnings, folder, args.locales, only)
     for path in alone:

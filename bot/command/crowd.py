@@ -14,15 +14,18 @@ from time import monotonic
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from bot.command.terminal import as_json, complain, paint
+from bot.command.terminal import as_json, complain, paint, table
 from bot.flow import money
+from bot.flow.document import DocumentError
+from bot.flow.document import read as read_document
 from bot.flow.facts import Money
+from bot.flow.price import Prices, one_price, whole
+from bot.flow.rules import StoreRules, read_prices
 from bot.owner_files import read_playbook
 from bot.policy.decision import Reason
 from bot.rehearsal.crowd import Setting, play
 from bot.rehearsal.news import News, What
 from bot.rehearsal.people import Person
-from bot.rehearsal.price import PriceError, Prices, one_price, price_list
 from bot.rehearsal.report import Sums
 from bot.rehearsal.shopper import Because
 from bot.rehearsal.wordings import titles
@@ -62,8 +65,8 @@ def run(args: argparse.Namespace, folder: Path, only: tuple[str, ...]) -> int:
     if faults:
         return 1
     try:
-        prices = _prices(args.prices, playbook.rules.currency)
-    except (PriceError, OSError) as error:
+        prices = _prices(args.prices, playbook.rules)
+    except (ValueError, OSError) as error:
         complain(str(error))
         return 1
     begins = (args.at or BEGINS).replace(tzinfo=ZoneInfo(playbook.rules.timezone)).astimezone(ZoneInfo("UTC"))
@@ -88,11 +91,20 @@ def _faults(args: argparse.Namespace, playbook: Playbook) -> list[str]:
     return found
 
 
-def _prices(written: str | None, currency: str) -> Prices | None:
-    """`--prices`: one price, or a file of them. Raises PriceError, OSError."""
+def _prices(written: str | None, rules: StoreRules) -> Prices | None:
+    """`--prices`: one price, or a file of them; else those of the store. Raises ValueError with sentences, OSError."""
     if written is None:
-        return None
-    return one_price(written, currency) or price_list(written, Path(written).read_text("utf-8"), currency)
+        return rules.prices if rules.prices.table else None
+    if (one := one_price(written, rules.currency)) is not None:
+        return one
+    try:
+        document = read_document(written, Path(written).read_text("utf-8"))
+    except DocumentError as error:
+        raise ValueError(str(error)) from error
+    prices, problems = read_prices(document, rules.currency)
+    if problems or prices is None:
+        raise ValueError("\n".join(map(str, problems)))
+    return prices
 
 
 # ---- playing
@@ -238,7 +250,7 @@ def _cost_for_machines(sums: Sums, prices: Prices | None) -> dict[str, object]:
     messages = [{"country": country, "category": category, "messages": n} for (country, category), n in sorted(sums.charged.items())]
     if prices is None:
         return {"messages": messages}
-    return {"messages": messages, "currency": prices.currency, "total": str(prices.total(sums.charged))}
+    return {"messages": messages, "currency": prices.currency, "total": f"{whole(prices.total(sums.charged)):f}"}
 
 
 def _seconds(length: timedelta | None) -> float | None:
@@ -274,7 +286,7 @@ def _overview(sums: Sums, playbook: Playbook) -> Iterator[str]:
         started, sent = sums.count(What.STARTED, flow), sums.count(What.SENT, flow)
         counts = (started, sent, outcomes["goal reached"], stops, outcomes["handed over"], codes, used)
         rows.append((flow, *(f"{one:,}" for one in counts)))
-    yield from _table(rows)
+    yield from table(rows)
     yield f"{sums.reached:,} of {sums.people:,} people got at least one message."
 
 
@@ -384,16 +396,16 @@ def _cost(sums: Sums, prices: Prices | None) -> Iterator[str]:
         by_category[category] += times
     told = ", ".join(f"{n:,} {category}" for category, n in by_category.most_common())
     if prices is None:
-        yield f"  Messages that Meta charges by: {told or 'none'}. What they cost:  --prices '0.05 EUR'  or  --prices FILE"
+        yield f"  Messages that Meta charges by: {told or 'none'}. What they cost:  'prices:' in store.yaml, or  --prices '0.05 EUR'"
         return
-    total = prices.total(sums.charged)
+    total = whole(prices.total(sums.charged))
     yield f"  The messages cost {paint(f'{total:,.2f} {prices.currency}', 'bold')} ({told})."
     rows = [("country", "category", "messages", "each", "together")]
-    for (country, category), times in sorted(sums.charged.items(), key=lambda one: -prices.of(*one[0]) * one[1]):
-        each = prices.of(country, category)
+    for (country, category), times in sorted(sums.charged.items(), key=lambda one: -(prices.of(*one[0]) or 0) * one[1]):
+        each = whole(prices.of(country, category) or 0)
         if each:
             rows.append((country, category, f"{times:,}", f"{each:f}", f"{each * times:,.2f}"))
-    yield from _table(rows[: TOP * 2 + 1])
+    yield from table(rows[: TOP * 2 + 1])
     brought = sums.orders[Because.MESSAGE]
     if brought and total:
         yield f"  That is {total / brought:,.2f} {prices.currency} for each order a message brought about."
@@ -404,15 +416,6 @@ def _cost(sums: Sums, prices: Prices | None) -> Iterator[str]:
 
 def _title(text: str) -> str:
     return f"\n{paint(text, 'bold', 'cyan')}"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Columns as wide as they must be: the first to the left, the rest to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        line = "  ".join(("", row[0].ljust(len(first)), *rest))
-        yield paint(line, "dim") if number == 0 else line
 
 
 def _bar(part: int, whole: int, style: str = "cyan") -> str:

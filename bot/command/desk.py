@@ -22,20 +22,28 @@ ABOUT = """\
   comeback desk take +34600000001         the bot is silent from now on
   comeback desk say  +34600000001 "Hola"  answer (takes the conversation over, too)
   comeback desk return +34600000001       the bot goes on
-  comeback desk resume                    numbers that were stopped (token, quality) may send again
+  comeback desk block +34600000001        they are not answered and sent nothing any more ('return' lifts it, but not the opt-out)
+  comeback desk resume                    what was stopped (a number, a template, a country) may go again
 
 A customer is named by phone number, e-mail address or the contact number that the list shows. It talks to the running
 'comeback serve'; without one it works on the database itself, and what it says leaves when the bot starts."""
 
 TIMEOUT_SECONDS = 10
+_ABOUT_SOMEBODY = (
+    ("read", "what was said"),
+    ("take", "take over"),
+    ("say", "answer"),
+    ("return", "hand back to the bot"),
+    ("block", "no more answers, no more messages"),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="who waits for a person")
-    actions.add_parser("resume", help="numbers that were stopped may send again")
-    for name, what in (("read", "what was said"), ("take", "take over"), ("say", "answer"), ("return", "hand back to the bot")):
+    actions.add_parser("resume", help="what was stopped may go again: numbers, templates, countries")
+    for name, what in _ABOUT_SOMEBODY:
         action = actions.add_parser(name, help=what)
         action.add_argument("who", help="phone number, e-mail address or contact number")
         if name == "say":
@@ -91,6 +99,8 @@ def _told(action: str, result: Any) -> str:
             return "The conversation is yours; the bot is silent until you hand it back."
         case "say":
             return "On its way."
+        case "block":
+            return "Blocked: what they write is kept, nobody answers, nothing is sent. 'comeback desk return' lifts it."
         case "resume":
             return "Every number may send again."
         case _:

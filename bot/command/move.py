@@ -2,18 +2,23 @@
 
 import argparse
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from time import monotonic
 
 from bot import settings as settings_module
+from bot.command import file_copies
 from bot.command.exit_code import EX_TEMPFAIL
+from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import SettingsError
+from bot.store import shelf
 from bot.store.database import StoreTaken, StoreUnavailable, is_server
 from bot.store.move import moving
 from bot.store.move.moving import Checked, Moved, Progress, Undone
 from bot.store.move.table import NotMoved
+from bot.store.shelf import ShelfBroken, ShelfFull
 
 NAME = "move"
 HELP = "move everything into another database (SQLite, PostgreSQL)"
@@ -28,6 +33,9 @@ had been. The new database must be empty (createdb comeback; a file is made). Wh
 Interrupted, by Ctrl-C, a crash or a power failure, it goes on where it was when the same command is run again. At no instant can both
 databases be served: the old one refuses from the first moment on, the new one until all is there and was compared, row by row. The old
 one is left as it was, and says where everything went. --undo takes the move back as long as nobody opened the new one.
+
+Files of messages go along, each checked by its hash: on PostgreSQL they are in comeback.files in the folder of 'comeback serve', unless
+COMEBACK_FILES names another, which then stays as it is.
 
 A password is best not among the words of a command: PGPASSWORD and ~/.pgpass are read. On PostgreSQL the opt-out log is
 comeback.optouts in the folder of 'comeback serve' (COMEBACK_OPTOUTS); keep the old one with the old backups.
@@ -52,18 +60,29 @@ def run(args: argparse.Namespace) -> int:
             print(as_json(asdict(undone)) if args.json else "\n".join(_undone(undone)))
             return 0
         moved = asyncio.run(moving.move(source, target, _bars()))
+        files = _files(source, target)
     except StoreTaken as fault:
         complain(str(fault))
         return EX_TEMPFAIL
-    except (NotMoved, StoreUnavailable) as fault:
+    except (NotMoved, StoreUnavailable, ShelfFull, ShelfBroken) as fault:
         complain(str(fault))
         return 1
     except KeyboardInterrupt:
         complain("\nInterrupted. Nothing is lost: run the same command again to go on, or with --undo to stay with the first.")
         return 130
     seconds = monotonic() - began
-    print(as_json(_plain(moved, seconds)) if args.json else "\n".join(_lines(moved, target, seconds)))
+    if args.json:
+        print(as_json(_plain(moved, seconds) | {"files": files.files, "files_missing": files.missing}))
+    else:
+        print("\n".join([*_lines(moved, target, seconds), *(file_copies.lines(files) if moved.tables or files.files else ())]))
     return 0
+
+
+def _files(source: str, target: str) -> FilesCopied:
+    """Where COMEBACK_FILES names a folder it stays; else the files go where the new database looks for them."""
+    own = settings_module.read(os.environ, serving=False).files
+    folders = (own, own) if own else (shelf.beside(source), shelf.beside(target))
+    return file_copies.bring(file_copies.named_by(target), *folders, progress_bar("moving files"))
 
 
 def _address(said: str, option: str) -> str:

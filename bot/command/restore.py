@@ -11,9 +11,11 @@ from typing import Any
 
 from bot import settings as settings_module
 from bot.app import wall_clock
+from bot.command import file_copies
 from bot.command.backup import size
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
+from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
@@ -22,6 +24,7 @@ from bot.store.backup import Copied, NotACopy
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, read_only, shown
 from bot.store.held import Held
 from bot.store.optout_log import OptOutLog
+from bot.store.shelf import ShelfBroken, ShelfFull
 from bot.worker.restoring import Restored, make_safe
 
 NAME = "restore"
@@ -33,7 +36,8 @@ ABOUT = """\
 
 What the backup has queued has most likely been sent since, so it is held: it goes out only after --release, as far as it is still timely,
 and after the same questions about consent, quiet hours and limits as ever. Who opted out after the backup was taken is read from the
-opt-out log (comeback.db.optouts). What happens from now on is answered as ever. The present database is kept beside the restored one.
+opt-out log (comeback.db.optouts). Files of messages come from FILE.files. What happens from now on is answered as ever. The present
+database is kept beside the restored one.
 Exit codes: 0 done, 1 not done (the database is as it was), 75 a process serves the database, 78 the configuration cannot be read."""
 
 
@@ -65,17 +69,28 @@ def run(args: argparse.Namespace) -> int:
         if args.release:
             return _release(settings, for_machines=args.json)
         placed, restored = restore(settings, args.file, wall_clock())
+        files = _files(settings, args.file)
     except SettingsError as error:
         complain(str(error))
         return EX_CONFIG
     except StoreTaken as fault:
         complain(str(fault))
         return EX_TEMPFAIL
-    except (Refused, NotACopy, StoreUnavailable) as fault:
+    except (Refused, NotACopy, StoreUnavailable, ShelfFull, ShelfBroken) as fault:
         complain(str(fault))
         return 1
-    print(as_json(_plain(placed, restored)) if args.json else "\n".join(_lines(settings, placed, restored)))
+    if args.json:
+        print(as_json(_plain(placed, restored) | {"files": files.files, "files_missing": files.missing}))
+    else:
+        print("\n".join([*_lines(settings, placed, restored), *file_copies.lines(files)]))
     return 0
+
+
+def _files(settings: Settings, file: Path | None) -> FilesCopied:
+    """The files the database names now, brought from beside the backup where they are not here."""
+    here = file_copies.folder_of(settings)
+    source = here if file is None else file_copies.beside_copy(file)
+    return file_copies.bring(file_copies.named_by(settings.database), source, here, progress_bar("restoring files"))
 
 
 # ---- restore

@@ -62,7 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     many.add_argument("--customers", type=int, help=f"how many people ({CUSTOMERS})")
     many.add_argument("--days", type=int, help=f"how many days ({DAYS})")
     many.add_argument("--seed", type=int, default=1, help="other people with each number, the same with the same (1)")
-    many.add_argument("--prices", help="what messages cost: '0.05 EUR' for each marketing message, or a file of prices by country")
+    many.add_argument("--prices", help="what messages cost, where not as in store.yaml: '0.05 EUR' each, or a file")
     many.add_argument("--json", action="store_true", help="the report for machines")
     many.add_argument("--log", type=Path, metavar="FILE", help="everything that happens, a line of JSON each")
 

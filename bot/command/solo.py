@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bot.command.terminal import complain, paint
 from bot.desk.actions import NotFound, Refused
 from bot.flow import measure, money
+from bot.flow.as_read import extras
 from bot.flow.facts import Money
 from bot.flow.model import Trigger
 from bot.flow.names import did_you_mean
@@ -110,7 +111,8 @@ class _Screen:
         self._heard += 1
         self.buttons = content.buttons or self.buttons
         buttons = "  ".join(f"[{number}: {button.title}]" for number, button in enumerate(content.buttons, 1))
-        self.line(self.speaker, content.body + (f"\n{paint(buttons, 'bold')}" if buttons else ""), "green")
+        shown = "  ".join(one for one in extras(content) if one.startswith("("))
+        self.line(self.speaker, "\n".join(filter(None, (content.body, shown, paint(buttons, "bold") if buttons else ""))), "green")
 
     def news(self, noted: Sequence[Noted]) -> None:
         """What was decided since the last look."""

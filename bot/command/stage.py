@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from time import monotonic
 
 from bot.app import App, Clock, start_app
 from bot.channel.whatsapp import templates
 from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.policy.decision import Control
+from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.page import DeskDoor
+from bot.sandbox.demo_view import DeskDoor
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop import Shop
 from bot.settings import Settings, ShopSettings, WhatsAppSettings
@@ -32,21 +32,6 @@ VERSION = "v24.0"
 MAX_JUMPS = 10_000  # things that may happen in one turn of the clock: a flow that never rests must not hang the page
 SETTLE_SECONDS = 20.0
 _LOOK_AGAIN = 0.004  # seconds
-
-
-class TurnedClock:
-    """A clock that runs like any other and can be turned forward."""
-
-    def __init__(self, start: datetime) -> None:
-        self._start = start
-        self._began = monotonic()
-
-    def __call__(self) -> datetime:
-        return self._start + timedelta(seconds=monotonic() - self._began)
-
-    def forward_to(self, moment: datetime) -> None:
-        """Turn to a moment that is not past."""
-        self._start += max(moment - self(), timedelta())
 
 
 @dataclass(slots=True)
@@ -126,6 +111,12 @@ class StageStaff:
         await app.store.run(actions.hand_back(phone, STAFF, self._now()))
         app.crew.wake()
 
+    async def block(self, phone: str) -> None:
+        """Block the customer."""
+        app = self._app()
+        await app.store.run(actions.block(phone, STAFF, self._now()))
+        app.crew.wake()
+
     async def waiting(self) -> list[tuple[str, str]]:
         """Who waits for staff, or is with them: (phone, why)."""
         return [(one.phone or "", one.reason or "with staff") for one in await self._app().store.read(actions.waiting())]
@@ -191,6 +182,7 @@ async def open_stage(
         shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
         log_level="WARNING",
         optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
+        files=folder / "comeback.files",
         desk_password=_password(),
     )
     try:

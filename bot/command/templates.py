@@ -15,15 +15,17 @@ from typing import Any
 import aiohttp
 
 from bot import settings as settings_module
-from bot.channel import SendError
+from bot.channel import Failure, SendError
 from bot.channel.whatsapp import templates
-from bot.channel.whatsapp.template_file import Unfit, as_file
+from bot.channel.whatsapp.template_file import Unfit, as_file, examples
 from bot.channel.whatsapp.templates import TemplateState
 from bot.command.exit_code import EX_CONFIG
 from bot.command.terminal import as_json, complain, paint
+from bot.flow.file import is_link
 from bot.flow.library import Library
 from bot.owner_files import read_playbook
 from bot.settings import WhatsAppSettings
+from bot.store.file_type import SNIFFED_BYTES, named_type
 from bot.worker.playbook import Playbook
 
 NAME = "templates"
@@ -39,6 +41,8 @@ approved template be changed once in 24 hours and ten times in 30 days, and neve
 its category then decides who may get it and what it costs, whatever the file says.
 Needs COMEBACK_WHATSAPP_ACCOUNT. Exit codes: 0 all is well, 1 something differs or was refused, 78 the configuration is wrong."""
 
+MOST_EXAMPLE_BYTES = 16 * 10**6  # Cloud API: a video, the largest of what stands above a template
+READ_SECONDS = 60.0
 LOOK_SECONDS = 5.0  # between two looks at a review
 WAIT_SECONDS = 24 * 3600.0  # Meta promises a decision within a day
 EDITABLE = frozenset({"APPROVED", "REJECTED", "PAUSED"})  # Cloud API: a template in review cannot be edited
@@ -137,7 +141,7 @@ async def _act(args: argparse.Namespace, playbook: Playbook, whatsapp: WhatsAppS
     for flow in sorted(playbook.library.left_out):
         complain(f"{flow} has a mistake ('comeback check'): the templates that it alone sends are left out here")
     async with aiohttp.ClientSession() as session:
-        account = Account(session, whatsapp)
+        account = Account(session, whatsapp, folder.parent)
         at_meta = await account.fetch()
         found = [one for one in compare(playbook, at_meta) if not args.names or one.name in args.names]
         match args.action:
@@ -149,7 +153,8 @@ async def _act(args: argparse.Namespace, playbook: Playbook, whatsapp: WhatsAppS
                 well = await _push(account, found, args)
             case _:
                 wanted = [one for one in at_meta if not args.names or one.name in args.names]
-                well = _pull(wanted, playbook, folder, as_data=args.json)
+                await _pull_files(account, _pull(wanted, playbook, folder, as_data=args.json), folder.parent)
+                well = True
     return 0 if well and not playbook.library.left_out else 1
 
 
@@ -159,6 +164,7 @@ class Account:
 
     session: aiohttp.ClientSession
     whatsapp: WhatsAppSettings
+    flows: Path
     _where: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -170,11 +176,45 @@ class Account:
 
     async def create(self, payload: Mapping[str, object]) -> None:
         """A new one. Raises SendError."""
-        await templates.push(self.session, **self._where, waba=str(self.whatsapp.account), payload=payload)
+        shown = await self._with_examples(payload)
+        await templates.push(self.session, **self._where, waba=str(self.whatsapp.account), payload=shown)
 
     async def edit(self, template: str, payload: Mapping[str, object]) -> None:
         """Another text. Raises SendError."""
-        await templates.edit(self.session, **self._where, template=template, payload=payload)
+        await templates.edit(self.session, **self._where, template=template, payload=await self._with_examples(payload))
+
+    async def _with_examples(self, payload: Mapping[str, object]) -> Mapping[str, object]:
+        """The payload with the files its reviewers look at uploaded. Raises SendError."""
+        names = templates.examples(payload)
+        if names and self.whatsapp.app is None:
+            raise SendError(
+                Failure.REFUSED, "it shows a file, and Meta's reviewers want to see it: set COMEBACK_WHATSAPP_APP, your app's id"
+            )
+        return templates.with_handles(payload, {name: await self._uploaded(name) for name in names})
+
+    async def _uploaded(self, name: str) -> str:
+        content = await self.read(name) if is_link(name) else await asyncio.to_thread(_read, self.flows / name)
+        mime = named_type(content[:SNIFFED_BYTES], name)
+        return await templates.upload_example(self.session, **self._where, app=str(self.whatsapp.app), content=content, mime=mime)
+
+    async def read(self, link: str) -> bytes:
+        """What stands behind a link of the owner's or of Meta's. Raises SendError."""
+        try:
+            async with self.session.get(link, timeout=aiohttp.ClientTimeout(total=READ_SECONDS)) as answer:
+                answer.raise_for_status()
+                content = await answer.content.read(MOST_EXAMPLE_BYTES + 1)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as fault:
+            raise SendError(Failure.REFUSED, f"{link} cannot be read ({type(fault).__name__})") from fault
+        if len(content) > MOST_EXAMPLE_BYTES:
+            raise SendError(Failure.REFUSED, f"{link} is larger than {MOST_EXAMPLE_BYTES // 10**6} MB")
+        return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise SendError(Failure.REFUSED, f"{path} cannot be read ({fault.strerror})") from fault
 
 
 def compare(playbook: Playbook, at_meta: Sequence[TemplateState]) -> list[Compared]:
@@ -325,10 +365,12 @@ async def _until_decided(account: Account, waiting: set[tuple[str, str]], *, qui
 # ---- pull
 
 
-def _pull(at_meta: Sequence[TemplateState], playbook: Playbook, folder: Path, *, as_data: bool) -> bool:
+def _pull(at_meta: Sequence[TemplateState], playbook: Playbook, folder: Path, *, as_data: bool) -> list[TemplateState]:
+    """Write the files of what is only at Meta; returns those that were written."""
     source = playbook.rules.source_language
     written: list[tuple[Path, str]] = []
     left: list[tuple[str, str]] = []
+    pulled: list[TemplateState] = []
     for name in sorted({one.name for one in at_meta}):
         path = folder / f"{name}.yaml"
         if path.exists():
@@ -344,14 +386,31 @@ def _pull(at_meta: Sequence[TemplateState], playbook: Playbook, folder: Path, *,
             continue
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+        pulled.append(first)
         written.append((path, ", ".join(sorted(one.language for one in versions if one.language != source))))
     if as_data:
         print(as_json({"written": [str(path) for path, _ in written], "left": dict(left)}))
-        return True
+        return pulled
     for path, others in written:
         print(f"{path}" + (paint(f"  (at Meta also in {others}: see comeback translate)", "dim") if others else ""))
     for name, why in left:
         print(f"{name}: {paint('left at Meta', 'yellow')}: {why}")
     if not written and not left:
         print("Every template at Meta has its file here.")
-    return True
+    return pulled
+
+
+async def _pull_files(account: Account, pulled: Sequence[TemplateState], flows: Path) -> None:
+    """The files they show, where they are not here yet. One that cannot be had is missing: 'comeback check' says so."""
+    for template in pulled:
+        for name, link in examples(template).items():
+            try:
+                await asyncio.to_thread(_keep, flows / name, await account.read(link))
+            except SendError as fault:
+                complain(f"{template.name}: {fault.detail}")
+
+
+def _keep(path: Path, content: bytes) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -38,6 +38,15 @@ def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     return str(value)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns as wide as they must be: the first to the left, the rest to the right. The first row is the head."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(("", row[0].ljust(len(first)), *rest))
+        yield paint(line, "dim") if number == 0 else line
 
 
 def complain(text: str) -> None:

@@ -34,7 +34,12 @@ _SHOP_SAYS = {
     "order.cancelled": "An order was cancelled",
     "customer.updated": "The customer's account changed",
 }
-_CONTROL = {Control.BOT: "the bot speaks", Control.WAITING: "waits for a person", Control.HUMAN: "a person speaks"}
+_CONTROL = {
+    Control.BOT: "the bot speaks",
+    Control.WAITING: "waits for a person",
+    Control.HUMAN: "a person speaks",
+    Control.BLOCKED: "staff blocked this person",
+}
 _CONSENT = {
     Consent.GRANTED: "agreed to offers",
     Consent.WITHDRAWN: "wants no offers",

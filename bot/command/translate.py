@@ -25,7 +25,10 @@ that changed keeps its old translation, marked fuzzy with the old sentence besid
 then customers read that sentence as the flow says it. Nothing has to be compiled.
 Exit codes: 0 done; 1 --check found something to do; 2 a file or a language cannot be read."""
 
-HOUSE = (Source((None, (consent.STOPPED,)), comments=["sent once, when a customer stopped the offers"]),)
+HOUSE = (
+    Source((None, (consent.STOPPED,)), comments=["sent once, when a customer stopped the offers; START is understood in each language"]),
+    Source((None, (consent.STARTED,)), comments=["sent once, when a customer who had stopped the offers wrote START"]),
+)
 HOUSE_CATALOG = "LC_MESSAGES/bot.po"  # what the bot itself says
 SHOWN = 12  # texts a list on the terminal names; --json names all
 

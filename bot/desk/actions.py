@@ -1,4 +1,4 @@
-"""What staff can do: see who waits, read a conversation, take it over, answer, hand it back.
+"""What staff can do: see who waits, read a conversation, take it over, answer, hand it back, block somebody.
 
 An action is an inbox entry like everything that happens, so it keeps its place among what the customer writes meanwhile.
 """
@@ -7,10 +7,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.desk.enclosure import Enclosure
+from bot.flow.limit import MAX_CAPTION
+from bot.flow.run import MediaKind
 from bot.policy import window
 from bot.policy.decision import Control, Reason
-from bot.store import contacts, conversations, desk, inbox, outbox
+from bot.store import contacts, conversations, desk, files, inbox, outbox
 from bot.store.conversations import Open, Said
+from bot.store.files import File
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.step import Step
 
@@ -85,13 +89,29 @@ def take(who: str, staff: str, now: datetime) -> Step[int]:
     return (yield from _act("take", who, staff, now))
 
 
-def say(who: str, staff: str, text: str, now: datetime) -> Step[int]:
-    """Answer; whoever answers has the conversation. Raises NotFound, or Refused for a text that cannot be sent."""
+def say(who: str, staff: str, text: str, now: datetime, *, enclosed: Enclosure | None = None) -> Step[int]:
+    """Answer; whoever answers has the conversation. Raises NotFound, or Refused for an answer that cannot be sent."""
+    if enclosed is None:
+        _check_text(text)
+        return (yield from _act("say", who, staff, now, text=text))
+    _check_caption(text, enclosed)
+    yield from files.keep(File(enclosed.sha256, enclosed.size, enclosed.mime), now)
+    file = {"sha256": enclosed.sha256, "kind": enclosed.kind, "name": enclosed.name}
+    return (yield from _act("say", who, staff, now, text=text.strip(), file=file))
+
+
+def _check_text(text: str) -> None:
     if not text.strip():
         raise Refused("write something to send")
     if len(text) > MAX_TEXT:
         raise Refused(f"a message has at most {MAX_TEXT} characters, this one has {len(text)}")
-    return (yield from _act("say", who, staff, now, text=text))
+
+
+def _check_caption(text: str, enclosed: Enclosure) -> None:
+    if enclosed.kind is MediaKind.AUDIO and text.strip():
+        raise Refused("WhatsApp sends audio without words: send them before or after it")
+    if len(text) > MAX_CAPTION:
+        raise Refused(f"the words under a file have at most {MAX_CAPTION} characters, these have {len(text)}: send them apart from it")
 
 
 def hand_back(who: str, staff: str, now: datetime) -> Step[int]:
@@ -99,12 +119,18 @@ def hand_back(who: str, staff: str, now: datetime) -> Step[int]:
     return (yield from _act("return", who, staff, now))
 
 
+def block(who: str, staff: str, now: datetime) -> Step[int]:
+    """Block somebody: nobody answers them and nothing is sent, marketing for good, until the conversation is handed back. Raises
+    NotFound."""
+    return (yield from _act("block", who, staff, now))
+
+
 def resume() -> Step[None]:
     """What stopped the sending was mended: every number may send again."""
     yield from outbox.resume_numbers()
 
 
-def _act(kind: str, who: str, staff: str, now: datetime, **more: str) -> Step[int]:
+def _act(kind: str, who: str, staff: str, now: datetime, **more: str | int | dict[str, str]) -> Step[int]:
     contact = yield from find(who)
     open_ones = yield from conversations.unanswered()
     number = next((one.number for one in open_ones if one.contact == contact), "")
@@ -123,7 +149,7 @@ def take_free(who: str, staff: str, now: datetime, *, away_from: str = "") -> St
     return (yield from take(who, staff, now))
 
 
-def answer(who: str, staff: str, text: str, now: datetime, *, seen: int) -> Step[int]:
+def answer(who: str, staff: str, text: str, now: datetime, *, seen: int, enclosed: Enclosure | None = None) -> Step[int]:
     """`say`, if it would reach them, nobody else has the conversation and they wrote nothing after the message with the id `seen`.
 
     Raises NotFound, Refused, Taken, Outdated.
@@ -135,13 +161,26 @@ def answer(who: str, staff: str, text: str, now: datetime, *, seen: int) -> Step
     newer = yield from desk.newer(contact, seen)
     if newer:
         raise Outdated(newer)
-    return (yield from say(who, staff, text, now))
+    return (yield from say(who, staff, text, now, enclosed=enclosed))
 
 
 def hand_back_own(who: str, staff: str, now: datetime) -> Step[int]:
     """`hand_back`, if nobody else has the conversation. Raises NotFound, Taken."""
     yield from _free(who, staff)
     return (yield from hand_back(who, staff, now))
+
+
+def block_own(who: str, staff: str, now: datetime) -> Step[int]:
+    """`block`, if nobody else has the conversation. Raises NotFound, Taken."""
+    yield from _free(who, staff)
+    return (yield from block(who, staff, now))
+
+
+def decide_own(who: str, staff: str, message: int, now: datetime, *, arrived: bool) -> Step[int]:
+    """Of a message of which nobody knows: it arrived, or it is sent again, though it may then arrive twice; if nobody else has the
+    conversation. Raises NotFound, Taken."""
+    yield from _free(who, staff)
+    return (yield from _act("arrived" if arrived else "again", who, staff, now, message=message))
 
 
 def _free(who: str, staff: str, away_from: str = "") -> Step[int]:

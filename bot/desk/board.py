@@ -7,8 +7,8 @@ from bot.desk.actions import NotFound
 from bot.flow.run import Waiting
 from bot.policy import window
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, desk, runs
-from bot.store.desk import Line, Listed, Talk
+from bot.store import contacts, desk, health, runs
+from bot.store.desk import Line, Listed, Resting, Talk
 from bot.store.step import Step
 
 _WAITS_FOR = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits", Waiting.DISCOUNT: "waits for a code"}
@@ -16,11 +16,15 @@ _WAITS_FOR = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits", Wait
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The list. `needs_answer` has the longest wait first."""
+    """The list. `needs_answer` has the longest wait first. `resting`: our numbers that do not send all they could; `obstacles`: what else
+    is not sent, `limits`: what waits for tomorrow; in sentences without an end."""
 
     needs_answer: tuple[Listed, ...]
     with_staff: tuple[Listed, ...]
     with_bot: tuple[Listed, ...]
+    resting: tuple[Resting, ...]
+    obstacles: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,14 @@ class Case:
         return max((line.heard for line in self.lines), default=0)
 
 
-def board() -> Step[Board]:
-    """The list as it is now."""
+def board(now: datetime) -> Step[Board]:
+    """The list as it is now (UTC)."""
     open_ones = yield from desk.open_ones()
     waits = tuple(one for one in open_ones if one.waits_since is not None)
     rests = tuple(one for one in open_ones if one.waits_since is None and one.control is Control.HUMAN)
-    return Board(waits, rests, tuple((yield from desk.lately())))
+    lately, resting = tuple((yield from desk.lately())), tuple((yield from desk.resting(now)))
+    obstacles, limits = tuple((yield from health.obstacles())), tuple((yield from health.limits(now)))
+    return Board(waits, rests, lately, resting, obstacles, limits)
 
 
 def case(contact: int) -> Step[Case]:

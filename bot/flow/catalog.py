@@ -13,20 +13,27 @@ from babel.messages.pofile import PoFileError, read_po
 
 from bot.flow import names, plural
 from bot.flow import template as template_file
-from bot.flow.message import MAX_BODY, MAX_BODY_WITH_BUTTONS
-from bot.flow.model import AskStep, Flow, SendStep, TemplateUse, Wording, walk
+from bot.flow.limit import (
+    MAX_BODY_WITH_BUTTONS,
+    MAX_DESCRIPTION,
+    MAX_LINK_TITLE,
+    MAX_LIST_ROW,
+    MAX_LIST_ROWS,
+    MAX_MENU,
+    MAX_REPLY_BUTTON,
+    MAX_REPLY_BUTTONS,
+    MAX_SMALL_PRINT,
+)
+from bot.flow.limit import MAX_TEXT as MAX_BODY
+from bot.flow.message import longest_body
+from bot.flow.model import AskStep, Flow, Message, SendStep, TemplateUse, Wording, template_of, text_of, walk, wording_of
 from bot.flow.problem import Mistake, Problem, problem_at_top
-from bot.flow.revision import ButtonKind, Role, Template
+from bot.flow.revision import ButtonKind, Role, Template, TemplateButton
 from bot.flow.text import Placeholder, TextError, counts, in_form, placeholders, read_expression
 
 TEMPLATE_BODY = "template's message"
+CARD_BODY = "card's message"
 """What the body of a template is called: Meta refuses more in it than in other texts."""
-
-# Cloud API, interactive messages: up to three reply buttons, beyond that a list.
-MAX_REPLY_BUTTONS = 3
-MAX_LIST_ROWS = 10
-MAX_REPLY_BUTTON = 20
-MAX_LIST_ROW = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ _KINDS = {
     Role.HEADER: "header",
     Role.FOOTER: "footer",
     Role.VALUE: "stands inside a template",
+    Role.DESCRIPTION: "small words under a button",
+    Role.OFFER: "stands over a limited-time offer",
 }
 
 
@@ -88,9 +97,21 @@ def _wording_entries(path: str, wording: Wording, limit: int) -> Iterator[Entry]
     if isinstance(wording, str):
         yield Entry(path, wording, Role.MESSAGE, limit)
         return
+    if isinstance(wording, Message):
+        yield from _message_entries(path, wording, limit)
     for name, value in wording.with_.items():
         if words := _plain_words(value):
             yield Entry(f"{path}.with.{name}", words, Role.VALUE, about=f"{{{name}}} of {wording.template}")
+
+
+def _message_entries(path: str, message: Message, limit: int) -> Iterator[Entry]:
+    if message.text is not None:
+        yield Entry(f"{path}.text", message.text, Role.MESSAGE, min(limit, longest_body(message, None)))
+    for key, text, role in (("header", message.header, Role.HEADER), ("footer", message.footer, Role.FOOTER)):
+        if text:
+            yield Entry(f"{path}.{key}", text, role, MAX_SMALL_PRINT)
+    if message.link is not None:
+        yield Entry(f"{path}.link.text", message.link.text, Role.BUTTON, MAX_LINK_TITLE)
 
 
 def _plain_words(expression: str) -> str | None:
@@ -106,31 +127,38 @@ def _plain_words(expression: str) -> str | None:
 def _ask_entries(path: str, step: AskStep) -> Iterator[Entry]:
     yield from _wording_entries(f"{path}.ask", step.ask, ask_limit(step))
     limit, about = button_limit(step), f"answers: {_question(step.ask)}"
+    if step.menu is not None:
+        yield Entry(f"{path}.menu", step.menu, Role.BUTTON, MAX_MENU, f"opens the list of {about}")
     for number, answer in enumerate(step.answers):
         here = f"{path}.answers.{number}"
         if answer.button is not None:
             yield Entry(f"{here}.button", answer.button, Role.BUTTON, limit, about)
+        if answer.description is not None:
+            yield Entry(
+                f"{here}.description", answer.description, Role.DESCRIPTION, MAX_DESCRIPTION, f"under {shortened(answer.button or '')}"
+            )
         for place, word in enumerate(answer.words):
             yield Entry(f"{here}.words.{place}", word, Role.WORD, about=about)
 
 
 def _question(wording: Wording) -> str:
-    return f"the template {wording.template}" if isinstance(wording, TemplateUse) else shortened(wording)
+    return f"the template {wording.template}" if isinstance(wording, TemplateUse) else shortened(text_of(wording) or "")
 
 
 def fillings(flow: Flow) -> Iterator[tuple[str, str, str]]:
     """What the flow's templates are filled with: the template, its placeholder, the name that fills it."""
     for _, step in walk(flow.steps):
-        wording = step.send if isinstance(step, SendStep) else step.ask if isinstance(step, AskStep) else None
-        if not isinstance(wording, TemplateUse):
+        wording = wording_of(step)
+        use = template_of(wording) if wording is not None else None
+        if use is None:
             continue
-        for placeholder, expression in wording.with_.items():
+        for placeholder, expression in use.with_.items():
             try:
                 meant = read_expression(expression)
             except TextError:
                 continue
             if isinstance(meant, Placeholder):
-                yield wording.template, placeholder, meant.name
+                yield use.template, placeholder, meant.name
 
 
 def ask_limit(step: AskStep) -> int:
@@ -141,7 +169,7 @@ def ask_limit(step: AskStep) -> int:
 def button_limit(step: AskStep) -> int:
     """How many characters a button of an ask may have."""
     if isinstance(step.ask, TemplateUse):
-        return template_file.MAX_BUTTON
+        return template_file.MAX_BUTTON  # where a text may go instead, the buttons must fit under both
     return MAX_REPLY_BUTTON if count_buttons(step) <= MAX_REPLY_BUTTONS else MAX_LIST_ROW
 
 
@@ -157,10 +185,20 @@ def template_entries(template: Template) -> Iterator[Entry]:
     yield Entry("body", template.body, Role.MESSAGE, template_file.MAX_BODY, TEMPLATE_BODY)
     if template.footer:
         yield Entry("footer", template.footer, Role.FOOTER, template_file.MAX_FOOTER)
-    for number, button in enumerate(template.buttons):
-        path = f"buttons.{number}.{button.kind.value}"
+    if template.offer:
+        yield Entry("offer", template.offer, Role.OFFER, template_file.MAX_OFFER)
+    yield from _button_entries("buttons", template.buttons)
+    for number, card in enumerate(template.cards):
+        if card.body:
+            yield Entry(f"cards.{number}.body", card.body, Role.MESSAGE, template_file.MAX_CARD_BODY, CARD_BODY)
+        yield from _button_entries(f"cards.{number}.buttons", card.buttons)
+
+
+def _button_entries(around: str, buttons: tuple[TemplateButton, ...]) -> Iterator[Entry]:
+    for number, button in enumerate(buttons):
+        path = f"{around}.{number}.{button.kind.value}"
         if button.kind is not ButtonKind.COPY_CODE:  # Meta words that button itself; its text is an example code
-            yield Entry(f"{path}.text" if button.url else path, button.text, Role.BUTTON, template_file.MAX_BUTTON)
+            yield Entry(f"{path}.text" if button.url or button.phone else path, button.text, Role.BUTTON, template_file.MAX_BUTTON)
 
 
 # ---- catalogs
@@ -264,7 +302,7 @@ Fault = tuple[Mistake, str]
 def _fault(entry: Entry, translated: str, stop_words: tuple[str, ...]) -> Fault | None:
     """What makes a translation unusable: the kind and a sentence."""
     if entry.limit is not None and len(translated) > entry.limit:
-        what = TEMPLATE_BODY if entry.about == TEMPLATE_BODY else entry.role.value
+        what = entry.about if entry.about in (TEMPLATE_BODY, CARD_BODY) else entry.role.value
         message = f"a {what} has at most {entry.limit} characters, this one has {len(translated)}"
         return Mistake.TRANSLATION_TOO_LONG, message
     if difference := _placeholder_mistake(entry, translated):
@@ -272,7 +310,7 @@ def _fault(entry: Entry, translated: str, stop_words: tuple[str, ...]) -> Fault 
     if entry.role is Role.FOOTER and names_one(entry.text, stop_words) and not names_one(translated, stop_words):
         message = f"this footer has lost the word that stops the messages: write {' or '.join(map(str.upper, stop_words[:3]))} into it"
         return Mistake.TRANSLATION_WITHOUT_WAY_OUT, message
-    if entry.about == TEMPLATE_BODY:
+    if entry.about in (TEMPLATE_BODY, CARD_BODY):
         refused = next(template_file.body_mistakes(translated), None)
         return (Mistake.TRANSLATION_REFUSED, refused[1]) if refused else None
     return None

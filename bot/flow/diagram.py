@@ -19,17 +19,19 @@ from bot.flow.model import (
     GoToStep,
     HandOverStep,
     IfStep,
+    Message,
     OptInStep,
     OptOutStep,
     SendStep,
     TagStep,
-    TemplateUse,
     UntagStep,
     WaitStep,
     Wording,
+    template_of,
+    text_of,
 )
 from bot.flow.position import Position
-from bot.flow.spoken import length
+from bot.flow.spoken import length, parts
 
 LEAST_WIDTH, ROW, INDENT, MARGIN = 560, 34, 26, 24  # pixels
 LANE = 14  # between two jumps side by side
@@ -184,7 +186,12 @@ def _quiet(step: AnyStep) -> str:
 
 
 def _wording(wording: Wording) -> str:
-    return f"template {wording.template}" if isinstance(wording, TemplateUse) else f"“{' '.join(wording.split())}”"
+    template, words = template_of(wording), text_of(wording)
+    if words is None:
+        return f"template {template.template}" if template else ""
+    said = [f"“{' '.join(words.split())}”"] if words else []
+    said += parts(wording) if isinstance(wording, Message) else []
+    return ", ".join([*said, *([f"or template {template.template}"] if template else [])])
 
 
 def _spoken(word: str) -> str:

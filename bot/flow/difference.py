@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from bot.flow.model import AnyStep, AskStep, DiscountStep, Flow, WaitStep, branches, verb_of, walk
+from bot.flow.model import AnyStep, AskStep, DiscountStep, Flow, Message, WaitStep, branches, verb_of, walk
 from bot.flow.spoken import branch_name, length, quoted, saying
 
 
@@ -120,7 +120,21 @@ def _lines(steps: tuple[AnyStep, ...], depth: int = 0) -> list[_Line]:
 def _whole(step: AnyStep) -> str:
     """What a step says, with what `saying` leaves out: a changed placeholder is a change."""
     said = getattr(step, "send", None) or getattr(step, "ask", None)
+    if isinstance(said, str):
+        return quoted(said, len(said))  # all of it: a change may stand at its end
+    if isinstance(said, Message):
+        written = said.model_dump(by_alias=True, exclude_defaults=True)
+        return ", ".join(f"{key} {_plainly(value)}" for key, value in written.items())
     filled = getattr(said, "with_", None)
     if filled:
         return f"{saying(step)} with {', '.join(f'{name} = {value}' for name, value in filled.items())}"
-    return quoted(said, len(said)) if isinstance(said, str) else saying(step)  # all of it: a change may stand at its end
+    return saying(step)
+
+
+def _plainly(value: object) -> str:
+    """A part of a message, whole: a change may stand anywhere in it."""
+    if isinstance(value, dict):
+        return " and ".join(f"{name} = {_plainly(inner)}" for name, inner in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "yes" if value is True else quoted(str(value), len(str(value)))

@@ -96,12 +96,13 @@ class ConversationFacts:
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
     """What `flows/store.yaml` says of the store. `timezone` is an IANA name: dates in texts are told in it to
-    whoever has no own that is known."""
+    whoever has no own that is known. `catalog` is the id of its catalog at Meta."""
 
     name: str
     currency: str
     timezone: str
     links: Mapping[str, str] = field(default_factory=dict)
+    catalog: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

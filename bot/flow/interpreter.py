@@ -246,7 +246,7 @@ class _Play:
 
     def write(self, wording: Wording, ask: AskStep | None = None) -> None:
         self.sends += 1
-        content = self.writer.content(wording, ask.answers if ask else ())
+        content = self.writer.content(wording, ask)
         self.effects.append(Send(self.sends, content, self.revision.flow.purpose, self.replying))
 
     @property
@@ -318,7 +318,7 @@ class _Play:
         """The question as the customer read it."""
         if not isinstance(asked.step, AskStep):
             return ""
-        return self.writer.content(asked.step.ask, asked.step.answers).body
+        return self.writer.content(asked.step.ask, asked.step).body
 
     def opt_out(self, _: Position, __: OptOutStep) -> None:
         self.effects.append(OptOut())

@@ -6,7 +6,7 @@ nothing out.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -17,13 +17,14 @@ from bot.flow import document, shape
 from bot.flow.catalog import Catalog, Entry, fillings, flow_entries, read_catalog, template_entries
 from bot.flow.check import Surroundings, check, judge_rivals
 from bot.flow.document import Document, DocumentError, Place
-from bot.flow.model import Flow, TemplateUse, Trigger, walk, wording_of
+from bot.flow.file import OwnFile, is_link, path_of
+from bot.flow.model import Flow, Trigger, Wording, files_of, template_of, walk, wording_of
 from bot.flow.problem import Mistake, Problem, Severity, limited, problem_at_top
 from bot.flow.revision import Counted, Revision, Template
 from bot.flow.rules import Audience, StaffHours, StoreRules, read_rules
 from bot.flow.shape import FLOW_SUBSTITUTES
 from bot.flow.source import Source, gather
-from bot.flow.template import read_template
+from bot.flow.template import lacking_files, read_template
 from bot.flow.text import counts
 
 __all__ = ["Audience", "Library", "StaffHours", "StoreRules", "extract", "load", "restore"]
@@ -47,6 +48,11 @@ class Library:
     left_out: frozenset[str] = frozenset()  # flows whose file is there, but has a mistake
 
     @property
+    def files(self) -> Mapping[str, str]:
+        """The owner's own files that its flows show: path -> sha256."""
+        return {path: sha256 for revision in self.flows.values() for path, sha256 in revision.files.items()}
+
+    @property
     def broken_rules(self) -> tuple[Problem, ...]:
         """The mistakes in store.yaml: the rules are not what the owner meant."""
         return tuple(problem for problem in self.problems if problem.file == STORE_FILE)
@@ -56,15 +62,16 @@ class Library:
         return tuple(revision for revision in self.flows.values() if revision.flow.start.when is trigger)
 
 
-def load(files: Mapping[str, str]) -> Library:
+def load(files: Mapping[str, str], own: Mapping[str, OwnFile] = MappingProxyType({})) -> Library:
     """The library in these texts, by path: `flows/store.yaml`, `flows/*.yaml`, `flows/templates/*.yaml`,
-    `locales/<language>/LC_MESSAGES/flows.po`. Other files are none of its affair."""
-    return _Loading(files).library()
+    `locales/<language>/LC_MESSAGES/flows.po`. Other files are none of its affair. `own` are the pictures and papers beside the flows,
+    by path (`flows/pictures/sale.jpg`)."""
+    return _Loading(files, own).library()
 
 
 def extract(files: Mapping[str, str]) -> tuple[Source, ...]:
     """Every text to translate, with its places and what it is. A file that cannot be read is left out."""
-    return _Loading(files).extract()
+    return _Loading(files, {}).extract()
 
 
 def restore(id: str, source: str) -> Revision:  # noqa: A002 - the word everyone uses for it
@@ -78,7 +85,7 @@ def restore(id: str, source: str) -> Revision:  # noqa: A002 - the word everyone
         raise ValueError(f"the flow of revision {id} cannot be read")
     templates = {name: _stored_template(name, text) for name, text in stored["templates"].items()}
     counted = {language: Counted(one["rule"], _tuples(one["forms"])) for language, one in stored.get("counted", {}).items()}
-    return Revision(id, flow, stored["language"], source, stored["translations"], templates, counted)
+    return Revision(id, flow, stored["language"], source, stored["translations"], templates, counted, stored.get("files", {}))
 
 
 def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
@@ -113,8 +120,9 @@ class _Start(NamedTuple):
 class _Loading:
     """One load under way."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+    def __init__(self, files: Mapping[str, str], own: Mapping[str, OwnFile]) -> None:
         self.files = files
+        self.own = own
         self.problems: set[Problem] = set()
         self.warnings: set[Problem] = set()
         self.catalogs: list[Catalog] = []
@@ -129,7 +137,12 @@ class _Loading:
         self.catalogs = [replace(catalog, stop_words=rules.opt_out_words) for catalog in catalogs]
         self.read_templates()
         around = Surroundings(
-            rules, faulty_segments, self.templates, frozenset(self.faulty_templates), template_languages=self.template_languages()
+            rules,
+            faulty_segments,
+            self.templates,
+            frozenset(self.faulty_templates),
+            template_languages=self.template_languages(),
+            own=self.own,
         )
         written = [path for path in self.within(FLOWS) if path != STORE_FILE]
         revisions = [self.read_flow(path, around) for path in written]
@@ -198,6 +211,8 @@ class _Loading:
             self.faulty_templates.add(name)
             return
         template, problems = read_template(name, written)
+        if template is not None and not problems:
+            problems = tuple(lacking_files(template, written, self.own))
         self.problems.update(problems)
         if problems:
             self.faulty_templates.add(name)
@@ -266,10 +281,14 @@ class _Loading:
             "translations": translations,
             "templates": {name: self.files[f"{TEMPLATES}/{name}.yaml"] for name in used},
         }
+        named = _files_of(flow, used.values())
+        kept = {path: self.own[path].sha256 for path in sorted(named & self.own.keys())}
+        if kept:
+            stored["files"] = kept
         if counted:
             stored["counted"] = {language: {"rule": one.rule, "forms": one.forms} for language, one in counted.items()}
         source = json.dumps(stored, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return Revision(revision_id(source), flow, rules.source_language, source, translations, used, counted)
+        return Revision(revision_id(source), flow, rules.source_language, source, translations, used, counted, kept)
 
     # ---- translations
 
@@ -321,5 +340,16 @@ def _translated(texts: Iterable[tuple[str, Entry]], counting: frozenset[str], ca
     return _Translated(plain, Counted(catalog.rule, {key: fit[key] for key in fit if key in counting}))
 
 
+def _wordings(flow: Flow) -> Iterator[Wording]:
+    return (wording for _, step in walk(flow.steps) if (wording := wording_of(step)) is not None)
+
+
 def _templates_of(flow: Flow) -> set[str]:
-    return {wording.template for _, step in walk(flow.steps) if isinstance(wording := wording_of(step), TemplateUse)}
+    return {use.template for wording in _wordings(flow) if (use := template_of(wording))}
+
+
+def _files_of(flow: Flow, templates: Iterable[Template]) -> set[str]:
+    """The paths of the owner's files that a flow and its templates show."""
+    named = {name for wording in _wordings(flow) if not isinstance(wording, str) for name in files_of(wording).values()}
+    named.update(shown.name for template in templates for shown in template.files)
+    return {path_of(name) for name in named if not is_link(name)}

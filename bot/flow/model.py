@@ -17,13 +17,16 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
+    JsonValue,
     Tag,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema
 
+from bot.flow import limit
 from bot.flow.measure import read_length
-from bot.flow.run import Purpose
+from bot.flow.problem import Mistake, WrittenWrongly
+from bot.flow.run import MediaKind, Purpose
 
 
 class Trigger(StrEnum):
@@ -81,16 +84,148 @@ LONGEST_TAG = 64  # characters; a tag is a word, not a note
 LONGEST_BUTTON = 25  # Cloud API: of a template's button, the longest there is; other buttons have less, and the check says so
 MOST_TEXT = 4096  # Cloud API: a text message
 
+Text = Annotated[str, AfterValidator(str.rstrip), text_up_to(MOST_TEXT)]
+"""What a customer reads. A block of text ends with a line break that nobody means."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class _OneOrSeveral:
+    """Tells an editor that a list of one may be written without its brackets."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
+
+
+FileName = Annotated[str, text_up_to(limit.MAX_URL)]
+"""A file to send: a whole link, or the path of a file in the flows' own folder (`pictures/sale.jpg`)."""
+
+Product = Annotated[str, text_up_to(limit.MAX_URL)]
+Products = Annotated[tuple[Product, ...], BeforeValidator(_listed), _OneOrSeveral()]
+"""Products by the shop's own ids; `cart` or `order` stands for those that are in it."""
+
 
 class TemplateUse(Written):
-    """A template Meta approved, and what stands in its placeholders (expressions without braces)."""
+    """A template Meta approved, what stands in its placeholders (expressions without braces), and what it shows."""
 
     template: Word
     with_: dict[str, str] = Field(default_factory=dict, alias="with")
+    image: FileName | None = None
+    video: FileName | None = None
+    document: FileName | None = None
+    products: Products = ()
+
+
+class LinkPart(Written):
+    """A button that opens a page."""
+
+    text: Annotated[str, text_up_to(limit.MAX_LINK_TITLE)]
+    url: Annotated[str, text_up_to(limit.MAX_URL)]
+
+
+class LocationPart(Written):
+    """A spot on the map, in degrees."""
+
+    latitude: Annotated[float, WithJsonSchema({"type": ["number", "string"], "examples": [40.4168]})]
+    longitude: Annotated[float, WithJsonSchema({"type": ["number", "string"], "examples": [-3.7038]})]
+    name: Word = ""
+    address: Word = ""
+
+
+def place_mistake(place: LocationPart) -> tuple[Mistake, str] | None:
+    """What is wrong with a spot on the map."""
+    if abs(place.latitude) <= 90 and abs(place.longitude) <= 180:
+        return None
+    return Mistake.BAD_PLACE, "a latitude lies between -90 and 90, a longitude between -180 and 180: copy both from a map"
+
+
+class ContactPart(Written):
+    """Somebody to write to or to call."""
+
+    name: Word
+    phone: Annotated[str, WithJsonSchema({"type": ["string", "number"], "examples": ["+34600000001"]})]
+
+
+def _yes(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() not in ("yes", "true"):
+        raise WrittenWrongly(Mistake.UNKNOWN_CHOICE, "write 'yes' here, or take the line out")
+    return True
+
+
+Yes = Annotated[bool, BeforeValidator(_yes), WithJsonSchema({"enum": ["yes", True]})]
+"""Said or not said: there is no other answer."""
+
+SmallPrint = Annotated[str, AfterValidator(str.rstrip), text_up_to(limit.MAX_SMALL_PRINT)]
+
+
+_SAID = ("text", "image", "video", "document", "audio", "sticker", "link", "products", "catalog", "location", "contact")
+_ANY_PART: list[JsonValue] = [{"required": [part]} for part in _SAID]
+_OF_A_TEMPLATE = frozenset({"template", "with", "image", "video", "document", "products"})
+"""With `template` and nothing but these it is a template; anything else beside them makes a message of it."""
+
+
+class Message(Written):
+    """A message that is more than a text: what it says, what it shows, what can be done with it; and the template that is sent instead
+    where the customer has been silent for too long."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": _ANY_PART,
+            "not": {"required": ["template"], "propertyNames": {"enum": [*sorted(_OF_A_TEMPLATE)]}},
+        }
+    )
+
+    text: Text | None = None
+    header: SmallPrint | None = None
+    footer: SmallPrint | None = None
+    image: FileName | None = None
+    video: FileName | None = None
+    document: FileName | None = None
+    audio: FileName | None = None
+    sticker: FileName | None = None
+    link: LinkPart | None = None
+    products: Products = ()
+    catalog: Yes = False
+    location: LocationPart | None = None
+    contact: ContactPart | None = None
+    template: Word | None = None
+    with_: dict[str, str] = Field(default_factory=dict, alias="with")
+
+    @property
+    def otherwise(self) -> TemplateUse | None:
+        """What is sent when a text would be refused. A template shows the same, where it has room for it."""
+        if self.template is None:
+            return None
+        return TemplateUse.model_construct(
+            template=self.template,
+            with_=self.with_,
+            image=self.image,
+            video=self.video,
+            document=self.document,
+            products=self.products,
+        )
+
+    @property
+    def files(self) -> Mapping[MediaKind, str]:
+        """The files it shows, by their kind."""
+        return files_of(self)
+
+
+def files_of(said: Written) -> dict[MediaKind, str]:
+    """The files a written thing shows, by their kind."""
+    return {kind: name for kind in MediaKind if (name := getattr(said, kind, None))}
+
+
+_ONLY_IN_A_MESSAGE = frozenset(Message.model_fields) - {"with_", *_OF_A_TEMPLATE}
 
 
 def _wording(value: Any) -> str:
-    return _TEMPLATE if isinstance(value, dict | TemplateUse) else _TEXT
+    if isinstance(value, dict):
+        return _TEMPLATE if "template" in value and not _ONLY_IN_A_MESSAGE.intersection(value) else _MESSAGE
+    return _TEMPLATE if isinstance(value, TemplateUse) else _MESSAGE if isinstance(value, Message) else _TEXT
 
 
 TAG = "\x1f"
@@ -102,16 +237,25 @@ def tag(kind: str) -> str:
     return TAG + kind
 
 
-_TEXT, _TEMPLATE = tag("text"), tag("template")
-
-Text = Annotated[str, AfterValidator(str.rstrip), text_up_to(MOST_TEXT)]
-"""What a customer reads. A block of text ends with a line break that nobody means."""
+_TEXT, _TEMPLATE, _MESSAGE = tag("text"), tag("template"), tag("message")
+WORDINGS: Mapping[str, type[Written]] = {_TEMPLATE: TemplateUse, _MESSAGE: Message}
+"""The kinds of wording that have keys, by their mark."""
 
 Wording = Annotated[
-    Annotated[Text, Tag(tag("text"))] | Annotated[TemplateUse, Tag(tag("template"))],
+    Annotated[Text, Tag(_TEXT)] | Annotated[TemplateUse, Tag(_TEMPLATE)] | Annotated[Message, Tag(_MESSAGE)],
     Discriminator(_wording),
 ]
-"""What is said: a text, or a template."""
+"""What is said: a text, a template, or a message of several parts."""
+
+
+def text_of(wording: Wording) -> str | None:
+    """The words of a wording, None for a template: those are in its own file."""
+    return wording if isinstance(wording, str) else wording.text or "" if isinstance(wording, Message) else None
+
+
+def template_of(wording: Wording) -> TemplateUse | None:
+    """The template a wording sends, at once or when a text would be refused."""
+    return wording if isinstance(wording, TemplateUse) else wording.otherwise if isinstance(wording, Message) else None
 
 
 class Step(Written):
@@ -121,7 +265,7 @@ class Step(Written):
 
 
 class SendStep(Step):
-    """`send:` a text or a template."""
+    """`send:` a text, a template, or a message of several parts."""
 
     send: Wording
 
@@ -138,6 +282,7 @@ class Answer(Written):
     )
 
     button: Annotated[str, text_up_to(LONGEST_BUTTON)] | None = None
+    description: Annotated[str, text_up_to(limit.MAX_DESCRIPTION)] | None = None
     words: tuple[Word, ...] = ()
     then: tuple["AnyStep", ...] = ()
     anything_else: tuple["AnyStep", ...] | None = None
@@ -164,6 +309,7 @@ class AskStep(Step):
     """`ask:` sends and waits. Each branch ends by saying what comes next."""
 
     ask: Wording
+    menu: Annotated[str, text_up_to(limit.MAX_MENU)] | None = None
     answers: Annotated[tuple[Answer, ...], _EXACTLY_ONE_ANYTHING_ELSE]
     no_answer: NoAnswer
 
@@ -313,18 +459,6 @@ AnyStep = Annotated[
     _BareWordsToo(),
 ]
 """One step. Its kind is the one verb it has."""
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-class _OneOrSeveral:
-    """Tells an editor that a list of one may be written without its brackets."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        several = handler(schema)
-        return {"anyOf": [several["items"], several]}
 
 
 Triggers = Annotated[tuple[Trigger, ...], BeforeValidator(_listed), _OneOrSeveral()]

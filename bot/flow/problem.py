@@ -58,6 +58,7 @@ class Mistake(StrEnum):
     BAD_LIMIT = "bad_limit"
     BAD_STAFF_HOURS = "bad_staff_hours"
     BAD_CURRENCY = "bad_currency"
+    BAD_PRICE = "bad_price"
     BAD_TIMEZONE = "bad_timezone"
     BAD_LANGUAGE = "bad_language"
     BAD_LINK = "bad_link"
@@ -81,6 +82,16 @@ class Mistake(StrEnum):
     DUPLICATE_LABEL = "duplicate_label"
     UNKNOWN_LABEL = "unknown_label"
     TEXT_TOO_LONG = "text_too_long"
+    # what a message shows beside its text
+    PARTS_APART = "parts_apart"
+    NOT_SHOWN = "not_shown"
+    BAD_FILE = "bad_file"
+    NO_SUCH_FILE = "no_such_file"
+    FILE_TOO_HEAVY = "file_too_heavy"
+    BAD_PLACE = "bad_place"
+    BAD_PHONE = "bad_phone"
+    NO_CATALOG = "no_catalog"
+    TOO_MANY_PRODUCTS = "too_many_products"
     # questions and answers
     NO_ANYTHING_ELSE = "no_anything_else"
     TWO_ANYTHING_ELSE = "two_anything_else"
@@ -102,6 +113,8 @@ class Mistake(StrEnum):
     TEMPLATE_VALUE_UNKNOWN = "template_value_unknown"
     TEMPLATE_BUTTONS_DIFFER = "template_buttons_differ"
     TEMPLATE_ASKS = "template_asks"
+    TEMPLATE_SHOWS_OTHER = "template_shows_other"
+    TEMPLATE_NEEDS_PRODUCTS = "template_needs_products"
     TEMPLATE_NOT_IN_LANGUAGE = "template_not_in_language"
     NO_WAY_OUT = "no_way_out"
     # the ways through a flow
@@ -124,6 +137,10 @@ class Mistake(StrEnum):
     MIXED_BUTTONS = "mixed_buttons"
     BAD_LINK_END = "bad_link_end"
     BAD_EXAMPLE_CODE = "bad_example_code"
+    BAD_NUMBERING = "bad_numbering"
+    UNCLEAR_HEADER = "unclear_header"
+    BAD_OFFER = "bad_offer"
+    BAD_CARDS = "bad_cards"
     # translations
     NOT_A_CATALOG = "not_a_catalog"
     TRANSLATION_TOO_LONG = "translation_too_long"
@@ -241,6 +258,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.BAD_LIMIT: "write a limit like '1 per day, 3 per week'",
         Mistake.BAD_STAFF_HOURS: "write staff hours like 'Monday to Friday, 09:00 to 18:00'",
         Mistake.BAD_CURRENCY: "write three letters like EUR or USD",
+        Mistake.BAD_PRICE: "write a price like 0.0509, for a country like ES or for 'default'",
         Mistake.BAD_TIMEZONE: "write a time zone like Europe/Madrid",
         Mistake.BAD_LANGUAGE: "write a code like en, es or pt_BR",
         Mistake.BAD_LINK: "write a whole link that begins with https://",
@@ -254,7 +272,7 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.FAULTY_SEGMENT: "mend the segment in store.yaml",
         Mistake.SEGMENT_NAMES_ITSELF: "define the segment without itself",
         Mistake.UNKNOWN_LINK: "add the link to store.yaml under 'links:'",
-        Mistake.BAD_PLACEHOLDER: "write a placeholder like {contact.first_name or \"there\"}",
+        Mistake.BAD_PLACEHOLDER: 'write a placeholder like {contact.first_name or "there"}',
         Mistake.CAN_BE_EMPTY: "say what to write when it is empty",
         Mistake.NO_ABANDONED_AFTER: "add 'for:', as in 'for: 1 hour'",
         Mistake.GOAL_STOPS: "keep the event in one of the two",
@@ -262,6 +280,15 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.DUPLICATE_LABEL: "give each step a label of its own",
         Mistake.UNKNOWN_LABEL: "write the label of a step of this flow",
         Mistake.TEXT_TOO_LONG: "shorten the text",
+        Mistake.PARTS_APART: "make two messages of it",
+        Mistake.NOT_SHOWN: "take it out, or add buttons",
+        Mistake.BAD_FILE: "write a whole link, or the path of a file of the right kind",
+        Mistake.NO_SUCH_FILE: "put the file there, or write the name of another",
+        Mistake.FILE_TOO_HEAVY: "save the file smaller",
+        Mistake.BAD_PLACE: "copy latitude and longitude from a map",
+        Mistake.BAD_PHONE: "write a phone number like +34600000001",
+        Mistake.NO_CATALOG: "add 'catalog:' with its id to store.yaml",
+        Mistake.TOO_MANY_PRODUCTS: "take products out",
         Mistake.NO_ANYTHING_ELSE: "add '- anything_else:' with steps",
         Mistake.TWO_ANYTHING_ELSE: "keep one 'anything_else'",
         Mistake.ANYTHING_ELSE_NOT_ALONE: "make two answers of it",
@@ -281,6 +308,8 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.TEMPLATE_VALUE_UNKNOWN: "take the value out, or add its placeholder to the template",
         Mistake.TEMPLATE_BUTTONS_DIFFER: "write the same buttons in the same order as the template",
         Mistake.TEMPLATE_ASKS: "write 'ask:' with answers instead of 'send:'",
+        Mistake.TEMPLATE_SHOWS_OTHER: "show what the template has room for",
+        Mistake.TEMPLATE_NEEDS_PRODUCTS: "add 'products:' with the shop's ids of them",
         Mistake.TEMPLATE_NOT_IN_LANGUAGE: "translate all of the template: comeback translate",
         Mistake.NO_WAY_OUT: "add a button that leads to opt_out, or a stop word in the footer",
         Mistake.WINDOW_CLOSED: "use a template here",
@@ -297,10 +326,14 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.PLACEHOLDERS_SIDE_BY_SIDE: "write a word between the placeholders",
         Mistake.TOO_MANY_IN_HEADER: "keep one placeholder in the header",
         Mistake.PLACEHOLDER_IN_FOOTER: "write fixed words in the footer",
-        Mistake.UNCLEAR_BUTTON: "write one of quick_reply, link and copy_code",
+        Mistake.UNCLEAR_BUTTON: "write one of quick_reply, link, copy_code, products, catalog and call",
         Mistake.MIXED_BUTTONS: "put the quick replies next to one another",
         Mistake.BAD_LINK_END: "put {suffix} at the very end of one link",
         Mistake.BAD_EXAMPLE_CODE: "write letters and digits only",
+        Mistake.BAD_NUMBERING: "number the placeholders 1, 2, 3, or give them names",
+        Mistake.UNCLEAR_HEADER: "write a text, or one of image, video, document and location",
+        Mistake.BAD_OFFER: "give the offer a link, and a copy_code beside it if you like",
+        Mistake.BAD_CARDS: "build all cards alike, with an image or a video and one or two buttons",
         Mistake.NOT_A_CATALOG: "mend the line, or write the file anew with comeback translate",
         Mistake.TRANSLATION_TOO_LONG: "shorten the translation",
         Mistake.TRANSLATION_DIFFERS: "use the same placeholders as the source text",

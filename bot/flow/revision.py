@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bot.flow import plural
 from bot.flow.model import Flow
+from bot.flow.run import MediaKind, Place
 from bot.flow.text import in_form
 
 
@@ -30,6 +31,8 @@ class Role(StrEnum):
     HEADER = "header"
     FOOTER = "footer"
     VALUE = "value"
+    DESCRIPTION = "description"
+    OFFER = "offer"
 
     def key(self, text: str) -> str:
         """The text in this role, joined as gettext joins them."""
@@ -42,11 +45,15 @@ class ButtonKind(StrEnum):
     QUICK_REPLY = "quick_reply"
     LINK = "link"
     COPY_CODE = "copy_code"
+    PRODUCTS = "products"
+    CATALOG = "catalog"
+    CALL = "call"
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateButton:
-    """A button under a template. `url` of a link may end with `{suffix}`, the only variable Meta allows there.
+    """A button under a template. `url` of a link may end with `{suffix}`, the only variable Meta allows there; `phone` is whom a call
+    button calls.
 
     The text of a copy-code button is an example code.
     """
@@ -54,11 +61,33 @@ class TemplateButton:
     kind: ButtonKind
     text: str
     url: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A file as an owner names it: a whole link, or a path in the flows' own folder."""
+
+    kind: MediaKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCard:
+    """One card of a carousel: an image or a video, words or none, buttons."""
+
+    shows: Shown
+    body: str | None
+    buttons: tuple[TemplateButton, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as the owner wrote it, in the source language, with `{name}` placeholders in header and body."""
+    """A template as the owner wrote it, in the source language, with `{name}` placeholders in header, body and cards (or `{1}`, where it
+    is one of Meta's older kind).
+
+    A header is a text, a file or a place. `offer` are the words over a limited-time offer, which ends with the run's discount.
+    """
 
     name: str
     category: Category
@@ -66,12 +95,34 @@ class Template:
     header: str | None = None
     footer: str | None = None
     buttons: tuple[TemplateButton, ...] = ()
+    header_file: Shown | None = None
+    header_place: Place | None = None
+    offer: str | None = None
+    cards: tuple[TemplateCard, ...] = ()
+
+    @property
+    def all_buttons(self) -> tuple[TemplateButton, ...]:
+        """Its own buttons and those of its cards."""
+        return (*self.buttons, *(button for card in self.cards for button in card.buttons))
+
+    @property
+    def files(self) -> tuple[Shown, ...]:
+        """The files it shows."""
+        return (*((self.header_file,) if self.header_file else ()), *(card.shows for card in self.cards))
 
     @property
     def texts(self) -> tuple[tuple[Role, str], ...]:
         """Everything a translator translates. (The words on a copy-code button are Meta's; its text here is an example code.)"""
-        buttons = ((Role.BUTTON, button.text) for button in self.buttons if button.kind is not ButtonKind.COPY_CODE)
-        written = ((Role.HEADER, self.header), (Role.MESSAGE, self.body), (Role.FOOTER, self.footer), *buttons)
+        buttons = ((Role.BUTTON, button.text) for button in self.all_buttons if button.kind is not ButtonKind.COPY_CODE)
+        cards = ((Role.MESSAGE, card.body) for card in self.cards)
+        written = (
+            (Role.HEADER, self.header),
+            (Role.MESSAGE, self.body),
+            (Role.FOOTER, self.footer),
+            (Role.OFFER, self.offer),
+            *cards,
+            *buttons,
+        )
         return tuple((role, text) for role, text in written if text)
 
 
@@ -88,7 +139,7 @@ class Revision:
     """One flow, ready to run. `translations` is language -> source text (by `Role.key`, or alone) -> text, and `counted` holds those that
     count something; the source language has no entry in either.
 
-    `source` is the text this revision can be read back from (`library.restore`).
+    `source` is the text this revision can be read back from (`library.restore`). `files` are the owner's files it names: path -> sha256.
     """
 
     id: str
@@ -98,6 +149,7 @@ class Revision:
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
     counted: Mapping[str, Counted] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def passes(self, path: str) -> None:
         """A run does the step of this path. Nobody is told: a rehearsal that wants to know overrides this."""

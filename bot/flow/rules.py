@@ -24,6 +24,7 @@ from bot.flow.document import Document, Value
 from bot.flow.measure import read_clock_span, read_length
 from bot.flow.model import Length, Word, Written, editor_schema
 from bot.flow.names import did_you_mean
+from bot.flow.price import ELSEWHERE, Prices, read_price
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
 from bot.flow.shape import read, short
 from bot.flow.text import LONGEST_LANGUAGE
@@ -75,7 +76,8 @@ class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
     `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: after how long a purchase is
-    used up, by the shop's product or category, None for never. `segments` are conditions by name.
+    used up, by the shop's product or category, None for never. `segments` are conditions by name. `catalog` is the id of the store's
+    catalog at Meta.
     """
 
     name: str = ""
@@ -90,6 +92,8 @@ class StoreRules:
     reorder: Mapping[str, timedelta | None] = field(default_factory=dict)
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    catalog: str | None = None
 
     @property
     def source_language(self) -> str:
@@ -100,6 +104,8 @@ class StoreRules:
 # ---- how an owner writes it
 
 
+DEFAULT_PLACE = "default"  # a price for every country that is not listed
+_PLACE = re.compile(r"[A-Z]{2}", re.ASCII)
 _TIMEZONE = re.compile(r"[\w+-]{1,32}(/[\w+-]{1,32}){0,2}", re.ASCII)
 _PERIODS = {"hour": timedelta(hours=1), "day": DAY, "week": timedelta(weeks=1)}
 _LIMIT = re.compile(r"(\d{1,3}) per (hour|day|week|\d{1,4} \w+)", re.ASCII)
@@ -190,6 +196,12 @@ def _read_link(text: str) -> str:
     return text
 
 
+def _read_catalog_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{5,32}", text):
+        raise WrittenWrongly(Mistake.NO_CATALOG, "write the catalog's id here, the long number that Meta's Commerce Manager shows")
+    return text
+
+
 def _read_opt_out_word(text: str) -> str:
     if not text.strip():
         raise WrittenWrongly(Mistake.EMPTY_TEXT, "write a word here")
@@ -207,6 +219,24 @@ def _from_text(reader: Callable[[str], Any], example: str, pattern: str = "") ->
 _DAY = "(" + "|".join(f"[{day[0].upper()}{day[0]}]{day[1:]}" for day in WEEKDAYS) + ")"
 _DAYS = rf"[Ee]very day|{_DAY}((,| to| and)\s+{_DAY})*"
 _CLOCKS = r"\d{1,2}:\d{2}\s* to \s*\d{1,2}:\d{2}\s*$"
+
+
+def _read_price(text: str) -> int:
+    try:
+        return read_price(text)
+    except ValueError as fault:
+        raise WrittenWrongly(Mistake.BAD_PRICE, str(fault)) from fault
+
+
+def _read_place(text: str) -> str:
+    if text != DEFAULT_PLACE and not _PLACE.fullmatch(text):
+        message = f"write a country as two letters like ES, or '{DEFAULT_PLACE}' for all others, not '{short(text)}'"
+        raise WrittenWrongly(Mistake.BAD_PRICE, message)
+    return ELSEWHERE if text == DEFAULT_PLACE else text
+
+
+def _everywhere(written: Any) -> Any:
+    return {DEFAULT_PLACE: written} if isinstance(written, str) else written
 
 
 class AudienceFile(Written):
@@ -227,6 +257,43 @@ Hours = Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Fr
 UsedUpAfter = Annotated[timedelta | None, *_from_text(_read_reorder, "25 days", r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$")]
 
 
+CatalogId = Annotated[
+    str | None,
+    BeforeValidator(lambda value: _read_catalog_id(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{5,32}$", "examples": ["194836987003835"]}),
+]
+
+
+_A_PRICE = {"type": ["number", "string"], "examples": ["0.0509"], "pattern": r"^\s*\d+(\.\d{1,6})?\s*$", "minimum": 0}
+_A_PRICE_LIST = {
+    "anyOf": [
+        _A_PRICE,
+        {"type": "object", "propertyNames": {"pattern": rf"^([A-Z]{{2}}|{DEFAULT_PLACE})$"}, "additionalProperties": _A_PRICE},
+    ]
+}
+Price = Annotated[int, BeforeValidator(lambda value: _read_price(value) if isinstance(value, str) else value)]
+Where = Annotated[str, BeforeValidator(_read_place)]
+PriceList = Annotated[dict[Where, Price], BeforeValidator(_everywhere), WithJsonSchema(_A_PRICE_LIST)]
+
+
+class PricesFile(Written):
+    """What messages cost, as written: by Meta's category one price, or one for each country and a `default`."""
+
+    currency: Currency | None = None
+    marketing: PriceList = Field(default_factory=dict)
+    marketing_lite: PriceList = Field(default_factory=dict)
+    utility: PriceList = Field(default_factory=dict)
+    authentication: PriceList = Field(default_factory=dict)
+    authentication_international: PriceList = Field(default_factory=dict)
+    service: PriceList = Field(default_factory=dict)
+
+    def meant(self, currency: str) -> Prices:
+        """The list, in the store's currency where it names none; an empty one when nothing is priced."""
+        categories = {name: prices for name, prices in self if name != "currency"}
+        table = {(place, name): price for name, prices in categories.items() for place, price in prices.items()}
+        return Prices(self.currency or currency, MappingProxyType(table)) if table else Prices()
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
@@ -242,6 +309,8 @@ class StoreFile(Written):
     reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
+    prices: PricesFile = Field(default_factory=PricesFile)
+    catalog: CatalogId = None
 
 
 _SUBSTITUTES: Mapping[str, Value] = {
@@ -292,6 +361,8 @@ class _Meaning:
             reorder=MappingProxyType(written.reorder),
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
+            prices=written.prices.meant(written.currency),
+            catalog=written.catalog,
         )
 
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
@@ -377,6 +448,12 @@ def _circle(name: str, segments: Mapping[str, str]) -> tuple[str, ...] | None:
                 seen.add(segment)
                 ways.append((*way, segment))
     return None
+
+
+def read_prices(document: Document, currency: str) -> tuple[Prices | None, tuple[Problem, ...]]:
+    """A price list in a file of its own, in `currency` where it names none; and everything wrong with it."""
+    shape = read(document, PricesFile, {})
+    return (shape.value.meant(currency) if shape.value else None), shape.problems
 
 
 def schema() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Optional
 
 from bot.flow.facts import Money
 
@@ -132,28 +133,114 @@ Event = Started | Replied | Pressed | TimeIsUp | DiscountMade | DiscountRefused
 # ---- what a message holds
 
 
+class MediaKind(StrEnum):
+    """What a file is to WhatsApp: how it is shown, and how large it may be."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file in a message, by exactly one of the two: an https `link` that Meta fetches itself, or a stored `file` (the sha256 of its
+    bytes in hexadecimal), which is uploaded when it is needed. `filename` is what a document is called on the customer's phone.
+    """
+
+    kind: MediaKind
+    link: str | None = None
+    file: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A button that opens a page."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A spot on the map, in degrees."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCard:
+    """Somebody to write to or to call: a name and a phone number (`+34600000001`)."""
+
+    name: str
+    phone: str
+
+
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A quick reply. `payload` comes back when it is pressed (`button_payload` below)."""
+    """A quick reply. `payload` comes back when it is pressed (`button_payload` below). `description` stands under its title in a list."""
 
     title: str
     payload: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A free text, only allowed inside the reply window, with up to three buttons, or a list of up to ten."""
+    """A message that is no template, only allowed inside the reply window, with up to three buttons, or a list of up to ten.
+
+    `media` stands above the words (a sticker or an audio has none). `link` is a button that opens a page, instead of other buttons.
+    `menu` is the title of the button that opens a list. `products` are the shop's ids in the catalog `catalog_id` at Meta, one or
+    several; `catalog` opens the whole of it. `place` or `card` is sent without words. `header` and `footer` stand above and below
+    the words of a message with buttons, a link or products. `quotes` is the provider's id of the message this one answers;
+    `reaction` is one emoji put to that, without words ("" takes it away).
+
+    `otherwise` is sent instead when the reply window is closed at the moment of sending.
+    """
 
     body: str
     buttons: tuple[Button, ...] = ()
+    media: Media | None = None
+    link: Link | None = None
+    products: tuple[str, ...] = ()
+    catalog: bool = False
+    catalog_id: str | None = None
+    menu: str | None = None
+    header: str | None = None
+    footer: str | None = None
+    place: Place | None = None
+    card: ContactCard | None = None
+    quotes: str | None = None
+    reaction: str | None = None
+    otherwise: Optional["TemplateMessage"] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card of a carousel: its picture or film, what fills its words, and its buttons. `body` is what the customer will read."""
+
+    media: Media | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+    link_suffix: str | None = None
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateMessage:
     """A template Meta approved. `body` is what the customer will read, for the desk; it is not sent.
 
-    `values` are the named placeholders of the body and `header_values` those of the header, formatted in the customer's language.
-    `buttons` are the template's quick replies in their order; `link_suffix` and `code` fill a link or copy-code button.
+    `values` are the placeholders of the body and `header_values` those of the header, formatted in the customer's language: by name,
+    or where the template is `positional` in the order of the numbers they are called by ("1", "2"). `header_media` or `header_place`
+    fills a header that is no text. `buttons` are the template's quick replies in their order; `link_suffix` and `code` fill a link or
+    copy-code button. `offer_ends` (UTC) is when a limited-time offer is over. `cards` fill a carousel. `products` are what a products
+    button shows, under the title `menu`; with `catalog` the button opens the whole catalog, with the first of them as its picture.
+    `marketing`: its own file calls it so.
     """
 
     name: str
@@ -164,6 +251,15 @@ class TemplateMessage:
     link_suffix: str | None = None
     code: str | None = None
     header_values: Mapping[str, str] = field(default_factory=dict)
+    header_media: Media | None = None
+    header_place: Place | None = None
+    offer_ends: datetime | None = None
+    cards: tuple[Card, ...] = ()
+    products: tuple[str, ...] = ()
+    menu: str | None = None
+    catalog: bool = False
+    positional: bool = False
+    marketing: bool = False
 
 
 Content = Text | TemplateMessage

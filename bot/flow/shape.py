@@ -16,7 +16,23 @@ from pydantic_core import ErrorDetails
 
 from bot.flow.account import Enough
 from bot.flow.document import Document, Place, Value
-from bot.flow.model import BARE_WORDS, TAG, VERBS, Answer, Flow, NoAnswer, SendStep, Start, Step, TemplateUse
+from bot.flow.model import (
+    BARE_WORDS,
+    TAG,
+    VERBS,
+    WORDINGS,
+    Answer,
+    ContactPart,
+    Flow,
+    LinkPart,
+    LocationPart,
+    Message,
+    NoAnswer,
+    SendStep,
+    Start,
+    Step,
+    TemplateUse,
+)
 from bot.flow.names import did_you_mean
 from bot.flow.problem import MAX_PROBLEMS, Mistake, Problem, WrittenWrongly
 
@@ -158,7 +174,7 @@ def _tell_and_mend(reading: _Reading, mistake: ErrorDetails, model: type[BaseMod
 def _unknown_key(reading: _Reading, where: Where, holder: type[BaseModel]) -> None:
     around, key = where[:-1], str(where[-1])
     written = reading.at(around)
-    if holder is TemplateUse and list(written.values()) == [""]:  # {contact.first_name}
+    if holder in (TemplateUse, Message) and list(written.values()) == [""]:  # {contact.first_name}
         place = reading.document.place(_path(around))
         reading.tell(place, Mistake.NEEDS_QUOTES, "a text that begins with '{' needs quotes around it")
         reading.put(around, UNKNOWN)
@@ -221,8 +237,9 @@ _HOLDERS: Mapping[str, type[BaseModel]] = {
     "start": Start,
     "no_answer": NoAnswer,
     "answers": Answer,
-    "send": TemplateUse,
-    "ask": TemplateUse,
+    "link": LinkPart,
+    "location": LocationPart,
+    "contact": ContactPart,
 }
 """What stands under a key of a flow, where a mistake's own path does not say it."""
 
@@ -230,6 +247,8 @@ _HOLDERS: Mapping[str, type[BaseModel]] = {
 def _holder(loc: Where, model: type[BaseModel]) -> type[BaseModel]:
     """The model that does not know the last key of a mistake's path."""
     before = loc[-2] if len(loc) > 1 else ""
+    if isinstance(before, str) and before in WORDINGS and issubclass(model, Flow):
+        return WORDINGS[before]
     if isinstance(before, str) and _is_tag(before) and before.removeprefix(TAG) in VERBS:
         return VERBS[before.removeprefix(TAG)]
     keys = [part for part in loc[:-1] if isinstance(part, str) and not _is_tag(part)]
@@ -300,6 +319,10 @@ MISSING: Mapping[str, str] = {
     "languages": "say which languages the store speaks: add 'languages:', as in 'languages: [en, es]'",
     "url": "say where the link leads: add 'url:'",
     "text": "say what stands on the button: add 'text:'",
+    "latitude": "say where it is: add 'latitude:', as in 'latitude: 40.4168'",
+    "longitude": "say where it is: add 'longitude:', as in 'longitude: -3.7038'",
+    "phone": "say which number: add 'phone:', as in 'phone: +34600000001'",
+    "buttons": "say what can be pressed: add 'buttons:'",
 }
 """What to add, by the key that is missing."""
 
@@ -312,6 +335,9 @@ _KINDS: Mapping[str, str] = {
     "dict_type": _KEYS,
     "model_type": _KEYS,
     "time_delta_type": "write a length of time like '1 hour' or '2 days'",
+    "float_type": "write a number like 40.4168",
+    "float_parsing": "write a number like 40.4168",
+    "finite_number": "write a number like 40.4168",
     "bool_type": "nothing stands behind this word: take out what follows it",
     "bool_parsing": "nothing stands behind this word: take out what follows it",
 }
@@ -352,7 +378,10 @@ def _path(where: Where) -> str:
 
 _LENGTH = "1 day"
 FLOW_SUBSTITUTES: Mapping[str, Value] = {
-    **dict.fromkeys(("name", "about", "label", "template", "send", "ask", "tag", "untag", "hand_over", "go_to", "end"), UNKNOWN),
+    **dict.fromkeys(("name", "about", "label", "template", "send", "ask", "tag", "untag", "hand_over", "go_to", "end", "text"), UNKNOWN),
+    **dict.fromkeys(("latitude", "longitude"), "0"),
+    "url": "https://example.com",
+    "phone": "+10000000",
     **dict.fromkeys(("after", "wait", "valid_for"), _LENGTH),
     "purpose": "service",
     "start": {"when": "message_received"},

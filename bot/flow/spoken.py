@@ -11,11 +11,16 @@ from bot.flow.model import (
     GoToStep,
     HandOverStep,
     IfStep,
+    Message,
     SendStep,
     TagStep,
     TemplateUse,
     UntagStep,
     WaitStep,
+    Wording,
+    files_of,
+    template_of,
+    text_of,
     verb_of,
     walk,
 )
@@ -90,5 +95,21 @@ def length(length_of_time: timedelta) -> str:
     return f"{int(length_of_time.total_seconds())} seconds"
 
 
-def _wording(said: str | TemplateUse) -> str:
-    return f"template {said.template}" if isinstance(said, TemplateUse) else quoted(said)
+def _wording(said: Wording) -> str:
+    template = template_of(said)
+    if isinstance(said, TemplateUse):
+        return f"template {said.template}"
+    words = text_of(said)
+    shown = [quoted(words)] if words else []
+    shown += parts(said) if isinstance(said, Message) else []
+    return ", ".join([*shown, *([f"or template {template.template}"] if template else [])])
+
+
+def parts(message: Message) -> list[str]:
+    """What a message shows beside its words, in a few words each."""
+    named = [f"{kind} {name}" for kind, name in files_of(message).items()]
+    named += [f"link {quoted(message.link.text)}"] if message.link else []
+    named += [f"products {', '.join(message.products)}"] if message.products else []
+    named += ["the catalog"] if message.catalog else []
+    named += [f"location {quoted(message.location.name)}"] if message.location else []
+    return [*named, *([f"contact {quoted(message.contact.name)}"] if message.contact else [])]

@@ -4,11 +4,11 @@ WhatsApp Business policy: an opt-out counts in whatever way the person says it. 
 """
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from functools import lru_cache
 
-from bot.policy.words import COURTESY, WORDS
+from bot.policy.words import AGAIN, COURTESY, WORDS
 
 
 class Consent(StrEnum):
@@ -33,15 +33,22 @@ def is_opt_out(text: str, words: Collection[str]) -> bool:
     Case, accents, width, punctuation, emoji, repetition ("stop stop") and a courtesy ("stop please") make no difference. A stop
     word inside a sentence ("don't stop the order") is not an opt-out.
     """
+    return any(said in _built_in() or any(said == _listed(word) for word in words) for said in _said(text))
+
+
+def takes_stop_back(text: str) -> bool:
+    """Whether the whole of `text` is a word like START, read as generously as a stop. It means something only from a person who has
+    said stop before."""
+    return any(said in _again() for said in _said(text))
+
+
+def _said(text: str) -> Iterator[tuple[str, ...]]:
+    """What a text may be meant as: as it is, once of what was repeated, without the courtesies."""
     trimmed = text.strip()
     if len(trimmed) > LONGEST_TEXT:
-        return False
+        return
     said = _words(trimmed)
-    return any(_is_known(form, words) for form in (said, _without_repetition(said), _without_courtesy(said)))
-
-
-def _is_known(said: tuple[str, ...], words: Collection[str]) -> bool:
-    return bool(said) and (said in _built_in() or any(said == _listed(word) for word in words))
+    yield from filter(None, (said, _without_repetition(said), _without_courtesy(said)))
 
 
 def _without_repetition(said: tuple[str, ...]) -> tuple[str, ...]:
@@ -85,6 +92,11 @@ def _listed(word: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _built_in() -> frozenset[tuple[str, ...]]:
     return frozenset(_words(word) for word in BUILT_IN_WORDS)
+
+
+@lru_cache(maxsize=1)
+def _again() -> frozenset[tuple[str, ...]]:
+    return frozenset(_words(word) for words in AGAIN.values() for word in words)
 
 
 @lru_cache(maxsize=1)

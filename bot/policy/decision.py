@@ -6,7 +6,7 @@ Each rule lives in a file of its own; here stands who is asked, and in what orde
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.policy import country, hours, limit, window
@@ -31,13 +31,18 @@ __all__ = [
     "decide",
 ]
 
+PAUSED_LOOK = timedelta(hours=1)  # Cloud API: a template is paused for three hours, the second time for six
+LAST_LOOK = timedelta(seconds=1)  # before a message's end of worth, so that the pause is told as the reason
+
 
 class Control(StrEnum):
-    """Who speaks in the conversation. `waiting`: it was handed over and nobody has taken it yet."""
+    """Who speaks in the conversation. `waiting`: it was handed over and nobody has taken it yet. `blocked`: staff want to hear no more
+    of this person, so nobody speaks."""
 
     BOT = "bot"
     WAITING = "waiting"
     HUMAN = "human"
+    BLOCKED = "blocked"
 
 
 class Author(StrEnum):
@@ -61,6 +66,11 @@ class Reason(StrEnum):
     QUIET_HOURS = "quiet_hours"
     LIMIT = "limit"
     PLATFORM_PAUSE = "platform_pause"
+    COUNTRY_CLOSED = "country_closed"
+    TEMPLATE_PAUSED = "template_paused"
+    TEMPLATE_STOPPED = "template_stopped"
+    PAIR = "pair"
+    DAILY_LIMIT = "daily_limit"
 
     @property
     def sentence(self) -> str:
@@ -79,6 +89,11 @@ _SENTENCES = {
     Reason.QUIET_HOURS: "It is quiet hours where they are.",
     Reason.LIMIT: "They already got as many marketing messages as the store's limits allow.",
     Reason.PLATFORM_PAUSE: "WhatsApp asked for a pause in marketing to this person.",
+    Reason.COUNTRY_CLOSED: "WhatsApp lets this number write to nobody in their country.",
+    Reason.TEMPLATE_PAUSED: "WhatsApp paused the template, because people disliked it.",
+    Reason.TEMPLATE_STOPPED: "WhatsApp disabled the template, or found that it breaks a policy.",
+    Reason.PAIR: "WhatsApp takes one message to a person in six seconds, and they just got many at once.",
+    Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
 }
 
 
@@ -97,7 +112,8 @@ class Message:
 
     `marketing`: by its flow's purpose or its template's category, whichever is stricter. `reply`: it answers something the
     customer just wrote or pressed; then quiet hours and limits do not hold it back. `free_text`: not a template, so it needs
-    an open reply window. `expires_at` (UTC): after it the message is no longer worth sending.
+    an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
+    platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number.
     """
 
     marketing: bool
@@ -105,6 +121,9 @@ class Message:
     free_text: bool
     author: Author
     expires_at: datetime
+    paused: bool = False
+    stopped: bool = False
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +178,8 @@ def decide(message: Message, person: Person, rules: Rules, now: datetime) -> Dec
     never = _why_never(message, person, now)
     if never is not None:
         return Drop(never)
+    if message.paused:
+        return _once_unpaused(message, now)
     if message.marketing and not message.reply:
         return _first_chance(message, person, rules, now)
     return Send()
@@ -178,6 +199,8 @@ def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[t
     yield Reason.UNREACHABLE, unasked and person.unreachable
     yield Reason.NO_CONSENT, message.marketing and not message.reply and person.consent is Consent.UNKNOWN
     yield Reason.WINDOW_CLOSED, needs_window and not window.is_open(person.last_wrote_at, now)
+    yield Reason.COUNTRY_CLOSED, message.barred
+    yield Reason.TEMPLATE_STOPPED, message.stopped
     yield Reason.COUNTRY, _is_marketing_template(message) and not country.takes_marketing(person.phone)
 
 
@@ -188,6 +211,12 @@ def _flows_may_speak(message: Message, control: Control) -> bool:
 
 def _is_marketing_template(message: Message) -> bool:
     return message.marketing and not message.free_text and not message.reply
+
+
+def _once_unpaused(message: Message, now: datetime) -> Decision:
+    """Nobody says when a pause ends: whoever hears of it wakes what waits, and it is asked again now and then."""
+    until = min(now + PAUSED_LOOK, message.expires_at - LAST_LOOK)
+    return Wait(until, Reason.TEMPLATE_PAUSED) if until > now else Drop(Reason.TEMPLATE_PAUSED)
 
 
 def _first_chance(message: Message, person: Person, rules: Rules, now: datetime) -> Decision:

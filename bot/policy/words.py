@@ -1,4 +1,5 @@
-"""The words that mean "no more messages" in the languages of the customers: always honoured, besides the owner's own.
+"""The words that mean "no more messages" in the languages of the customers, always honoured besides the owner's own; and those that
+take it back.
 
 Only words that mean it when they stand alone. Words that a shopper also uses for an order or as an answer ("cancel", "no",
 "wait") are left to the owner's own list in `flows/store.yaml`.
@@ -59,10 +60,36 @@ WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+AGAIN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "en": ("start", "start again", "unstop", "resume", "subscribe", "resubscribe", "opt in", "opt me in", "start promotions"),
+        "es": ("alta", "darme de alta", "dame de alta", "quiero darme de alta", "suscribir", "suscribirme", "reanudar"),
+        "pt": ("reativar", "inscrever", "me inscrever", "quero receber", "quero receber mensagens", "quero ofertas"),
+        "de": ("anmelden", "wieder anmelden", "abonnieren"),
+        "fr": ("reprendre", "abonner", "m'abonner", "s'abonner", "réabonner"),
+        "it": ("iscrivimi", "iscrivermi", "riprendi", "riattiva"),
+        "nl": ("aanmelden", "hervatten", "schrijf me in"),
+        "tr": ("başlat", "abone ol", "yeniden başlat"),
+        "ar": ("اشتراك", "اشترك", "ابدأ", "استئناف"),
+        "hi": ("शुरू", "शुरू करो", "शुरू करें", "चालू करें", "स्टार्ट", "shuru karo"),
+        "id": ("mulai", "mulai lagi", "berlangganan", "langganan"),
+        "ru": ("старт", "подписаться", "подпишите", "подпишите меня", "возобновить"),
+        "pl": ("zapisz mnie", "zapisuję się", "wznów"),
+        "uk": ("старт", "підписатися", "підпишіть мене"),
+        "zh": ("订阅", "訂閱", "重新订阅", "重新訂閱", "恢复", "恢復"),
+        "ja": ("スタート", "再開", "配信再開", "登録"),
+        "ko": ("수신동의", "수신 동의", "구독", "다시 시작"),
+        "he": ("התחל", "הצטרף", "הרשמה"),
+        "vi": ("đăng ký", "đăng ký lại", "bắt đầu"),
+        "th": ("เริ่ม", "สมัคร", "รับข่าวสาร"),
+    }
+)
+"""Heard only from those who have said stop: from anybody else "start" is a word like others."""
+
 COURTESY: tuple[str, ...] = (
     *("please", "pls", "plz", "thanks", "thank you", "thx", "por favor", "gracias", "obrigado", "obrigada", "bitte", "danke"),
     *("merci", "s'il vous plaît", "s'il te plaît", "svp", "stp", "per favore", "grazie", "alsjeblieft", "alstublieft", "bedankt"),
     *("lütfen", "teşekkürler", "من فضلك", "شكرا", "कृपया", "धन्यवाद", "tolong", "terima kasih", "пожалуйста", "спасибо"),
     *("proszę", "dziękuję", "tack", "tak", "takk", "kiitos"),
 )
-"""What people add to a stop word and what changes nothing about it."""
+"""What people add to such a word and what changes nothing about it."""

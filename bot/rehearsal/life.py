@@ -15,6 +15,7 @@ from typing import Any, cast
 from bot.channel import Channel
 from bot.channel.event import ChannelEvent, DeliveryStatus, MessageReceived, PreferenceChanged, StatusChanged
 from bot.flow import money, position, reply
+from bot.flow.as_read import extras
 from bot.flow.codec import decode_content, decode_run
 from bot.flow.facts import Money
 from bot.flow.model import Answer, AskStep
@@ -446,7 +447,8 @@ class Life:
         if run is None or run.discount is None:
             return None
         code = run.discount.code
-        return code if code in content.body or (isinstance(content, TemplateMessage) and content.code == code) else None
+        told = (content.body, content.code or "") if isinstance(content, TemplateMessage) else (content.body, *extras(content))
+        return code if any(code in words for words in told) else None
 
 
 def _spoken(answer: Answer) -> str:

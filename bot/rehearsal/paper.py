@@ -223,12 +223,12 @@ class Paper:
     # ---- conversation.sql: everybody writes to the one number
 
     def conversation_load(self, _: Values) -> Rows:
-        return (self.conversation,) if self.conversation else NONE
+        return ({**self.conversation, "answered_at": None},) if self.conversation else NONE  # nobody in a rehearsal comes by an ad
 
     def conversation_open(self, values: Values) -> Rows:
         if self.conversation is None:
             self.conversation = {
-                **{"control": "bot", "epoch": 0, "reason": None, "staff": None, "last_inbound_at": None},
+                **{"control": "bot", "epoch": 0, "reason": None, "staff": None, "last_inbound_at": None, "free_until": None},
                 "changed_at": values["now"],
             }
         return NONE
@@ -389,7 +389,7 @@ class Paper:
         if any(message["key"] == values["key"] for message in self.outbox.values()):
             return NONE
         self._last_message += 1
-        nothing = dict.fromkeys(("why", "sent_at", "delivery", "provider_id"))
+        nothing = dict.fromkeys(("why", "sent_at", "delivery", "provider_id", "code"))
         times = {"created_at": values["now"], "not_before": values["now"], "attempts": 0}
         self.outbox[self._last_message] = {**values, **times, **nothing, "id": self._last_message, "state": "queued"}
         return NONE
@@ -426,7 +426,7 @@ class Paper:
 
     def outbox_sending(self, values: Values) -> Rows:
         message = self.outbox[values["id"]]
-        message.update(state="sending", attempts=message["attempts"] + 1, sent_at=values["now"], why=None)
+        message.update(state="sending", attempts=message["attempts"] + 1, sent_at=values["now"], why=None, delivery=None, provider_id=None)
         return NONE
 
     def outbox_postpone(self, values: Values) -> Rows:
@@ -447,7 +447,22 @@ class Paper:
             "names": _json(names),
             "marketing_sent": _json([one["sent_at"] for one in counted if one["sent_at"] > values["since"]]),
         }
-        return [{"id": message, **known} for message in json.loads(values["ids"])]
+        return [{"id": message, "answers": self._answered_by(self.outbox[message]), **known} for message in json.loads(values["ids"])]
+
+    def _answered_by(self, message: Values) -> str | None:
+        """The platform's id of what a flow answers."""
+        said = [one for one in self.written if one["author"] == "customer" and one["number"] == message["number"]]
+        return said[-1]["provider_id"] if said and message["reply"] and message["author"] == "flow" else None
+
+    def outbox_obstacles(self, _: Values) -> Rows:
+        return NONE
+
+    def outbox_use_instead(self, values: Values) -> Rows:
+        self.outbox[values["id"]].update(content=values["content"], body=values["body"], marketing=values["marketing"])
+        return NONE
+
+    def outbox_number_states(self, _: Values) -> Rows:
+        return NONE
 
     def outbox_sent(self, values: Values) -> Rows:
         self.outbox[values["id"]].update(state="sent", why=values["why"], provider_id=values["provider_id"])
@@ -477,6 +492,19 @@ class Paper:
 
     def outbox_refused(self, values: Values) -> Rows:
         self.outbox[values["id"]].update(state="refused", why=values["why"], sent_at=None)
+        return NONE
+
+    def outbox_failed_with(self, values: Values) -> Rows:
+        self.outbox[values["id"]]["code"] = values["code"]
+        return NONE
+
+    def outbox_newest_codes(self, values: Values) -> Rows:
+        ended = [one for one in self.outbox.values() if one["state"] == "refused" or (one["state"] == "sent" and one["delivery"])]
+        return [{"code": one["code"]} for one in reversed(ended)][: values["limit"]]
+
+    # ---- charge.sql: a rehearsal has prices of its own
+
+    def charge_take_back(self, _: Values) -> Rows:
         return NONE
 
     # ---- template.sql: in a rehearsal Meta agrees with the files

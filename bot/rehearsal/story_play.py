@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bot.desk import actions
 from bot.flow import library, money
+from bot.flow.as_read import extras
 from bot.flow.library import Library
 from bot.flow.model import Trigger
 from bot.flow.names import did_you_mean
@@ -321,12 +322,8 @@ class _Stage(Play):
     def _message(self, content: Content) -> str:
         """A message as the customer gets it: a template with its name, the buttons below."""
         self._buttons |= {button.title: button for button in content.buttons}
-        extras = [f"[{button.title}]" for button in content.buttons]
-        if not isinstance(content, TemplateMessage):
-            return "\n".join(filter(None, (f"bot: {content.body}", " ".join(extras))))
-        extras += [f"(copies {content.code})"] if content.code else []
-        extras += [f"(link: {content.link_suffix})"] if content.link_suffix else []
-        return "\n".join(filter(None, (f"bot: [{content.name}] {content.body}", " ".join(extras))))
+        named = f"[{content.name}] " if isinstance(content, TemplateMessage) else ""
+        return "\n".join(filter(None, (f"bot: {named}{content.body}".rstrip(), " ".join(extras(content)))))
 
     def _ended(self, run: Run) -> str:
         """A run is over; of which flow is told when the story is about another."""

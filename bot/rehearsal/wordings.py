@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bot.flow.itself import Itself
-from bot.flow.model import AnyStep, AskStep, Flow, SendStep, TemplateUse, Wording, walk
+from bot.flow.model import AnyStep, AskStep, Flow, Message, SendStep, Wording, template_of, text_of, walk
 from bot.flow.revision import Revision, Role
 from bot.flow.run import Content, TemplateMessage
+from bot.flow.spoken import parts
 from bot.flow.text import fill
 
 TITLE = 40  # characters of a text that stand for it
@@ -40,8 +41,8 @@ def wordings_of(revision: Revision, language: str) -> Wordings:
 def _read(kept: Itself[Revision], language: str) -> Wordings:
     revision = kept.it
     said = list(_said(revision.flow))
-    templates = {wording.template: path for path, wording in reversed(said) if isinstance(wording, TemplateUse)}
-    written = ((form, path) for path, wording in said if isinstance(wording, str) for form in _forms(revision, wording, language))
+    templates = {use.template: path for path, wording in reversed(said) if (use := template_of(wording))}
+    written = ((form, path) for path, wording in said if (words := text_of(wording)) for form in _forms(revision, words, language))
     return Wordings(templates, tuple((_looks_like(form.strip()), path) for form, path in written))
 
 
@@ -87,7 +88,10 @@ def titles(flow: Flow) -> dict[str, str]:
 
 def _title(step: AnyStep) -> str:
     wording = _wording(step)
-    if isinstance(wording, TemplateUse):
-        return wording.template
-    words = " ".join((wording or "").split())
+    use = template_of(wording) if wording is not None else None
+    words = " ".join((text_of(wording) or "").split()) if wording is not None else ""
+    if use is not None:
+        return use.template
+    if not words and isinstance(wording, Message):
+        return ", ".join(parts(wording))
     return f'"{words if len(words) <= TITLE else words[: TITLE - 1].rstrip() + "…"}"'

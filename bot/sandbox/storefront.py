@@ -6,7 +6,7 @@ from html import escape
 from aiohttp import web
 
 from bot.sandbox.page import SAFE_HEADERS
-from bot.sandbox.page_view import address_of
+from bot.sandbox.rendering import address_of
 from bot.sandbox.shop import Shop
 
 FRAME = """<!doctype html>
@@ -16,6 +16,7 @@ FRAME = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} - {shop}</title>
 <link rel="icon" href="data:,">
+<link rel="stylesheet" href="{paper}">
 <link rel="stylesheet" href="{css}">
 </head>
 <body class="storefront">
@@ -109,7 +110,8 @@ class Storefront:
         return f'<ul class="lines">{"".join(rows)}</ul>'
 
     def _page(self, title: str, body: str) -> web.Response:
-        text = FRAME.format(css=address_of("/phone.css"), title=title, shop=escape(self._shop.name), body=body)
+        styles = {"paper": address_of("/paper.css"), "css": address_of("/demo.css")}
+        text = FRAME.format(**styles, title=title, shop=escape(self._shop.name), body=body)
         return web.Response(text=text, content_type="text/html", headers=SAFE_HEADERS)
 
 

@@ -59,7 +59,7 @@ def hint(scene: Scene) -> Hint:
         return Hint(f"You are the desk now: answer {scene.held_name} at the desk, then hand back to the bot.", 7)
     if scene.waits:
         text = f"{scene.waits_name} waits for a person. Take over at the desk: the bot falls silent."
-        return Hint(text, 7, f"Take {scene.waits_name} over", "take", {"shopper": scene.waits})
+        return Hint(text, 7, f"Take {scene.waits_name} over", "take", {"who": scene.waits})
     if scene.ever_helped and scene.ever_stopped:
         return Hint("That was the tour. Turn the clock, let something go wrong, or change a file in flows/ and start again.")
     if scene.ever_stopped:
@@ -104,5 +104,5 @@ def _ask_for_a_person(scene: Scene) -> Hint:
         )
     if scene.somebody_else:
         text = f"It is over for {scene.name}: the bot keeps still. Become {scene.somebody_else_name} and write “hello”."
-        return Hint(text, 6, f"Become {scene.somebody_else_name}", "become", {"shopper": scene.somebody_else})
+        return Hint(text, 6, f"Become {scene.somebody_else_name}", "become", {"who": scene.somebody_else})
     return Hint("Ask for a person on the phone, then answer at the desk.", 6)

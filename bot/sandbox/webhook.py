@@ -41,7 +41,7 @@ class Webhooks:
 
     `pack` makes the body of one POST from its payloads, `sign` the headers from the body and the delivery's own id.
     `taken` tells the statuses that end the tries; without a `url` updates are dropped at once.
-    `batch` is asked at each delivery: how many payloads may go together.
+    `batch` is asked at each delivery: how many payloads may go together; `repeat`: whether it comes once more, byte for byte.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Webhooks:
         taken: Callable[[int], bool],
         url: str = "",
         batch: Callable[[], int] = lambda: 1,
+        repeat: Callable[[], bool] = lambda: False,
         retry_pauses: Sequence[float] = RETRY_PAUSES,
         parallel: int = 1,
     ) -> None:
@@ -59,6 +60,7 @@ class Webhooks:
         self.delivered: list[Delivery] = []
         self.dropped: list[Delivery] = []
         self._pack, self._sign, self._taken, self._batch = pack, sign, taken, batch
+        self._repeat = repeat
         self._retry_pauses = tuple(retry_pauses)
         self._parallel = parallel
         self._waiting: list[_Waiting] = []
@@ -144,6 +146,8 @@ class Webhooks:
             status, tries = await self._post(session, body, headers), tries + 1
             if status is not None and self._taken(status):
                 self.delivered.append(Delivery(body, headers, status, tries, time.monotonic()))
+                if self._repeat():
+                    await self._post(session, body, headers)
                 return
         self.dropped.append(Delivery(body, headers, status, tries, time.monotonic()))
 

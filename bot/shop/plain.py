@@ -53,6 +53,7 @@ from bot.shop.field import (
     timezone_name,
     valid_phone,
 )
+from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
 
 PLATFORM = "shop"
@@ -411,6 +412,7 @@ def _identities(fields: Fields, shop: str, default_region: str | None) -> tuple[
     named = [
         *(Identity(IdentityKind.PHONE, phone) for phone in phones),
         *(Identity(IdentityKind.WA_ID, phone.removeprefix("+")) for phone in phones),
+        *(Identity(IdentityKind.LINE, line) for phone in phones if (line := line_of(phone))),
         *(Identity(IdentityKind.EMAIL, email) for email in [fields.email("email")] if email),
         *(Identity(kind, value, shop) for kind, name in keys if (value := fields.key(name))),
     ]

@@ -5,10 +5,10 @@ between the question and the request: then no request starts after the acknowled
 acknowledged only after what was claimed has started, or never will (`START_SECONDS` in `outbox.py`).
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 
-from bot.store.model import Update
+from bot.store.model import MESSAGE, Source, Update
 
 REMEMBERED = 100_000  # names; a claim older than what is remembered is released and asked again, which is always safe
 
@@ -23,11 +23,14 @@ class Arrivals:
         self._latest: dict[Name, int] = {}
         self._order: deque[tuple[int, Name]] = deque()
         self._forgotten = 0
+        self._messages: Counter[str] = Counter()
 
     def note(self, updates: Iterable[Update]) -> None:
         """A delivery was committed and is about to be acknowledged."""
         self.count += 1
         for update in updates:
+            if update.source is Source.WHATSAPP and update.kind == MESSAGE:
+                self._messages[update.place] += 1
             if not update.may_object:
                 continue
             for identity in update.identities:
@@ -39,6 +42,11 @@ class Arrivals:
             self._forgotten = count
             if self._latest.get(name) == count:
                 del self._latest[name]
+
+    def messages(self) -> Mapping[str, int]:
+        """How many messages came in to each of our numbers since this was last asked."""
+        told, self._messages = self._messages, Counter()
+        return told
 
     def since(self, count: int, names: Iterable[Name]) -> bool:
         """Whether any of the names was heard of after `count` deliveries."""

@@ -13,13 +13,19 @@ from datetime import datetime
 
 from bot.policy.decision import Consent
 from bot.store import mirror, runs
-from bot.store.model import Identity, IdentityKind
+from bot.store.line import line_of
+from bot.store.model import Identity, IdentityKind, update_key
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 _LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER})
-_NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
+_NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
+_PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})  # a number, however it is written
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
-_MERGED_TABLES = ("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit")
+MERGED_TABLES = (
+    *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
+    *("referral", "reached"),
+)
+JOINED_TABLES = ("tag", "conversation", "also_known", "reaction", "pair")  # both may have the same: what is left of the other's goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,11 @@ class Resolved:
     others: tuple[int, ...] = ()
 
 
-def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool) -> Step[Resolved | None]:
+def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool, at: datetime | None = None) -> Step[Resolved | None]:
     """The contact these names lead to, made if there is none. None when there are no names.
 
-    `proven`: the names were told by WhatsApp itself, so contacts they lead to are one person.
+    `proven`: the names were told by WhatsApp itself, so contacts they lead to are one person. `at`: since when they go by names that are
+    new (UTC); `now` where it is not said.
     """
     people = [identity for identity in identities if identity.kind not in _LEADS]
     leads = [identity for identity in identities if identity.kind in _LEADS]
@@ -68,7 +75,7 @@ def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool) -> S
     contact = (yield from _proven(people, known, now)) if proven else (yield from _strongest(people, leads, now))
     if contact is None:
         return None
-    stamp = to_micros(now)
+    stamp = to_micros(at or now)
     new = [identity for identity in people if identity not in known]
     for names, statement in ((new, "contact.add_name"), (leads, "contact.lead_name")):
         if names:
@@ -155,9 +162,14 @@ def hold(contact: int) -> Step[None]:
 
 
 def find(identity: Identity) -> Step[int | None]:
-    """The contact who goes by this name, if any."""
-    owners = yield from _owners([identity])
-    return owners[0] if owners else None
+    """The contact who goes by this name, if any; by a phone number however it is written."""
+    names = [identity]
+    if identity.kind is IdentityKind.PHONE and (line := line_of(identity.value)):
+        names.append(Identity(IdentityKind.LINE, line))
+    for name in names:
+        if owners := (yield from _owners([name])):
+            return owners[0]
+    return None
 
 
 def merge(keep: int, gone: int, now: datetime) -> Step[None]:
@@ -166,9 +178,9 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     for contact in (keep, gone):
         stops += yield from _stops_in_chat(contact)
     yield sql("contact.merge_person", keep=keep, gone=gone)
-    for table in _MERGED_TABLES:
+    for table in MERGED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
-    for table in ("tag", "conversation", "also_known"):
+    for table in JOINED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
         yield sql(f"contact.merge_{table}_rest", gone=gone)
     yield sql("contact.merge_mark", keep=keep, gone=gone)
@@ -192,19 +204,134 @@ def _end_doubles(contact: int, now: datetime) -> Step[None]:
         flows.add(live.run.flow)
 
 
-def renew(identities: Sequence[Identity], now: datetime) -> Step[None]:
-    """The person goes by these names from now on: the newest phone is the one written to."""
+def renew(identities: Sequence[Identity], at: datetime) -> Step[None]:
+    """The person went by these names at `at`: the phone they used last is the one written to."""
     for identity in identities:
-        yield sql("contact.renew_name", kind=identity.kind, scope=identity.scope, value=identity.value, now=to_micros(now))
+        yield sql("contact.renew_name", kind=identity.kind, scope=identity.scope, value=identity.value, now=to_micros(at))
 
 
-def forget_numbers(contact: int, names: Sequence[Identity]) -> Step[None]:
-    """The person has a new number: the old one may be a stranger's soon, and leads to them no more."""
+def learn(contact: int, phone: str, names: Sequence[Identity], now: datetime) -> Step[None]:
+    """WhatsApp calls the person we wrote to at `phone` by these names. A name of somebody else stays theirs, and another number is only
+    written to where it is the same line, written the other way: an answer to a request is no word of the person's own."""
+    contact = yield from live_id(contact)
+    yield from hold(contact)
+    for name in names:
+        if name.kind is not IdentityKind.PHONE or (line_of(name.value) or name.value) == line_of(phone):
+            yield sql("contact.add_name", **_named(name, contact, to_micros(now)))
+
+
+def move(
+    before: Sequence[Identity], names: Sequence[Identity], others: Sequence[Identity], at: datetime, now: datetime
+) -> Step[int | None]:
+    """Somebody who went by `before` goes by `names` since `at` (UTC), and by `others` all along. Returns who; None when it is old news.
+
+    Their old number is forgotten: it may be a stranger's soon. Whoever had the new number before them, and was on WhatsApp there, is
+    somebody else, who has lost it. Words of moves come late, twice and in any order, so each name counts by when it was taken.
+    """
+    told = " ".join(["move", *(name.value for name in before), "to", *(name.value for name in names)])
+    if not (yield sql("inbox.first_time", key=update_key(at, told))):
+        return None
+    movers = yield from _movers(before, names, others, at)
+    if not movers and (yield from _owners([*before, *names, *others])):
+        return None
+    contact = yield from _one_of(movers, others, now, at=at)
+    stamp = to_micros(at)
+    if not movers:  # nobody knew them: should an older move be told after this one, it leads here by the old name
+        yield from _give(contact, before, stamp - 1)
+    yield from _give(contact, names, stamp)
+    yield from renew(names, at)
+    if movers:
+        yield from _forget(contact, names, stamp)
+    return contact
+
+
+def _give(contact: int, names: Sequence[Identity], stamp: int) -> Step[None]:
+    """The person goes by these names, whoever did until now."""
+    for name in names:
+        if (yield from _owners([name])) != [contact]:
+            yield sql("contact.give_name", kind=name.kind, scope=name.scope, value=name.value, contact=contact, at=stamp)
+
+
+def _movers(before: Sequence[Identity], names: Sequence[Identity], others: Sequence[Identity], at: datetime) -> Step[list[int]]:
+    """Every contact that is the person who moved."""
+    movers = set((yield from _owners(others)))
+    for name in before:
+        for row in (yield sql("contact.holder", kind=name.kind, scope=name.scope, value=name.value)):
+            if name.kind not in _PHONES or row["since"] <= to_micros(at):  # else it is the next owner of the number
+                movers.add(row["id"])
+    for name in names:
+        for owner in (yield from _owners([name])):
+            earlier = name.kind in _PHONES and (yield sql("contact.was_there", contact=owner, at=to_micros(at)))
+            if not earlier:
+                movers.add(owner)
+    return sorted(movers)
+
+
+def _one_of(contacts: Sequence[int], identities: Sequence[Identity], now: datetime, *, at: datetime | None = None) -> Step[int]:
+    """The one person these contacts and names are, made if there is none: they are merged."""
+    owners = sorted({*contacts, *(yield from _owners(identities))})
+    contact = owners[0] if owners else (yield from create(now))
+    for other in owners[1:]:
+        yield from merge(contact, other, now)
+    if identities:
+        yield sql_many("contact.add_name", [_named(identity, contact, to_micros(at or now)) for identity in identities])
+    return contact
+
+
+def _forget(contact: int, names: Sequence[Identity], stamp: int) -> Step[None]:
+    """The person goes by `names` now: of these kinds, others that they had by then lead to them no more."""
     kept = {(name.kind, name.value) for name in names}
-    for kind in {name.kind for name in names}:
-        for row in (yield sql("contact.names", contact=contact)):
-            if row["kind"] == kind and (kind, row["value"]) not in kept:
-                yield sql("contact.forget_name", kind=row["kind"], scope=row["scope"], value=row["value"])
+    kinds = {name.kind for name in names}
+    kinds |= _PHONES if kinds & _PHONES else set()
+    for row in (yield sql("contact.names", contact=contact)):
+        if row["kind"] in kinds and (row["kind"], row["value"]) not in kept and row["since"] <= stamp:
+            yield sql("contact.forget_name", kind=row["kind"], scope=row["scope"], value=row["value"], contact=contact)
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The ad or post that brought somebody. `click` is what the ad platform knows the press by (Cloud API: `ctwa_clid`)."""
+
+    at: datetime
+    click: str | None = None
+    source_type: str | None = None
+    source_id: str | None = None
+    source_url: str | None = None
+    headline: str | None = None
+    body: str | None = None
+
+
+def refer(contact: int, number: str, referred: Referred) -> Step[None]:
+    """Somebody came by an ad; a click is kept once."""
+    yield sql(
+        "contact.refer",
+        contact=contact,
+        number=number,
+        at=to_micros(referred.at),
+        click=referred.click,
+        source_type=referred.source_type,
+        source_id=referred.source_id,
+        source_url=referred.source_url,
+        headline=referred.headline,
+        body=referred.body,
+    )
+
+
+def referrals(contact: int) -> Step[list[Referred]]:
+    """What brought a person to us, oldest first."""
+    rows = yield sql("contact.referrals", contact=contact)
+    return [
+        Referred(
+            from_micros(row["at"]),
+            row["click"],
+            row["source_type"],
+            row["source_id"],
+            row["source_url"],
+            row["headline"],
+            row["body"],
+        )
+        for row in rows
+    ]
 
 
 def live_id(contact: int) -> Step[int]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.store import pace
+from bot.store.pace import Standing
 from bot.store.step import Step, sql, to_micros
 
 _MICROS = 1_000_000
@@ -21,7 +23,8 @@ class Number:
 class Gauges:
     """Counts of rows, and how long the oldest of them has waited (seconds, 0 when none does).
 
-    `due`: queued messages whose time has come; `overdue`: timers; `unanswered`: conversations that wait for staff.
+    `due`: queued messages whose time has come; `overdue`: timers; `unanswered`: conversations that wait for staff; `limits`: what is
+    used of the platform's.
     """
 
     waiting: int
@@ -37,13 +40,15 @@ class Gauges:
     unanswered: int
     unanswered_seconds: float
     numbers: tuple[Number, ...]
+    limits: Standing
 
 
-def read(now: datetime) -> Step[Gauges]:
-    """How it stands at `now`."""
+def read(now: datetime, clock: int = 0) -> Step[Gauges]:
+    """How it stands at `now`. `clock`: this machine's own, in microseconds, by which numbers climb back to their pace."""
     stamp = to_micros(now)
     row = (yield sql("gauge.depths", now=stamp))[0]
     numbers = yield sql("gauge.numbers")
+    limits = yield from pace.standing(now, clock)
 
     def age(column: str) -> float:
         since: int | None = row[column]
@@ -63,4 +68,5 @@ def read(now: datetime) -> Step[Gauges]:
         unanswered=row["unanswered"],
         unanswered_seconds=age("unanswered_since"),
         numbers=tuple(Number(one["number"], bool(one["stopped"]), bool(one["marketing_stopped"])) for one in numbers),
+        limits=limits,
     )

@@ -13,6 +13,7 @@ class IdentityKind(StrEnum):
     WA_ID = "wa_id"  # WhatsApp's digits; usually, not always, the phone without its plus
     BSUID = "bsuid"  # business-scoped user id, `CC.digits`
     PARENT_BSUID = "parent_bsuid"
+    LINE = "line"  # of a phone whose number is written in two ways (Brazil, Mexico): one form for both
     EMAIL = "email"  # lower case, trimmed
     CUSTOMER = "customer"  # the shop's customer id; scope is the shop
     CHECKOUT = "checkout"  # the shop's checkout key; scope is the shop
@@ -20,6 +21,7 @@ class IdentityKind(StrEnum):
     ORDER = "order"  # the shop's order key; scope is the shop
 
 
+MESSAGE = "message"  # the kind of an update that a customer wrote
 STATUS = "status"  # the kind of an update that tells how far a message of ours got
 
 

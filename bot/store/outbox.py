@@ -7,21 +7,29 @@ Policy is asked inside the claiming transaction, so what came in between still h
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
+from bot.flow.as_read import extras
 from bot.flow.codec import decode_content, encode_content
-from bot.flow.run import Content, Text
+from bot.flow.run import Content, TemplateMessage, Text
+from bot.policy import window
 from bot.policy.decision import Author, Consent, Control, Decision, Drop, Message, Person, Reason, Send, Wait
-from bot.store import contacts
+from bot.store import contacts, country, templates
 from bot.store.arrivals import Name
 from bot.store.model import IdentityKind
+from bot.store.pace import Candidate, Go, Ration
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
+HELD = "held"  # a delivery before the first: the platform took it, and sends it or drops it once it has assessed its quality
+_OTHERWISE = '"otherwise":{'  # in the content of a message that is both a text and a template
 _HELD_WHY = "taken, held by the platform until it has assessed its quality"
 LIMIT_LOOKBACK = timedelta(days=30)  # the longest length of a marketing limit
 START_SECONDS = 2.0  # from the begin of its claim a message must start, or is given back: peers who acknowledge an opt-out rely on it
+LOOK_AGAIN = timedelta(minutes=1)  # at a text whose template is marketing, while a number sends none
 LEASE = timedelta(minutes=2)  # longer than any request may last: beyond it the sender is gone, and the message's fate unknown
 
 
@@ -48,7 +56,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is committed as `sending`: its request may start."""
+    """A message that is committed as `sending`: its request may start, but not before `after` seconds have passed since the look.
+
+    `answers` is the platform's id of the customer's message that a flow answers with it.
+    """
 
     id: int
     key: str
@@ -59,6 +70,9 @@ class Claimed:
     phone: str | None
     bsuid: str | None
     names: frozenset[Name]
+    answer: bool = False
+    after: float = 0.0
+    answers: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +115,13 @@ class Sent:
     delivery: str | None
     marketing: bool
     reply: bool
+    attempts: int
+    content: str  # bot/flow/codec.py
 
 
 def body_of(content: Content) -> str:
-    """What the customer reads, for the thread: the words, then the buttons."""
-    return content.body + "".join(f"\n[{button.title}]" for button in content.buttons)
+    """What the customer reads, for the thread: the words, then what is shown beside them."""
+    return "\n".join(filter(None, (content.body, *extras(content))))
 
 
 def enqueue(draft: Draft, now: datetime) -> Step[None]:
@@ -169,39 +185,64 @@ def asked_at(run: int) -> Step[tuple[bool, datetime | None]]:
 Judge = Callable[[Message, Person], Decision]
 
 
-def claim(judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int) -> Step[Claim]:
+def claim(
+    judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int, ration: Ration | None = None, resting: Collection[str] = ()
+) -> Step[Claim]:
     """Claim due messages: ask policy for each, and commit those that may go as `sending`.
 
-    Raises Superseded when another process has taken the database over.
+    `ration` says which of those find room in the platform's limits, and when; without it all do. `resting` are lanes (see `lane`) that
+    are not looked at. Raises Superseded when another process has taken the database over.
     """
     if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
-    due = yield from _due(now, limit)
+    due = yield from _due(now, limit, resting)
     if not due:
+        if ration is not None:
+            yield from ration(())  # what came in slows us down, too
         return Claim((), (), more=False)
     addressees = yield from _addressees([row["id"] for row in due], now)
-    claimed: dict[int, Claimed] = {}
+    obstacles = yield from _obstacles(now)
+    may_go: dict[int, Row] = {}
     held: list[Held] = []
-    for row in due:
-        if row["contact"] in claimed:
+    for queued in due:
+        if queued["contact"] in may_go:
             continue  # the turn of those behind comes when it is settled
-        addressee = addressees[row["id"]]
-        decision = judge(_message(row), addressee.person)
+        addressee = addressees[queued["id"]]
+        row = yield from _as_it_goes(queued, addressee, now)
+        decision = (yield from _out_of_lane(row, now)) or judge(_message(row, addressee, obstacles), addressee.person)
         if isinstance(decision, Send):
-            claimed[row["contact"]] = _claimed(row, addressee)
+            may_go[row["contact"]] = row
         else:
             held.append((yield from _hold(row, decision)))
+    rulings = {} if ration is None else (yield from ration([_candidate(row, addressees[row["id"]], now) for row in may_go.values()]))
+    claimed: list[Claimed] = []
+    for row in may_go.values():
+        ruling = rulings.get(row["id"], Go(0.0))
+        if isinstance(ruling, Go):
+            if isinstance(row, _Instead):
+                yield from _say(row["id"], decode_content(row["content"]), marketing=bool(row["marketing"]))
+            claimed.append(_claimed(row, addressees[row["id"]], ruling.after))
+        elif isinstance(ruling, Wait):
+            held.append((yield from _hold(row, ruling)))
     if claimed:
         mark = {"owner": owner, "epoch": epoch, "lease_until": to_micros(now + LEASE), "now": to_micros(now)}
-        yield sql_many("outbox.sending", [{"id": one.id, **mark} for one in claimed.values()])
-    return Claim(tuple(claimed.values()), tuple(held), more=len(due) == limit)
+        yield sql_many("outbox.sending", [{"id": one.id, **mark} for one in claimed])
+    return Claim(tuple(claimed), tuple(held), more=len(due) == limit)
 
 
-def _due(now: datetime, limit: int) -> Step[Sequence[Row]]:
+ANY_NUMBER = "*"
+
+
+def lane(number: str, *, answers: bool) -> str:
+    """A number's queue of answers, or of what can wait, by its name among `resting`. ANY_NUMBER stands for all."""
+    return f"{number}:{int(answers)}"
+
+
+def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[Row]]:
     """Messages that may go now: one person's answer, or their nudges, never more people than the limit."""
     looked = limit * 4
     while True:
-        rows = yield sql("outbox.due", now=to_micros(now), limit=limit, looked=looked)
+        rows = yield sql("outbox.due", now=to_micros(now), limit=limit, looked=looked, resting=json.dumps(list(resting)))
         due = [row for row in rows if row["id"] is not None]
         if len(due) >= limit or len(due) == len(rows):
             return due
@@ -210,10 +251,11 @@ def _due(now: datetime, limit: int) -> Step[Sequence[Row]]:
 
 @dataclass(frozen=True, slots=True)
 class _Addressee:
-    """Whom a message is for: as policy sees them, and the names they go by, the newest first."""
+    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed."""
 
     person: Person
     names: tuple[Name, ...]
+    answers: str | None
 
 
 def _newest(names: Sequence[Name], kind: IdentityKind) -> str | None:
@@ -238,20 +280,88 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names)
+    return _Addressee(person, names, row["answers"])
 
 
-def _message(row: Row) -> Message:
+def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
+    """The message as it would go now: one that has both a text and a template goes as the text while the reply window is open, else as the
+    template. Whether it is marketing follows what goes."""
+    if _OTHERWISE not in row["content"] or window.is_open(addressee.person.last_wrote_at, now):
+        return row
+    content = decode_content(row["content"])
+    if not isinstance(content, Text) or content.otherwise is None:
+        return row
+    marketing = bool(row["marketing"]) or (yield from templates.is_marketing(content.otherwise))
+    return _Instead(row, {"content": encode_content(content.otherwise), "marketing": int(marketing)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Instead:
+    """A row, some columns of which are otherwise."""
+
+    row: Row
+    changed: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.changed[name] if name in self.changed else self.row[name]
+
+
+def _out_of_lane(row: Row, now: datetime) -> Step[Wait | None]:
+    """A template that is marketing, of a message that was queued as none: it stands in a lane that goes on while marketing is stopped."""
+    if not isinstance(row, _Instead) or not row["marketing"] or row.row["marketing"]:
+        return None
+    states = yield sql("outbox.number_states")
+    is_stopped = any(one["number"] == row["number"] and one["marketing_stopped"] is not None for one in states)
+    return Wait(now + LOOK_AGAIN, Reason.PLATFORM_PAUSE) if is_stopped else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacles:
+    """What the platform carries nothing of now: templates by name and language, countries by number and code."""
+
+    paused: frozenset[tuple[str, str]]
+    stopped: frozenset[tuple[str, str]]
+    closed: frozenset[tuple[str, str]]
+
+
+def _obstacles(now: datetime) -> Step[_Obstacles]:
+    found: dict[str, set[tuple[str, str]]] = {"paused": set(), "stopped": set(), "closed": set()}
+    for row in (yield sql("outbox.obstacles", since=to_micros(now - templates.LONGEST_PAUSE))):
+        found[row["what"]].add((row["name"], row["part"]))
+    return _Obstacles(**{what: frozenset(names) for what, names in found.items()})
+
+
+def _message(row: Row, addressee: _Addressee, obstacles: _Obstacles) -> Message:
+    content = decode_content(row["content"])
+    template = (content.name, content.language) if isinstance(content, TemplateMessage) else None
     return Message(
         marketing=bool(row["marketing"]),
         reply=bool(row["reply"]),
-        free_text=isinstance(decode_content(row["content"]), Text),
+        free_text=isinstance(content, Text),
         author=Author(row["author"]),
+        expires_at=from_micros(row["expires_at"]),
+        paused=template in obstacles.paused,
+        stopped=template in obstacles.stopped,
+        barred=bool(obstacles.closed) and (row["number"], _country(addressee)) in obstacles.closed,
+    )
+
+
+def _country(addressee: _Addressee) -> str:
+    return country.of(_newest(addressee.names, IdentityKind.PHONE), _newest(addressee.names, IdentityKind.BSUID))
+
+
+def _candidate(row: Row, addressee: _Addressee, now: datetime) -> Candidate:
+    return Candidate(
+        id=row["id"],
+        contact=row["contact"],
+        number=row["number"],
+        answer=bool(row["reply"]),
+        begins=not window.is_open(addressee.person.last_wrote_at, now),
         expires_at=from_micros(row["expires_at"]),
     )
 
 
-def _claimed(row: Row, addressee: _Addressee) -> Claimed:
+def _claimed(row: Row, addressee: _Addressee, after: float) -> Claimed:
     return Claimed(
         id=row["id"],
         key=row["key"],
@@ -262,6 +372,9 @@ def _claimed(row: Row, addressee: _Addressee) -> Claimed:
         phone=addressee.person.phone,
         bsuid=_newest(addressee.names, IdentityKind.BSUID),
         names=frozenset(addressee.names),
+        answer=bool(row["reply"]),
+        after=after,
+        answers=addressee.answers,
     )
 
 
@@ -290,7 +403,7 @@ def release(message: int) -> Step[None]:
 
 def sent(message: int, provider_id: str, *, held: bool) -> Step[None]:
     """The platform took it. `held`: it will send it only after assessing its quality."""
-    yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=None, why=_HELD_WHY if held else None)
+    yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=HELD if held else None, why=_HELD_WHY if held else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +420,7 @@ def settle(taken: Sequence[Taken]) -> Step[frozenset[int]]:
     rows = yield sql("outbox.settle", ids=json.dumps([one.message for one in taken]))
     free = frozenset(row["id"] for row in rows)
     kept = [
-        {"id": one.message, "provider_id": one.provider_id, "delivery": None, "why": _HELD_WHY if one.held else None}
+        {"id": one.message, "provider_id": one.provider_id, "delivery": HELD if one.held else None, "why": _HELD_WHY if one.held else None}
         for one in taken
         if one.message in free
     ]
@@ -316,19 +429,50 @@ def settle(taken: Sequence[Taken]) -> Step[frozenset[int]]:
     return free
 
 
-def again(message: int, until: datetime, why: str) -> Step[None]:
-    """Surely not sent: try again at `until`."""
-    yield sql("outbox.requeue", id=message, until=to_micros(until), why=why)
+def again(message: int, until: datetime, why: str, *, code: int | None = None, counts: bool = False) -> Step[None]:
+    """Surely not sent, or told to have failed: try again at `until`. `counts`: it counts in the marketing limits all the same."""
+    yield sql("outbox.requeue", id=message, until=to_micros(until), why=why, code=code, counts=int(counts))
 
 
-def refused(message: int, why: str) -> Step[None]:
-    """Surely not sent, and never will be."""
-    yield sql("outbox.refused", id=message, why=why)
+def refused(message: int, why: str, *, code: int | None = None, counts: bool = False) -> Step[None]:
+    """Surely not sent, and never will be. `counts`: it counts in the marketing limits all the same."""
+    yield sql("outbox.refused", id=message, why=why, code=code, counts=int(counts))
+
+
+def failed_with(message: int, code: int | None, *, counts: bool) -> Step[None]:
+    """With which code a message that was taken has failed for good."""
+    yield sql("outbox.failed_with", id=message, code=code, counts=int(counts))
+
+
+def use_instead(message: int, content: TemplateMessage, *, marketing: bool) -> Step[None]:
+    """A message that waits to be tried again says something else, which the platform takes."""
+    yield from _say(message, content, marketing=marketing or (yield from templates.is_marketing(content)))
+
+
+def _say(message: int, content: Content, *, marketing: bool) -> Step[None]:
+    yield sql("outbox.use_instead", id=message, content=encode_content(content), body=body_of(content), marketing=int(marketing))
+
+
+def fails_always(contact: int, code: int, times: int) -> Step[bool]:
+    """Whether the person's newest messages, that many of them, have all failed with one code."""
+    rows = yield sql("outbox.newest_codes", contact=contact, limit=times)
+    return [row["code"] for row in rows] == [code] * times
 
 
 def unknown(message: int, why: str) -> Step[None]:
     """Nobody knows whether it was sent: a status settles it, or staff see it."""
     yield sql("outbox.unknown", id=message, why=why)
+
+
+def say_arrived(message: int, contact: int, why: str) -> Step[bool]:
+    """A person says that an unknown message arrived; returns whether it was unknown still."""
+    return bool((yield sql("outbox.say_arrived", id=message, contact=contact, why=why)))
+
+
+def send_again(message: int, contact: int, now: datetime) -> Step[bool]:
+    """A person wants an unknown message sent again, though it may arrive twice; policy is asked as ever. Returns whether it was unknown
+    still."""
+    return bool((yield sql("outbox.send_again", id=message, contact=contact, now=to_micros(now))))
 
 
 def orphans(epoch: int, now: datetime) -> Step[int]:
@@ -358,11 +502,13 @@ def find(key: str | None, provider_id: str) -> Step[Sent | None]:
         delivery=row["delivery"],
         marketing=bool(row["marketing"]),
         reply=bool(row["reply"]),
+        attempts=row["attempts"],
+        content=row["content"],
     )
 
 
 # `failed` stands below the proofs of arrival: a later `delivered` or `read` shows that it arrived all the same
-_CLIMB = {None: 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4}
+_CLIMB = {None: 0, HELD: 0, "sent": 1, "failed": 2, "delivered": 3, "read": 4}
 
 
 def climb(message: Sent, delivery: str, provider_id: str, why: str | None = None) -> Step[bool]:
@@ -392,14 +538,57 @@ def stop_marketing(number: str, why: str) -> Step[None]:
     yield sql("outbox.stop_marketing", number=number, why=why)
 
 
-def stop_number(number: str, why: str) -> Step[None]:
-    """Nothing goes out from a number until the owner has acted; what is queued stays queued."""
-    yield sql("outbox.stop_number", number=number, why=why)
+class Awaits(StrEnum):
+    """What ends a stop."""
+
+    OWNER = "owner"  # a person who has acted
+    TOKEN = "token"  # noqa: S105 - a token that works
+
+
+def stop_number(number: str, why: str, awaits: Awaits = Awaits.OWNER, until: datetime | None = None) -> Step[bool]:
+    """Nothing goes out from a number until the owner has acted, or until `until`; what is queued stays queued. Returns whether that is
+    news."""
+    known = yield sql("outbox.stopped", number=number)
+    yield sql("outbox.stop_number", number=number, why=why, awaits=awaits, until=None if until is None else to_micros(until))
+    return not known
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A number that sends nothing: why, what ends that, and until when (UTC) where that is known."""
+
+    number: str
+    why: str
+    awaits: Awaits
+    until: datetime | None
+
+
+def stopped_numbers() -> Step[list[Stopped]]:
+    """The numbers that send nothing."""
+    rows = yield sql("outbox.stopped_numbers")
+    return [Stopped(row["number"], row["stopped"], Awaits(row["awaits"]), from_micros_or_none(row["stopped_until"])) for row in rows]
+
+
+def start_number(number: str) -> Step[None]:
+    """What stopped a number is over."""
+    yield sql("outbox.start_number", number=number)
+
+
+def close_country(number: str, place: str, now: datetime) -> Step[None]:
+    """A number may write to nobody in a country (ISO 3166)."""
+    yield sql("outbox.close_country", number=number, country=place, now=to_micros(now))
+
+
+def closed_countries() -> Step[list[tuple[str, str]]]:
+    """Which numbers may write to nobody in which countries."""
+    return [(row["number"], row["country"]) for row in (yield sql("outbox.closed_countries"))]
 
 
 def resume_numbers() -> Step[None]:
-    """A person has looked and acted: every number may send again, marketing too."""
+    """A person has looked and acted: every number may send again, marketing too, to every country, and every template."""
     yield sql("outbox.resume_numbers")
+    yield sql("outbox.open_countries")
+    yield from templates.resume()
 
 
 def try_numbers_again() -> Step[None]:

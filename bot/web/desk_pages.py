@@ -19,12 +19,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientConnectionResetError, web
 
-from bot.desk import actions, board
+from bot.desk import actions, board, enclosure
 from bot.desk.board import Board, Case
 from bot.store import desk
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import from_epoch
+from bot.store.shelf import Shelf
 from bot.store.step import Step
+from bot.web.desk_files import NOT_OURS, Sent, handed_out, read_form
 from bot.web.desk_session import Gate, Session, Sessions
 from bot.web.desk_view import FILES, Looks, render
 
@@ -43,10 +45,11 @@ MAX_STREAMS = 200  # pages that are kept up to date at once
 DONE_SECONDS = 1.5  # an answer to a form waits this long for the action to be worked off, so that the page shows it
 DONE_LOOK_SECONDS = 0.03
 
-PARTS = ("title", "board", "head", "person", "lines")  # of a page, as its version tells them
+PARTS = ("title", "notice", "board", "head", "person", "lines")  # of a page, as its version tells them
 SAFE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "media-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +70,8 @@ class _Trouble:
 
 
 class DeskPages:
-    """The desk's application. `clock` is UTC; `wake` is called when staff did something; `ticks` are seconds that only rise."""
+    """The desk's application. `clock` is UTC; `wake` is called when staff did something; files are on the `shelf`; `ticks` are seconds
+    that only rise."""
 
     def __init__(
         self,
@@ -76,9 +80,10 @@ class DeskPages:
         wake: Callable[[], None],
         password: str,
         looks: Looks,
+        shelf: Shelf,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._clock, self._wake, self._looks = store, clock, wake, looks
+        self._store, self._clock, self._wake, self._looks, self._shelf = store, clock, wake, looks, shelf
         self._sessions, self._gate = Sessions(ticks), Gate(password, ticks)
         self._closing = asyncio.Event()
         self._streams = 0
@@ -90,11 +95,13 @@ class DeskPages:
         app.router.add_get("/login", self._ask_password)
         app.router.add_post("/login", self._login)
         app.router.add_post("/logout", self._logout)
+        app.router.add_post("/resume", self._resume)
         app.router.add_get("/live", self._live)
         app.router.add_get("/file/{name}", self._file)
         app.router.add_get(r"/{contact:\d{1,9}}", self._case)
         app.router.add_get(r"/{contact:\d{1,9}}/live", self._live)
-        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back}", self._act)
+        app.router.add_get(r"/{contact:\d{1,9}}/file/{whose:in|out}/{message:\d{1,18}}", self._attachment)
+        app.router.add_post(r"/{contact:\d{1,9}}/{action:take|answer|back|block|arrived|again}", self._act)
         app.on_shutdown.append(self._close)
         return app
 
@@ -169,6 +176,15 @@ class DeskPages:
 
     # looking
 
+    async def _attachment(self, request: web.Request) -> web.StreamResponse:
+        """A file of a thread, to whoever is at the desk: to be looked at or saved, never to become part of a page."""
+        self._session(request)
+        if request.headers.get("HX-Request"):
+            raise web.HTTPForbidden(text="a file is opened by itself")
+        contact, message = int(request.match_info["contact"]), int(request.match_info["message"])
+        find = desk.file_that_came if request.match_info["whose"] == "in" else desk.file_of_ours
+        return handed_out(await self._store.read(find(contact, message)), self._shelf)
+
     async def _board(self, request: web.Request) -> web.Response:
         session = self._session(request)
         parts = await self._parts(session, None)
@@ -192,13 +208,15 @@ class DeskPages:
             parts=(parts := self._rendered(session, *seen, now)),
             version=_version(parts),
             trouble=trouble,
+            accepted=enclosure.ACCEPTED,
+            accepted_words=enclosure.IN_WORDS,
             page=f"{int(now.timestamp())}-{secrets.token_hex(8)}",
         )
         return _html(text, status)
 
     async def _seen(self, contact: int | None) -> tuple[Board, Case | None]:
         def step() -> Step[tuple[Board, Case | None]]:
-            return (yield from board.board()), (None if contact is None else (yield from board.case(contact)))
+            return (yield from board.board(self._clock())), (None if contact is None else (yield from board.case(contact)))
 
         try:
             return await self._store.read(step())
@@ -211,7 +229,7 @@ class DeskPages:
     def _rendered(self, session: Session, listed: Board, case: Case | None, now: datetime) -> dict[str, str]:
         """The parts of a page that change, by the id of the element they stand in."""
         shared = {"looks": self._looks, "session": session, "now": now, "case": case}
-        parts: dict[str, str] = {name: render(f"part_{name}.html", board=listed, **shared) for name in ("title", "board")}
+        parts: dict[str, str] = {name: render(f"part_{name}.html", board=listed, **shared) for name in ("title", "notice", "board")}
         if case is not None:
             parts |= {name: render(f"part_{name}.html", **shared) for name in ("head", "person", "lines")}
         return parts
@@ -255,11 +273,13 @@ class DeskPages:
     # acting
 
     async def _act(self, request: web.Request) -> web.Response:
-        session, form = await self._own_form(request)
+        session, sent = await self._own_form(request)
         contact, action = int(request.match_info["contact"]), request.match_info["action"]
-        draft = form.get("text", "")
+        draft = sent.fields.get("text", "")
+        if sent.trouble:
+            return await self._case_page(session, contact, HTTPStatus.UNPROCESSABLE_ENTITY, _Trouble(f"Not sent: {sent.trouble}", draft))
         try:
-            entry = await self._store.run(self._step(session, contact, action, form))
+            entry = await self._store.run(self._step(session, contact, action, sent))
         except actions.NotFound:
             raise web.HTTPNotFound(text="there is no such conversation") from None
         except actions.Taken as fault:
@@ -277,18 +297,29 @@ class DeskPages:
             await self._done(entry)
         raise web.HTTPSeeOther(f"{PATH}/{contact}#text")
 
-    def _step(self, session: Session, contact: int, action: str, form: Form) -> Step[int | None]:
+    async def _resume(self, request: web.Request) -> web.Response:
+        """Whatever stopped the sending was mended, says somebody at the desk."""
+        await self._own_form(request)
+        await self._store.run(actions.resume())
+        self._wake()
+        raise web.HTTPSeeOther(PATH)
+
+    def _step(self, session: Session, contact: int, action: str, sent: Sent) -> Step[int | None]:
         """The action as one step; None when this very form was sent before."""
-        who, now = str(contact), self._clock()
+        who, now, form = str(contact), self._clock(), sent.fields
         if not (yield from _first_time(form.get("page", ""))):
             return None
         match action:
             case "take":
                 return (yield from actions.take_free(who, session.staff, now, away_from=form.get("away_from", "")))
             case "answer":
-                seen = form.get("seen", "")
-                seen_id = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 19 else 0
-                return (yield from actions.answer(who, session.staff, form.get("text", ""), now, seen=seen_id))
+                said, seen = form.get("text", ""), _whole(form.get("seen", ""))
+                return (yield from actions.answer(who, session.staff, said, now, seen=seen, enclosed=sent.enclosed))
+            case "arrived" | "again":
+                message = _whole(form.get("message", ""))
+                return (yield from actions.decide_own(who, session.staff, message, now, arrived=action == "arrived"))
+            case "block":
+                return (yield from actions.block_own(who, session.staff, now))
             case _:
                 return (yield from actions.hand_back_own(who, session.staff, now))
 
@@ -299,17 +330,26 @@ class DeskPages:
                 while not await self._store.read(desk.is_done(entry)):  # noqa: ASYNC110 - another process may work it off
                     await asyncio.sleep(DONE_LOOK_SECONDS)
 
-    async def _own_form(self, request: web.Request) -> tuple[Session, Form]:
-        """The form of somebody at the desk, with the token of one of their own pages."""
-        session, form = self._session(request), await _form(request)
-        if not secrets.compare_digest(form.get("token", "").encode(), session.token.encode()):
-            raise web.HTTPForbidden(text="this form is not from a page of yours: go back, reload the page and try again")
-        return session, form
+    async def _own_form(self, request: web.Request) -> tuple[Session, Sent]:
+        """The form of somebody at the desk, with the token of one of their own pages; where it may have one, with its file."""
+        session = self._session(request)
+        if request.content_type == "multipart/form-data" and request.match_info.get("action") == "answer":
+            sent = await read_form(request, self._shelf, session.token)
+        else:
+            sent = Sent(await _form(request))
+        if not secrets.compare_digest(sent.fields.get("token", "").encode(), session.token.encode()):
+            raise web.HTTPForbidden(text=NOT_OURS)
+        return session, sent
 
 
 def add_to(application: web.Application, pages: DeskPages) -> None:
     """Serve the desk beside what the application serves already."""
     application.add_subapp(PATH, pages.application())
+
+
+def _whole(number: str) -> int:
+    """A message's number as a form says it; 0 for what is none."""
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 def _first_time(page: str) -> Step[bool]:

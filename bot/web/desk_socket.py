@@ -94,6 +94,8 @@ class DeskSocket:
                 return await self._store.run(actions.take(who, staff, now))
             case "say":
                 return await self._store.run(actions.say(who, staff, text, now))
+            case "block":
+                return await self._store.run(actions.block(who, staff, now))
             case "return":
                 return await self._store.run(actions.hand_back(who, staff, now))
             case "release":

@@ -12,6 +12,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, get_currency_precision
@@ -19,8 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bot.desk.board import Case
+from bot.flow.run import MediaKind
 from bot.policy.decision import Consent, Control, Reason
-from bot.store.desk import Line, Listed
+from bot.store.desk import Attached, Line, Listed, Shelving
+from bot.web.desk_files import may_be_shown, name_of_file
 
 PAGES = Path(__file__).parent / "desk"
 _BROWSER = Path(__file__).parents[1] / "browser"  # what every page of ours loads
@@ -38,7 +41,14 @@ _CONSENT = {
     Consent.WITHDRAWN: "asked for no more offers; you may answer what they write",
     Consent.UNKNOWN: "never asked about offers",
 }
-_AUTHORS = {"flow": "Bot", "house": "Bot", "staff": "Staff"}
+_AUTHORS = {"flow": "Bot", "house": "Bot", "staff": "Staff", "note": "Note"}
+_FILES = {
+    MediaKind.IMAGE: "Picture",
+    MediaKind.VIDEO: "Video",
+    MediaKind.AUDIO: "Audio",
+    MediaKind.DOCUMENT: "Document",
+    MediaKind.STICKER: "Sticker",
+}
 _ARRIVED = {None: "taken by WhatsApp", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
 
 
@@ -94,6 +104,37 @@ def author_of(line: Line, name: str) -> str:
     return name if line.author == "customer" else _AUTHORS.get(line.author, line.author)
 
 
+def file_word(attached: Attached) -> str:
+    """What kind of file it is, in a word or two."""
+    return "Voice message" if attached.voice else _FILES[attached.kind]
+
+
+def file_address(case: Case, line: Line) -> str:
+    """Where the file of a message is handed out."""
+    return f"/desk/{case.contact}/file/" + (f"in/{line.heard}" if line.heard else f"out/{line.ours}")
+
+
+def file_trouble(attached: Attached) -> str:
+    """Why a file is not shown, as the rest of a sentence that begins with what it is."""
+    match attached.state:
+        case Shelving.WANTED:
+            return f"is being fetched ({attached.why})" if attached.why else "is being fetched"
+        case Shelving.EXPIRED:
+            return attached.why or "deleted"
+        case _:
+            return f"not here: {attached.why or 'nobody knows why'}"
+
+
+def size_words(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(size / 1e3, 0.1):.1f} kB"
+
+
+def host_of(link: str) -> str:
+    """Whose address it is."""
+    return urlsplit(link).hostname or "elsewhere"
+
+
 def fate_of(line: Line) -> str:
     """How far a message of ours came, with the reason where it did not; empty for the customer's own."""
     why = reason(line.why)
@@ -118,7 +159,8 @@ def rows(case: Case) -> Iterator[tuple[str, Line]]:
     """The thread, each line by a name that stays its own while more are said: a page keeps what it has and adds what is new."""
     seen: Counter[str] = Counter()
     for line in case.lines:
-        said = "\0".join((line.at.isoformat(), line.author, line.kind, line.text, name_of(case)))
+        changes = f"{line.edited}{line.revoked}"
+        said = "\0".join((line.at.isoformat(), line.author, line.kind, line.text, line.about or "", changes, name_of(case)))
         digest = blake2b(said.encode(), digest_size=8).hexdigest()
         seen[digest] += 1
         yield f"line-{digest}-{seen[digest]}", line  # the same words within the same second are two lines all the same
@@ -154,6 +196,8 @@ def holder_of(case: Case, me: str) -> str:
         return "Nobody has it yet."
     if control is Control.BOT:
         return "The bot has it."
+    if control is Control.BLOCKED:
+        return "Blocked: nobody answers, nothing is sent."
     return "You have it; the bot is silent." if staff == me else f"{staff or 'Somebody'} has it; the bot is silent."
 
 
@@ -182,6 +226,15 @@ def _environment() -> Environment:
         name_of=name_of,
         author_of=author_of,
         fate_of=fate_of,
+        file_word=file_word,
+        file_address=file_address,
+        file_trouble=file_trouble,
+        size_words=size_words,
+        host_of=host_of,
+        may_be_shown=may_be_shown,
+        name_of_file=name_of_file,
+        MediaKind=MediaKind,
+        Shelving=Shelving,
         went_wrong=went_wrong,
         window_of=window_of,
         holder_of=holder_of,

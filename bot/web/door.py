@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from time import monotonic
+from time import monotonic, time_ns
 
 from aiohttp import web
 
@@ -188,7 +188,7 @@ class Door:
         if not may_ask(request, self.metrics_token):
             raise web.HTTPNotFound(text="set COMEBACK_METRICS_TOKEN, and send it as 'Authorization: Bearer ...'")
         try:
-            return self.metrics.page(await self.store.read(gauges.read(self.clock())))
+            return self.metrics.page(await self.store.read(gauges.read(self.clock(), time_ns() // 1_000)))
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="the database cannot be read") from None
 

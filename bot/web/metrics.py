@@ -11,12 +11,16 @@ platform's error codes and our own number ids.
     comeback_entries_worked_off_total{source}, comeback_entries_dead_total{source}
     comeback_runs_started_total{flow}, comeback_runs_ended_total{flow,outcome}
     comeback_messages_total{state,reason}          sent, retry, refused, unknown (reason: the platform's code); dropped, postponed
-                                                   (reason: policy's); delivered, read, failed as the platform told
+                                                   (reason: policy's); delivered, read, failed as the platform told (reason: its code)
     comeback_send_seconds                          histogram: a request to the channel, whatever came of it
     comeback_inbox_waiting, comeback_inbox_oldest_seconds, comeback_inbox_dead
     comeback_outbox_queued, comeback_outbox_due, comeback_outbox_oldest_due_seconds, comeback_outbox_sending, comeback_outbox_unknown
     comeback_discounts_wanted, comeback_timers_overdue, comeback_desk_waiting, comeback_desk_oldest_seconds
     comeback_number_stopped{number,what}           1 where a number must not send: what is `all` or `marketing`
+    comeback_number_per_second{number}             messages a second, in and out together, that a number sends now: less than its limit
+                                                   while it climbs back from a "too fast"
+    comeback_people_reached, comeback_people_limit{whose}  written to first in 24 hours, and how many may be (no sample where nobody told)
+    comeback_outbox_for_tomorrow                   messages that wait for that limit
     comeback_info{version}, process_*              this process
 
 It is served to whoever brings COMEBACK_METRICS_TOKEN (`Authorization: Bearer ...`), and to nobody while that is not set: behind a proxy
@@ -34,6 +38,7 @@ from bot import __version__
 from bot.policy.decision import Reason
 from bot.store.gauges import Gauges
 from bot.store.model import Source
+from bot.store.pace import UNLIMITED, Standing
 from bot.worker.tally import Tally
 
 ACKNOWLEDGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)  # 0.25 s is the promise's p99, 3 s its end
@@ -86,6 +91,12 @@ class Metrics(Tally):
             field: Gauge(f"comeback_{name}", about, registry=self.registry) for field, (name, about) in _DEPTHS.items()
         }
         self._stopped = Gauge("comeback_number_stopped", "A number that must not send", ["number", "what"], registry=self.registry)
+        self._per_second = Gauge(
+            "comeback_number_per_second", "Messages a second, in and out, that a number sends now", ["number"], registry=self.registry
+        )
+        self._reached = Gauge("comeback_people_reached", "People written to first in 24 hours", registry=self.registry)
+        self._people = Gauge("comeback_people_limit", "How many may be written to first in 24 hours", ["whose"], registry=self.registry)
+        self._for_tomorrow = Gauge("comeback_outbox_for_tomorrow", "Messages that wait for that limit", registry=self.registry)
         Info("comeback", "This process", registry=self.registry).info({"version": __version__})
         ProcessCollector(registry=self.registry)
 
@@ -138,9 +149,9 @@ class Metrics(Tally):
         self._messages.labels(str(outcome), "" if code is None else str(code)).inc()
         self._send_seconds.observe(seconds)
 
-    def arrived(self, status: str) -> None:
+    def arrived(self, status: str, code: int | None = None) -> None:
         """See Tally."""
-        self._messages.labels(str(status), "").inc()
+        self._messages.labels(str(status), "" if code is None else str(code)).inc()
 
     # ---- what is asked
 
@@ -152,7 +163,18 @@ class Metrics(Tally):
         for number in gauges.numbers:
             self._stopped.labels(number.id, "all").set(int(number.stopped))
             self._stopped.labels(number.id, "marketing").set(int(number.stopped or number.marketing_stopped))
+        self._limits(gauges.limits)
         return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    def _limits(self, limits: Standing) -> None:
+        self._per_second.clear()
+        for number in limits.numbers:
+            self._per_second.labels(number.number).set(number.per_second * number.share)
+        self._reached.set(limits.reached)
+        self._people.clear()
+        if limits.people is not None and limits.people < UNLIMITED:
+            self._people.labels("whatsapp").set(limits.people)
+        self._for_tomorrow.set(limits.waiting)
 
 
 def may_ask(request: web.Request, token: str | None) -> bool:

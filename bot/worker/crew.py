@@ -19,7 +19,11 @@ from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
+from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
+from bot.worker.limits import Limits
 from bot.worker.playbook import House
+from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
+from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
 from bot.worker.sender import Sender
 
@@ -28,6 +32,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 1  # how late a timer may fire
 ORPHANS_SECONDS = 3  # between two looks for messages whose sender is gone, or whose lease ran out
 HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
+ASK_LIMITS_FIRST = 1  # seconds after the start: until then a number goes as it did before, or as the slowest of the usual
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -41,7 +46,7 @@ class _Loop:
 
 
 class Crew:
-    """Runs dispatcher, sender and discounter until it is stopped."""
+    """Runs dispatcher, sender, discounter and fetcher until it is stopped."""
 
     def __init__(
         self,
@@ -51,6 +56,10 @@ class Crew:
         discounter: Discounter,
         optouts: OptOutLog | None = None,
         registry: Registry | None = None,
+        fetcher: Fetcher | None = None,
+        keeper: Keeper | None = None,
+        limits: Limits | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -58,15 +67,21 @@ class Crew:
         self._discounter = discounter
         self._optouts = optouts
         self._registry = registry
+        self._fetcher = fetcher
+        self._keeper = keeper
+        self._limits = limits
+        self._recovery = recovery
         self._sending = _Loop("sender", self._send)  # a message that is sent makes room for the next, and is no news to the others
         self._loops = [
             _Loop("dispatcher", self._dispatch),
             self._sending,
             _Loop("discounter", self._discount),
         ]
+        if fetcher is not None:
+            self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
-        self._looking = asyncio.Lock()
+        self._looking, self._tidying, self._asking, self._recovering = (asyncio.Lock() for _ in range(4))
         self._stopping = False
         self.superseded = asyncio.Event()
 
@@ -87,6 +102,20 @@ class Crew:
             self._scheduler.add_job(
                 self._registry.ask, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
             )
+        if self._limits is not None:
+            first = datetime.now(UTC) + timedelta(seconds=ASK_LIMITS_FIRST)
+            self._scheduler.add_job(
+                self._ask_limits, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+            )
+        if self._recovery is not None:
+            self._scheduler.add_job(
+                self.recover, "interval", seconds=RECOVER_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
+            )
+        if self._keeper is not None:
+            first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)
+            self._scheduler.add_job(
+                self._tidy, "interval", seconds=TIDY_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+            )
         self._scheduler.start()
 
     async def _find_orphans(self) -> None:
@@ -96,6 +125,23 @@ class Crew:
                 left = await self._store.run(outbox.orphans(self._store.epoch, self._house().now))
                 if left:
                     log.warning("%d messages were on the wire when their sender ended: unknown until a status settles them", left)
+
+    async def _ask_limits(self) -> None:
+        assert self._limits is not None
+        async with self._asking:
+            await self._limits.ask()
+        self.wake()
+
+    async def _tidy(self) -> None:
+        assert self._keeper is not None
+        async with self._tidying:
+            await self._keeper.tidy()
+
+    async def recover(self) -> None:
+        """What stands still may go on: a token works again, a block has ended."""
+        async with self._recovering:
+            if self._recovery is not None and await self._recovery.look():
+                self.wake()
 
     def wake(self) -> None:
         """Something happened: whoever sleeps looks again."""
@@ -107,12 +153,15 @@ class Crew:
         self._stopping = True
         if self._scheduler.running:
             self._scheduler.pause()
+        if self._fetcher is not None:
+            self._fetcher.stop()
         self.wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await asyncio.gather(*self._tasks)
                 await self._sender.finish()
-                async with self._looking:  # a job that is cut short would be told as an error
+                # a job that is cut short would be told as an error
+                async with self._looking, self._tidying, self._asking, self._recovering:
                     pass
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

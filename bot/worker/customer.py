@@ -1,32 +1,44 @@
 """What the channel told of a customer: they wrote, pressed, read, stopped, changed their number; or staff wrote from the phone app."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from bot.channel import telling
 from bot.channel.event import (
+    AccountChanged,
+    Called,
     ChannelEvent,
     DeliveryStatus,
+    Edited,
     IdentityChanged,
+    LinkPressed,
     MessageReceived,
     Notice,
+    NumberChanged,
+    OrderPlacedInChat,
     PreferenceChanged,
+    ProductAsked,
+    Reacted,
+    Referral,
+    Revoked,
+    StaffChanged,
     StaffWrote,
     StatusChanged,
     TemplateChanged,
 )
-from bot.channel.whatsapp.errors import for_code
 from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
-from bot.policy.consent import is_opt_out
+from bot.policy.consent import is_opt_out, takes_stop_back
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, conversations, inbox, outbox, templates
-from bot.store.contacts import Agreement
+from bot.store import charges, contacts, conversations, files, inbox, outbox, templates
+from bot.store.contacts import Agreement, Referred
 from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.templates import Standing
-from bot.worker import flows, remedies
+from bot.worker import account, charging, failures, flows, signs
+from bot.worker.files import expected
 from bot.worker.playbook import House
 
 STALE_MESSAGE = timedelta(days=1)  # WhatsApp may deliver again for a week: answering yesterday's question today only confuses
@@ -45,19 +57,25 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
     if isinstance(event, Notice):
         yield from contacts.audit(contact, house.now, "channel", event.about)
         return None
+    if isinstance(event, NumberChanged):
+        yield from account.number_told(house, event)
+        return None
+    if isinstance(event, AccountChanged):
+        yield from account.account_told(house, event)
+        return None
     if contact is None:
-        return "it names nobody"
+        return "word of a move that is known" if isinstance(event, IdentityChanged) else "it names nobody"
     match event:
         case MessageReceived():
-            yield from contacts.renew((yield from inbox.names(entry.id)), house.now)  # whoever writes is answered where they wrote
+            yield from contacts.renew((yield from inbox.names(entry.id)), event.at)  # whoever writes is answered where they wrote
             yield from _message(house, contact, number, event)
+        case Reacted() | Edited() | Revoked() | Called() | LinkPressed() | StaffChanged():
+            yield from signs.seen(house, contact, number, event)
         case PreferenceChanged():
             yield from _preference(house, contact, number, event)
         case StaffWrote():
             yield from _staff_wrote(house, contact, number, event)
         case IdentityChanged():
-            yield from contacts.renew(event.names, house.now)
-            yield from contacts.forget_numbers(contact, event.names)
             yield from contacts.audit(contact, house.now, "contact", "goes by a new number or id")
     return None
 
@@ -65,7 +83,9 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
 def _staff_wrote(house: House, contact: int, number: str, event: StaffWrote) -> Step[None]:
     """Staff answered from the phone app: a take-over, unless it is told so late that the conversation has changed hands since."""
     conversation = yield from conversations.load(contact, number)
-    yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id)
+    yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id, kind=event.kind)
+    if event.attachment is not None:
+        yield from files.want(contact, number, event.id, event.at, expected(event.attachment), house.now)
     told_late = conversation.changed_at is not None and event.at + timedelta(seconds=1) <= conversation.changed_at
     if not (told_late and conversation.epoch > 0) and house.now - event.at < STALE_MESSAGE:
         yield from take_over(house, contact, number, "the phone app")
@@ -81,7 +101,15 @@ def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]
 
 def _message(house: House, contact: int, number: str, event: MessageReceived) -> Step[None]:
     conversation = yield from conversations.load(contact, number)
-    yield from conversations.heard(contact, number, event.at, kind=event.kind, text=event.text, provider_id=event.id)
+    referral, about = event.referral, telling.about(event)
+    said = {"kind": event.kind, "text": event.text, "provider_id": event.id}
+    yield from conversations.heard(
+        contact, number, event.at, **said, about=about, quotes=event.reply_to, referred=referral is not None
+    )
+    if referral is not None:
+        yield from contacts.refer(contact, number, _referred(event.at, referral))
+    if event.attachment is not None:
+        yield from files.want(contact, number, event.id, event.at, expected(event.attachment), house.now)
     yield from contacts.engaged(contact, event.at)
     if event.name and (name := _NAME.match(event.name.strip())):
         yield from contacts.name_if_unknown(contact, name.group())
@@ -89,12 +117,23 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
     if (press is not None and press.opts_out) or (press is None and is_opt_out(event.text, house.playbook.rules.opt_out_words)):
         method = "button" if press else "word"
         yield from flows.opt_out(house, contact, number, method, event.id, at=event.at)
+    elif press is None and takes_stop_back(event.text) and (yield from _took_stop_back(house, contact, number, event)):
+        return
     elif conversation.control is not Control.BOT:
-        yield from contacts.audit(contact, house.now, "desk", "wrote while staff have the conversation")
+        why = "although staff blocked them" if conversation.control is Control.BLOCKED else "while staff have the conversation"
+        yield from contacts.audit(contact, house.now, "desk", f"wrote {why}")
     elif house.now - event.at > STALE_MESSAGE:
         yield from _to_staff(house, contact, number, f"wrote on {event.at:%Y-%m-%d %H:%M} UTC, which reached us only now")
     else:
         yield from _answer(house, contact, number, event, press)
+
+
+def _took_stop_back(house: House, contact: int, number: str, event: MessageReceived) -> Step[bool]:
+    """START counts from somebody who has said stop; from anybody else it is a word like others."""
+    person = yield from contacts.load(contact)
+    if person.consent is not Consent.WITHDRAWN:
+        return False
+    return (yield from flows.take_stop_back(house, contact, number, event.id, event.text, at=event.at))
 
 
 def _answer(house: House, contact: int, number: str, event: MessageReceived, press: ButtonPress | None) -> Step[None]:
@@ -103,15 +142,40 @@ def _answer(house: House, contact: int, number: str, event: MessageReceived, pre
     if (yield from _pressed_twice(contact, number, event, press, asking)):
         yield from contacts.audit(contact, house.now, "channel", "pressed the same button twice: answered once")
         return
+    wordless = _is_wordless(event)
     if asking is not None:
         in_place = press is not None and press.run == asking.run.id
-        said = Pressed(press.generation, press.answer, event.text) if press and in_place else Replied(event.text)
-        yield from flows.advance(house, asking, said)
+        reply = Replied("" if wordless else event.text)
+        yield from flows.advance(house, asking, Pressed(press.generation, press.answer, event.text) if press and in_place else reply)
+        if isinstance(event.detail, OrderPlacedInChat):
+            yield from _see_to_order(house, contact, number)
+        return
+    if wordless:
+        yield from _to_staff(house, contact, number, f"sent {telling.in_short(event)}")
         return
     for revision in sorted(house.playbook.starting_on(Trigger.MESSAGE_RECEIVED), key=_most_particular):
         if (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)):
             return
     yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+
+
+def _is_wordless(event: MessageReceived) -> bool:
+    """Whether a person must look at it: a file without words, an order, a place, a form. A flow that asks hears that it got no words."""
+    return not event.text.strip() or not (event.detail is None or isinstance(event.detail, ProductAsked))
+
+
+def _see_to_order(house: House, contact: int, number: str) -> Step[None]:
+    """Whoever wants to buy is seen by a person, whatever a flow that asked something else made of it."""
+    conversation = yield from conversations.load(contact, number)
+    if conversation.control is Control.BOT:
+        yield from _to_staff(house, contact, number, "sent an order while a flow was asking")
+        yield from flows.leave_to_staff(house, contact, "an order came in the chat")
+
+
+def _referred(at: datetime, referral: Referral) -> Referred:
+    return Referred(
+        at, referral.click, referral.source_type, referral.source_id, referral.source_url, referral.headline, referral.body
+    )
 
 
 def _pressed_twice(contact: int, number: str, event: MessageReceived, press: ButtonPress | None, asking: Live | None) -> Step[bool]:
@@ -155,16 +219,14 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
     message = yield from outbox.find(event.key, event.id)
     if message is None:
         return "a status of a message that is not ours"
-    verdict = for_code(event.code) if event.status is DeliveryStatus.FAILED and event.code is not None else None
-    why = verdict.sentence if verdict else (event.detail or "the platform gave no reason")
-    news = yield from outbox.climb(message, event.status, event.id, why if event.status is DeliveryStatus.FAILED else None)
+    if event.free_until is not None:
+        yield from conversations.free(message.contact, message.number, event.free_until, house.now)
+    yield from charging.counted(house, message, event)
+    failed = event.status is DeliveryStatus.FAILED
+    news = yield from outbox.climb(message, event.status, event.id, event.detail or "the platform gave no reason" if failed else None)
     if news:
-        house.tally.arrived(event.status)
-    if not news or event.status is not DeliveryStatus.FAILED:
-        return None
-    yield from contacts.audit(message.contact, house.now, message.flow or "channel", f"a message failed: {why}")
-    if verdict is not None:
-        yield from remedies.apply(house, message.contact, message.number, verdict.remedy, why, verdict.retry_after)
-    if message.run is not None:
-        yield from flows.end_unsent(house, message.run, why, owed=message.reply)
+        house.tally.arrived(event.status, event.code)
+        if failed:
+            yield from charges.take_back(message.id)
+            yield from failures.told(house, message, event)
     return None

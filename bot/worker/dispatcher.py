@@ -10,17 +10,19 @@ import json
 import logging
 import traceback
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from bot.channel.event import IdentityChanged
 from bot.channel.whatsapp import reading
 from bot.shop import reading as shop_reading
 from bot.store import contacts, inbox, runs
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
-from bot.store.model import Source
+from bot.store.model import Identity, Source
 from bot.store.step import Step, attempt, together
 from bot.worker import customer, edits, shopping, staff, timers
 from bot.worker.playbook import House
@@ -79,9 +81,22 @@ def _work_through(house: House, entries: Sequence[Entry], waiting: Set[int]) -> 
 def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
     """The contact an entry is about; made or merged from the names it carries."""
     names = yield from inbox.names(entry.id)
+    if names and entry.source is Source.WHATSAPP:
+        return (yield from _whose_number(house, entry, names))
     if names:
-        return (yield from contacts.resolve(names, house.now, proven=entry.source is Source.WHATSAPP))
+        return (yield from contacts.resolve(names, house.now, proven=False))
     return Resolved((yield from contacts.live_id(entry.contact))) if entry.contact is not None else None
+
+
+def _whose_number(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Resolved | None]:
+    if entry.kind in reading.MOVES:
+        with suppress(reading.Unreadable):
+            event = reading.read(entry.kind, entry.body)
+            if isinstance(event, IdentityChanged):
+                others = [name for name in names if name not in event.before and name not in event.names]
+                moved = yield from contacts.move(event.before, event.names, others, event.at, house.now)
+                return None if moved is None else Resolved(moved)
+    return (yield from contacts.resolve(names, house.now, proven=True, at=entry.occurred_at))
 
 
 def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:

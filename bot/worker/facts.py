@@ -33,7 +33,7 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
             total=Money(contact.orders_minor, contact.orders_currency or rules.currency),
             last=last.facts if last else None,
         ),
-        store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links),
+        store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links, rules.catalog),
         staff=_staff(house),
         cart=cart.facts if cart else None,
         order=order_facts,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.flow import condition, interpreter
 from bot.flow.model import Trigger
-from bot.flow.revision import Category, Revision
+from bot.flow.revision import Revision
 from bot.flow.run import (
     AddTag,
     Advance,
@@ -138,7 +138,7 @@ def _why_not(house: House, revision: Revision, contact: int, number: str, subjec
     conversation = yield from conversations.load(contact, number)
     live = yield from runs.live(contact)
     if conversation.control is not Control.BOT:
-        return "staff have the conversation"
+        return "staff blocked this person" if conversation.control is Control.BLOCKED else "staff have the conversation"
     if flow.purpose is Purpose.MARKETING and person.consent is not Consent.GRANTED:
         return "the person stopped marketing messages" if person.consent is Consent.WITHDRAWN else "no consent to marketing messages"
     if person.phone is None and person.bsuid is None:
@@ -238,7 +238,7 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     run, contact, now = live.run, live.contact, house.now
     match effect:
         case Send():
-            marketing = yield from _is_marketing(revision, effect)
+            marketing = yield from _is_marketing(effect)
             yield from outbox.enqueue(_draft(house, live, effect, marketing=marketing), now)
         case SetTimer():
             yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
@@ -265,14 +265,13 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     return ()
 
 
-def _is_marketing(revision: Revision, effect: Send) -> Step[bool]:
-    """Whether a message needs consent: its flow's purpose says so, or its template's category, as Meta has it by now."""
+def _is_marketing(effect: Send) -> Step[bool]:
+    """Whether a message needs consent: its flow's purpose says so, or its template's category, as Meta has it by now. (Of a text with a
+    template for when the window is closed that is asked when it goes.)"""
     content = effect.content
     if effect.purpose is Purpose.MARKETING or not isinstance(content, TemplateMessage):
         return effect.purpose is Purpose.MARKETING
-    at_meta = (yield from templates.load(content.name, content.language)).category
-    template = revision.templates.get(content.name)
-    return at_meta == templates.MARKETING or (at_meta is None and template is not None and template.category is Category.MARKETING)
+    return (yield from templates.is_marketing(content))
 
 
 def _draft(house: House, live: Live, effect: Send, *, marketing: bool) -> outbox.Draft:
@@ -318,7 +317,20 @@ def opt_out(
         yield from outbox.cancel_contact(contact, "the person stopped marketing messages")
         yield from contacts.audit(contact, house.now, "consent", f"{why}; their runs could not be ended ({type(fault).__name__})")
     if confirm and person.consent is not Consent.WITHDRAWN:
-        yield from outbox.enqueue(consent.confirmation(house, person, number, source), house.now)
+        yield from outbox.enqueue(consent.stopped(house, person, number, source), house.now)
+
+
+def take_stop_back(house: House, contact: int, number: str, source: str, text: str, *, at: datetime) -> Step[bool]:
+    """The person, who had stopped marketing, wants it again and said so in the chat: recorded with their own word, and confirmed. False
+    when a later stop counts."""
+    person = yield from contacts.load(contact)
+    agreement = Agreement("whatsapp", Consent.GRANTED, at, "word", source, text)
+    if not (yield from contacts.agree(contact, agreement, house.now)):
+        return False
+    yield from contacts.audit(contact, house.now, "consent", f"wants marketing messages again (word: {source})")
+    yield from outbox.enqueue(consent.started(house, person, number, source), house.now)
+    yield from happen(house, contact, number, "", Trigger.OPTED_IN)
+    return True
 
 
 def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = False) -> Step[None]:

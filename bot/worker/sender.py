@@ -9,30 +9,30 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from time import monotonic
 
-from bot.channel import Channel, Failure, Outgoing, Recipient, SendError
+from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError
 from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import START_SECONDS, Claim, Claimed, Taken
+from bot.store.pace import Ration
 from bot.store.step import Step, T
-from bot.worker import flows, remedies
+from bot.worker import failures, flows
+from bot.worker.pacer import Pacer
 from bot.worker.playbook import House
+from bot.worker.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
-MAX_ON_WIRE = 64  # requests at once: at 0.2 s each that is more than the 80 a second most numbers may send
+MAX_ON_WIRE = 64  # requests at once, where nobody paces them
 MAX_CLAIM = 32  # messages committed as `sending` at once; a crash leaves at most MAX_ON_WIRE unknown, these included
 ROOM = 16  # a look at the outbox costs as much for one message as for these: while the wire is fuller than that, it waits
 TOUCHED_SECONDS = 0.01  # how long to leave a message alone that somebody else touches
 SETTLE_AGAIN_SECONDS = 0.5  # how long a message's end waits for a database that cannot be written
-FIRST_RETRY = timedelta(seconds=4)  # Cloud API: retry a pair after 4^x seconds (131056)
-LONGEST_RETRY = timedelta(minutes=5)  # after an hour without network the first answer is late by at most this
 NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.STAFF_HOLDS})  # answers that are rightly not given
 
 
@@ -47,29 +47,47 @@ class Look:
 class Sender:
     """Sends what is due, many people at a time, each person's messages in order."""
 
-    def __init__(self, store: Store, channel: Channel, house: Callable[[], House], *, owner: str, optouts: OptOutLog | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        channel: Channel,
+        house: Callable[[], House],
+        *,
+        owner: str,
+        optouts: OptOutLog | None = None,
+        pacer: Pacer | None = None,
+        receipts: Receipts | None = None,
+    ) -> None:
+        """Without a `pacer` everything goes at once; without `receipts` nobody hears that they were read."""
         self._store = store
         self._channel = channel
         self._house = house
         self._owner = owner
         self._optouts = optouts
+        self._pacer = pacer
+        self._receipts = receipts
         self._on_wire: set[asyncio.Task[None]] = set()
         self._taken: dict[Taken, asyncio.Future[None]] = {}
         self._settling: asyncio.Task[None] | None = None
 
     async def send_due(self, wake: Callable[[], None]) -> Look:
-        """Claim what is due and start its requests. `wake` is called as each one ends."""
-        free = min(MAX_ON_WIRE - len(self._on_wire), MAX_CLAIM)
+        """Claim what is due and start its requests. `wake` is called as each one ends, and when more may go."""
+        wire = self._pacer.wire if self._pacer else MAX_ON_WIRE
+        free = min(wire - len(self._on_wire), MAX_CLAIM)
         if free < ROOM:
             return Look(0, more=False)  # the next that ends wakes us
         house = self._house()
         seen = self._store.arrivals.count
+        asked = monotonic()
         claim, began = await self._store.run(self._claim(house, free), last=True)
+        if self._pacer:
+            self._pacer.claimed(monotonic() - asked, wake)
         for held in claim.held:
             if held.news or held.until is None:
                 house.tally.not_sent(held.why, for_good=held.until is None)
         for claimed in claim.claimed:
-            task = asyncio.create_task(self._send(claimed, seen, began), name=f"send-{claimed.id}")
+            moment = self._pacer.moment(claimed) if self._pacer else began
+            task = asyncio.create_task(self._send(claimed, seen, began, moment), name=f"send-{claimed.id}")
             self._on_wire.add(task)
             task.add_done_callback(self._on_wire.discard)
             task.add_done_callback(lambda _: wake())
@@ -87,12 +105,20 @@ class Sender:
 
     def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float]]:
         """What may go, and when the look at it began (`time.monotonic()`)."""
+        if self._pacer is None:
+            return self._look(house, limit, None, frozenset())
+        on_wire = len(self._on_wire)  # the step itself may run in another thread
+        return self._look(house, limit, self._pacer.ration(house.now, on_wire), self._pacer.resting(on_wire))
+
+    def _look(self, house: House, limit: int, ration: Ration | None, resting: frozenset[str]) -> Step[tuple[Claim, float]]:
         began = monotonic()
 
         def judge(message: Message, person: Person) -> Decision:
             return decide(message, person, house.playbook.policy, house.now)
 
-        claim = yield from outbox.claim(judge, owner=self._owner, epoch=self._store.epoch, now=house.now, limit=limit)
+        claim = yield from outbox.claim(
+            judge, owner=self._owner, epoch=self._store.epoch, now=house.now, limit=limit, ration=ration, resting=resting
+        )
         for held in claim.held:
             about = held.flow or "message"
             if held.until is None:
@@ -105,7 +131,11 @@ class Sender:
                 yield from contacts.audit(held.contact, house.now, about, text)
         return claim, began
 
-    async def _send(self, claimed: Claimed, seen: int, claim_began: float) -> None:
+    async def _send(self, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:
+        if self._receipts:
+            self._receipts.give(claimed, moment - monotonic())
+        if self._pacer:
+            await self._pacer.passed(claimed, moment)
         if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:
             # an event of this person came in after the claim, here or perhaps at a peer: it may be an opt-out, so look again
             await self._keep(lambda: outbox.release(claimed.id))
@@ -117,7 +147,7 @@ class Sender:
         except SendError as error:
             failure = error
             tally.failed(error.failure, error.code, monotonic() - began)
-            await self._keep(lambda: self._logged(self._failed(claimed, failure)))
+            await self._keep(lambda: self._logged(failures.answered(self._house(), claimed, failure)))
         except Exception:
             tally.failed(Failure.UNKNOWN, None, monotonic() - began)
             about = {"message_id": claimed.id, "contact": claimed.contact}
@@ -126,6 +156,13 @@ class Sender:
         else:
             tally.sent(monotonic() - began)
             await self._settled(Taken(claimed.id, delivered.id, delivered.held))
+            await self._learn(claimed, delivered)
+
+    async def _learn(self, claimed: Claimed, delivered: Delivered) -> None:
+        """WhatsApp may know the person by another name than we wrote to (Cloud API: numbers of Brazil and Mexico)."""
+        if claimed.phone and any((name.kind, name.scope, name.value) not in claimed.names for name in delivered.names):
+            phone = claimed.phone
+            await self._keep(lambda: contacts.learn(claimed.contact, phone, delivered.names, self._house().now))
 
     def _logged(self, step: Step[None]) -> Step[None]:
         return self._optouts.around(step) if self._optouts else step
@@ -166,23 +203,6 @@ class Sender:
                     return None
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
-    def _failed(self, claimed: Claimed, error: SendError) -> Step[None]:
-        house = self._house()
-        yield from contacts.hold(claimed.contact)
-        why = error.detail if error.code is None else f"{error.detail} (code {error.code})"
-        if error.failure is Failure.UNKNOWN:
-            yield from outbox.unknown(claimed.id, why)
-            yield from contacts.audit(claimed.contact, house.now, "message", f"nobody knows whether a message was sent: {why}")
-        elif error.failure is Failure.RETRY:  # surely not sent: until it is not worth sending any more, which policy knows
-            yield from outbox.again(claimed.id, house.now + _wait(claimed.attempts, error.retry_after), why)
-        else:
-            yield from outbox.refused(claimed.id, why)
-            yield from contacts.audit(claimed.contact, house.now, "message", f"a message was refused: {why}")
-            message = yield from outbox.find(claimed.key, "")
-            if message is not None and message.run is not None:
-                yield from flows.end_unsent(house, message.run, why, owed=message.reply)
-        yield from remedies.apply(house, claimed.contact, claimed.number, error.remedy, why, error.retry_after)
-
 
 def _tell(future: asyncio.Future[None]) -> None:
     if not future.done():
@@ -192,8 +212,3 @@ def _tell(future: asyncio.Future[None]) -> None:
 def _fail(future: asyncio.Future[None], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
-
-
-def _wait(attempts: int, at_least: timedelta | None) -> timedelta:
-    grown: timedelta = FIRST_RETRY * 4 ** (attempts - 1)
-    return max(min(grown, LONGEST_RETRY), at_least or timedelta())

@@ -31,8 +31,8 @@ class Tally:
     def failed(self, outcome: str, code: int | None, seconds: float) -> None:
         """The channel did not take it: retry, refused or unknown (`bot.channel.Failure`), with the platform's code where it gave one."""
 
-    def arrived(self, status: str) -> None:
-        """A message got further than was known: delivered, read or failed."""
+    def arrived(self, status: str, code: int | None = None) -> None:
+        """A message got further than was known: delivered, read or failed, with the platform's code where it gave one."""
 
 
 SILENT = Tally()

@@ -92,6 +92,7 @@ class Ground:
         return machine.environment(
             COMEBACK_DATABASE=database,
             COMEBACK_OPTOUTS=str(self.folder / "optouts"),
+            COMEBACK_FILES=str(self.folder / "files"),
             COMEBACK_PORT="0",
             COMEBACK_LOG="warning",
             COMEBACK_FLOWS=str(flows),
@@ -100,5 +101,6 @@ class Ground:
             COMEBACK_WHATSAPP_APP_SECRET=APP_SECRET,
             COMEBACK_WHATSAPP_VERIFY_TOKEN=VERIFY_TOKEN,
             COMEBACK_WHATSAPP_NUMBER=NUMBER,
+            COMEBACK_WHATSAPP_PER_SECOND="100000",  # what is measured is the house, not WhatsApp's limit
             COMEBACK_WHATSAPP_API=f"http://127.0.0.1:{graph}/v24.0",
         )

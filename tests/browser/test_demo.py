@@ -205,10 +205,10 @@ async def test_nothing_is_lost_while_the_page_changes_under_a_visitors_hands(bro
         "window.shifts = []; new PerformanceObserver(seen => shifts.push(...seen.getEntries())).observe({type: 'layout-shift'})"
     )
 
-    await _meanwhile(page, "say", shopper="ana", text="from somewhere else")
-    await _meanwhile(page, "cart", shopper="ana", product="p-moka", quantity="1")
-    await _meanwhile(page, "say", shopper="ben", text="hello")
-    await _meanwhile(page, "clock", shopper="ana", minutes="60")
+    await _meanwhile(page, "say", who="ana", text="from somewhere else")
+    await _meanwhile(page, "cart", who="ana", product="p-moka", quantity="1")
+    await _meanwhile(page, "say", who="ben", text="hello")
+    await _meanwhile(page, "clock", who="ana", minutes="60")
     await expect(visiting.message("from somewhere else").first).to_be_visible()
     await expect(page.get_by_role("radio", name=re.compile("^Ben.*unread"))).to_be_visible()
     await expect(visiting.button("Buy for €32.00")).to_be_enabled()
@@ -224,7 +224,7 @@ async def test_nothing_is_lost_while_the_page_changes_under_a_visitors_hands(bro
 
     more = visiting.button("One more Moka pot, six cups")
     await more.focus()
-    await _meanwhile(page, "cart", shopper="ana", product="p-moka", quantity="1")
+    await _meanwhile(page, "cart", who="ana", product="p-moka", quantity="1")
     await expect(visiting.button("Buy for €64.00")).to_be_enabled()
     await expect(more).to_be_focused()
     assert visiting.troubles == []
@@ -240,8 +240,8 @@ async def test_an_answer_that_staff_are_writing_is_not_lost_when_somebody_else_a
     field = page.get_by_label("Answer Ben")
     await expect(field).to_be_focused()
     await page.keyboard.type("One mom")
-    await _meanwhile(page, "say", shopper="carla", text="oi")
-    await _meanwhile(page, "say", shopper="carla", text="pessoa")
+    await _meanwhile(page, "say", who="carla", text="oi")
+    await _meanwhile(page, "say", who="carla", text="pessoa")
     await expect(page.get_by_role("region", name="At the desk")).to_contain_text("Carla waits for a person")
     await expect(field).to_be_focused()
     await page.keyboard.type("ent")
@@ -265,7 +265,7 @@ async def test_a_page_that_nobody_sees_takes_no_stream_and_catches_up_when_it_is
     page = visiting.page
     await visiting.say("before")
     await _seen(page, hidden=True)
-    await _meanwhile(page, "say", shopper="ana", text="while nobody looked")
+    await _meanwhile(page, "say", who="ana", text="while nobody looked")
     await page.wait_for_timeout(1200)  # two looks of a stream, were there one
     await expect(visiting.message("while nobody looked")).to_have_count(0)
     await _seen(page, hidden=False)
@@ -323,7 +323,7 @@ async def test_the_page_works_without_javascript(browser: Browser, url: str) -> 
     chat = page.get_by_role("log", name="Chat")
     await expect(chat).to_contain_text("te has dejado algo")
     await page.get_by_label("Message", exact=True).fill("es muy caro")
-    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("button", name="Send", exact=True).click()
     await expect(chat).to_contain_text(CODE)
     await page.get_by_role("radio", name=re.compile("^Ben")).check()
     await page.get_by_role("button", name="Become them").click()

@@ -57,7 +57,7 @@ async def demo() -> AsyncIterator[str]:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
-    assert (process.returncode, err.decode()) == (0, "")
+    assert (process.returncode, err.decode()) == (0, ""), err.decode()
 
 
 @asynccontextmanager
@@ -99,7 +99,7 @@ class Visit:
     async def say(self, text: str) -> None:
         """Write into the phone."""
         await self.page.get_by_label("Message", exact=True).fill(text)
-        await self.press(self.button("Send"))
+        await self.press(self.page.get_by_role("button", name="Send", exact=True))
         await expect(self.message(text).last).to_be_visible()
 
 
@@ -117,9 +117,16 @@ async def fits_and_is_accessible(page: Page, picture: Path, width: int) -> None:
     """Nothing axe finds, nothing to scroll sideways; the screenshot stays for people to look at."""
     await page.evaluate("scrollTo(0, 0)")  # else the bar that stays on top is in the middle of the picture
     await page.screenshot(path=picture, full_page=True)
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    found = await Axe().run(page)
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]] == []
+    across = await page.evaluate("document.documentElement.scrollWidth")
+    assert across <= width, f"{across} pixels wide"
+    await is_accessible(page)
+
+
+async def is_accessible(page: Page, within: str | None = None) -> None:
+    """Nothing axe finds, on the page or in the one element that this selector finds."""
+    found = await Axe().run(page, within)
+    violations = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]]
+    assert violations == [], violations
 
 
 async def _watch(page: Page, troubles: list[str]) -> None:
@@ -141,12 +148,18 @@ def _is_stream(address: str) -> bool:
     return urlsplit(address).path.endswith("/live")
 
 
-async def visit(browser: Browser, url: str, **options: Any) -> Visit:
-    """Open the page in a fresh profile."""
+async def open_page(browser: Browser, url: str, **options: Any) -> Visit:
+    """Open a page in a fresh profile."""
     context = await browser.new_context(**options)
     page = await context.new_page()
     visiting = Visit(page)
     await _watch(page, visiting.troubles)
     await page.goto(url)
+    return visiting
+
+
+async def visit(browser: Browser, url: str, **options: Any) -> Visit:
+    """Open the demo in a fresh profile."""
+    visiting = await open_page(browser, url, **options)
     await expect(visiting.button("Add House espresso, 1 kg to the cart")).to_be_visible()
     return visiting

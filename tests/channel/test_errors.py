@@ -54,7 +54,11 @@ def test_every_verdict_tells_the_owner_something_and_waits_where_it_must() -> No
         assert verdict.remedy is not Remedy.PAUSE_NUMBER or verdict.retry_after, code
         assert verdict.remedy is not Remedy.PAUSE_PERSON or verdict.retry_after, code
         # Who must wait for the owner, or may try again, keeps its place in the queue.
-        assert verdict.remedy is not Remedy.STOP_ALL or verdict.failure is Failure.RETRY, code
+        stops = verdict.remedy in (Remedy.STOP_ALL, Remedy.RENEW_TOKEN, Remedy.STOP_MARKETING)
+        assert not stops or verdict.failure is Failure.RETRY, code
+        assert not stops or verdict.advice, code
+        # Only a status says that what nobody knew did not arrive, and even then it is not tried for ever.
+        assert verdict.failure is not Failure.UNKNOWN or (verdict.late, verdict.tries) == (Failure.RETRY, 3), code
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,23 @@ from aiohttp import web
 from bot.channel import Failure, Outgoing, Recipient, Remedy, SendError
 from bot.channel.whatsapp.number import NumberState, probe
 from bot.channel.whatsapp.sending import WhatsApp
-from bot.channel.whatsapp.templates import MOST_PAGES, TemplateState, creation_payload, fetch, push
+from bot.channel.whatsapp.template_file import as_file
+from bot.channel.whatsapp.templates import (
+    MOST_PAGES,
+    TemplateState,
+    creation_payload,
+    examples,
+    fetch,
+    push,
+    reading,
+    upload_example,
+    with_handles,
+)
+from bot.flow import document
 from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
 from bot.flow.run import Button, TemplateMessage
+from bot.flow.template import read_template
+from bot.sandbox.template import new_template
 
 from .graph import NUMBER, PHONE, Graph, always, cut, fails, graph, says
 
@@ -217,7 +231,138 @@ async def test_a_bad_token_is_told_as_such(meta: Graph, session: aiohttp.ClientS
     meta.answer = fails(401, 190)
     with pytest.raises(SendError, match="token") as raised:
         await probe(session, api_url=meta.url, token="t", number=NUMBER)
-    assert raised.value.remedy is Remedy.STOP_ALL
+    assert raised.value.remedy is Remedy.RENEW_TOKEN
     meta.answer = cut
     with pytest.raises(SendError):
         await probe(session, api_url=meta.url, token="t", number=NUMBER)
+
+
+# ---- every component
+
+EVERYTHING = {
+    "an image and numbers": """
+category: utility
+header:
+  image: pictures/an_image_and_numbers.jpg
+body: Hi {1}, your order {2} is here.
+footer: Casa Bonita
+buttons:
+- quick_reply: Thanks
+- call:
+    text: Call us
+    phone: '+34600000001'
+""",
+    "an offer": """
+category: marketing
+header:
+  video: pictures/an_offer.mp4
+body: Hi {name}, reply STOP to opt out.
+offer: Ends soon
+buttons:
+- copy_code: SAVE5
+- link:
+    text: Shop
+    url: https://s.example/{suffix}
+""",
+    "products": """
+category: marketing
+header: For you
+body: Your favourites, again.
+footer: Reply STOP
+buttons:
+- products: View items
+""",
+    "a catalog": "\ncategory: utility\nbody: All we have.\nbuttons:\n- catalog: View catalog\n",
+    "a document": "\ncategory: utility\nheader:\n  document: pictures/a_document.pdf\nbody: Your invoice.\n",
+    "cards": """
+category: marketing
+body: Hi {name}, these are new.
+cards:
+- image: pictures/cards_1.jpg
+  body: The first, at {price}.
+  buttons:
+  - quick_reply: Show me
+  - link:
+      text: Buy
+      url: https://s.example/{suffix}
+- image: pictures/cards_2.jpg
+  body: The second, at {other_price}.
+  buttons:
+  - quick_reply: Show me
+  - link:
+      text: Buy
+      url: https://s.example/{suffix}
+""",
+}
+
+
+def read(name: str) -> Template:
+    name = name.replace(" ", "_")
+    template, problems = read_template(name, document.read("flows/templates/x.yaml", EVERYTHING[name.replace("_", " ")]))
+    assert template is not None
+    assert problems == ()
+    return template
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_what_a_file_says_comes_back_from_meta_as_the_same_file(name: str) -> None:
+    template = read(name)
+    made: Any = creation_payload(template, "en", str)
+    state = TemplateState(template.name, "en", "APPROVED", made["category"], components=tuple(made["components"]))
+    assert as_file(state) == EVERYTHING[name].lstrip()
+    assert reading(state.components) == reading(made["components"])
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_the_cloud_api_creates_it_once_its_files_are_uploaded(name: str) -> None:
+    made = creation_payload(read(name), "en", str)
+    handles = {file: f"4::{number}" for number, file in enumerate(examples(made))}
+    created = new_template(with_handles(made, handles), "1", "APPROVED")
+    assert created.category == made["category"]
+    assert set(examples(with_handles(made, handles))) == set(handles.values())
+
+
+def test_numbered_placeholders_have_their_examples_in_a_row() -> None:
+    made: Any = creation_payload(read("an image and numbers"), "en", str)
+    assert made["parameter_format"] == "POSITIONAL"
+    assert made["components"][1] == {
+        "type": "BODY",
+        "text": "Hi {{1}}, your order {{2}} is here.",
+        "example": {"body_text": [["example 1", "example 2"]]},
+    }
+
+
+def test_what_is_shown_is_read_line_by_line() -> None:
+    made: Any = creation_payload(read("cards"), "en", str)
+    assert reading(made["components"])[:3] == (
+        "body: Hi {{name}}, these are new.",
+        "card 1: header: an image",
+        "card 1: body: The first, at {{price}}.",
+    )
+    offer: Any = creation_payload(read("an offer"), "en", str)
+    assert "offer: Ends soon" in reading(offer["components"])
+
+
+async def test_an_example_is_uploaded_in_two_requests(meta: Graph, session: aiohttp.ClientSession) -> None:
+    async def upload(request: web.Request) -> web.Response:
+        if request.path.endswith("/uploads"):
+            return says(200, {"id": "upload:MTphdHRh?sig=ARZqkGCA_uQMxC8nHKI"})
+        assert request.headers["file_offset"] == "0"
+        assert request.headers["Authorization"] == "OAuth secret"
+        return says(200, {"h": "4::aW"})
+
+    meta.answer = upload
+    handle = await upload_example(session, api_url=meta.url, token="secret", app="77", content=b"{}", mime="image/png")
+    assert handle == "4::aW"
+    assert [path for _, path, _, _ in meta.asked] == [
+        "/v24.0/77/uploads?file_name=example&file_length=2&file_type=image/png",
+        "/v24.0/upload:MTphdHRh?sig=ARZqkGCA_uQMxC8nHKI",
+    ]
+
+
+@pytest.mark.parametrize("opened", [{}, {"id": "elsewhere"}, {"id": "upload:../../x y"}])
+async def test_an_upload_goes_nowhere_but_where_meta_opened_it(meta: Graph, session: aiohttp.ClientSession, opened: dict[str, str]) -> None:
+    meta.answer = always(200, opened)
+    with pytest.raises(SendError):
+        await upload_example(session, api_url=meta.url, token="t", app="77", content=b"x", mime="image/png")
+    assert len(meta.asked) == 1

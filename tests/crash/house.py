@@ -23,7 +23,8 @@ from aiohttp.typedefs import Handler
 
 from bot.channel.whatsapp.templates import creation_payload
 from bot.flow import library
-from bot.sandbox.cloud_api import VERSION, CloudApi
+from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.graph import VERSION, Graph
 from bot.sandbox.limit import SendLimit
 from bot.sandbox.template import new_template
 from bot.store.database import read_only
@@ -164,12 +165,14 @@ def _asked(sql: str, parameters: Mapping[str, Any]) -> Step[Sequence[Row]]:
 
 @asynccontextmanager
 async def surroundings(
-    folder: Path, seed: int = 0, database: Path | None = None, server: str | None = None
+    folder: Path, seed: int = 0, database: Path | None = None, server: str | None = None, limit: SendLimit | None = None
 ) -> AsyncIterator[Surroundings]:
-    """WhatsApp on loopback, the flows of these tests in `folder`, and a place for the database (there, too, unless told)."""
+    """WhatsApp on loopback, the flows of these tests in `folder`, and a place for the database (there, too, unless told).
+
+    Without a `limit` there is none: what is refused is refused by the faults' shares."""
     random = Random(seed)
-    no_limit = SendLimit(per_second=None, pair_seconds=None)  # what is refused is refused by the faults' shares
-    cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=no_limit, retry_pauses=STATUS_PAUSES, parallel=4)
+    limit = limit or SendLimit(per_second=None, pair_seconds=None)
+    cloud = CloudApi(wall_clock, app_secret=APP_SECRET, seed=seed, limit=limit, retry_pauses=STATUS_PAUSES, parallel=4)
     _write_flows(folder / "flows", cloud)
     (folder / "locales").mkdir(exist_ok=True)
     runner = await _open(cloud, random)
@@ -179,6 +182,7 @@ async def surroundings(
     environ = _environ(folder, server or str(database), port, api, cloud)
     if server:
         environ["COMEBACK_OPTOUTS"] = str(folder / "optouts")  # else it is in the working directory
+        environ["COMEBACK_FILES"] = str(folder / "files")
     url = f"http://127.0.0.1:{port}"
     cloud.webhooks.url = f"{url}/webhooks/whatsapp"
     around = Surroundings(folder, database, cloud, url, server, environ, random, runner)
@@ -196,7 +200,7 @@ async def _open(cloud: CloudApi, random: Random) -> web.AppRunner:
         return answer
 
     app = web.Application(middlewares=[slowly])
-    app.add_routes(cloud.routes())
+    app.add_routes(Graph(cloud).routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

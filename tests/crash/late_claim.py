@@ -36,9 +36,9 @@ def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[tuple[Claim
     return replace(claim, claimed=fresh), began
 
 
-async def _send_and_forget(self: Sender, claimed: Claimed, seen: int, claim_began: float) -> None:
+async def _send_and_forget(self: Sender, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:
     try:
-        await _send(self, claimed, seen, claim_began)
+        await _send(self, claimed, seen, claim_began, moment)
     finally:
         _in_memory.discard(claimed.id)
 

@@ -27,6 +27,7 @@ AGAIN_SHARE = 0.1  # of the deliveries come once more although they were acknowl
 AGAIN_SECONDS = 1.5  # within this time
 RETRY_SECONDS = (0.03, 0.25)  # Meta waits longer; a bot that was killed should meet its redeliveries at once
 TRIES = 2_000
+MOST_ANSWERS = 36  # to one person, then the next comes: 45 may go at once, one in six seconds for long
 ORDER_SHARE = 0.15  # of the carts are bought
 CARTS_AFTER_STOP = 2  # nobody must be reminded of these
 LONG_AGO = timedelta(hours=2)  # the next cart must not pass for a late word of this order's
@@ -62,6 +63,7 @@ class Postman:
     url: str
     session: aiohttp.ClientSession
     random: Random
+    again: float = AGAIN_SHARE
     acknowledged: list[Delivery] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     tries: int = 0
@@ -74,7 +76,7 @@ class Postman:
         """Until it is acknowledged; returns when that was (`time.monotonic()`)."""
         at = await self._until_taken(delivery)
         self.acknowledged.append(delivery)
-        if self.random.random() < AGAIN_SHARE:
+        if self.random.random() < self.again:
             task = asyncio.create_task(self._deliver_again(delivery, self.random.uniform(0, AGAIN_SECONDS)))
             self._again.add(task)
             task.add_done_callback(self._again.discard)
@@ -138,12 +140,14 @@ class Load:
     _numbers: Iterator[int] = field(default_factory=count)
 
     async def climber(self, seed: str) -> None:
-        """Somebody on the ladder."""
-        await self._climb(self._person(seed, "Klara"))
+        """People on the ladder, one after another: WhatsApp lets nobody be written to too often."""
+        while not self.over.is_set():
+            await self._climb(self._person(seed, "Klara"))
 
     async def talker(self, seed: str) -> None:
-        """Somebody in the shipped welcome flow."""
-        await self._talk(self._person(seed, "Tom"))
+        """People in the shipped welcome flow, one after another."""
+        while not self.over.is_set():
+            await self._talk(self._person(seed, "Tom"))
 
     async def shopper(self, seed: str) -> None:
         """People who leave carts behind, one after another: who has said STOP makes room for the next."""
@@ -161,7 +165,7 @@ class Load:
         for step in _batches(person.random, count()):
             await self.write(person, [f"next {number}" for number in step])
             person.expected += [f"Step {number % STEPS + 1}" for number in step]
-            if await self._rested(person):
+            if await self._rested(person) or len(person.expected) >= MOST_ANSWERS:
                 return
 
     async def _talk(self, person: Person) -> None:
@@ -169,7 +173,7 @@ class Load:
         for batch in _batches(person.random, turns):
             await self.write(person, [text for text, _ in batch])
             person.expected += [answer for _, answers in batch for answer in answers]
-            if await self._rested(person):
+            if await self._rested(person) or len(person.expected) >= MOST_ANSWERS:
                 return
 
     async def _shop(self, person: Person) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.flow.file import OwnFile
 from bot.flow.library import Library, load
 from bot.flow.problem import MAX_PROBLEMS, REMEDIES, Mistake, Problem, Severity
 from tests.flow.owner import STORE, TEMPLATES
 
 BROKEN = Path(__file__).parent / "broken"
 SHOP = {"flows/store.yaml": STORE, **{f"flows/templates/{name}.yaml": text for name, text in TEMPLATES.items()}}
+OWN = {"flows/pictures/heavy.jpg": OwnFile("0" * 64, 7_300_000)}
 HEAD = "name: Help\npurpose: service\nstart:\n  when: message_received\nsteps:\n"
 TOO_MUCH = {
     Mistake.FILE_TOO_LARGE: HEAD + "  - send: Hello\n" + "# nothing but comments\n" * 12_000,
@@ -45,7 +47,7 @@ def missing(kind: Mistake) -> list[str]:
 
 def loaded(kind: Mistake) -> Library:
     files = {path: text for path, text in SHOP.items() if path not in missing(kind)} | written(kind)
-    return load(files)
+    return load(files, OWN)
 
 
 def told(kind: Mistake) -> list[Problem]:

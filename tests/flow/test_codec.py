@@ -9,7 +9,23 @@ from hypothesis import strategies as st
 
 from bot.flow.codec import decode_content, decode_run, encode_content, encode_run
 from bot.flow.facts import Money
-from bot.flow.run import Button, Content, Discount, Run, Subject, SubjectKind, TemplateMessage, Text, Waiting
+from bot.flow.run import (
+    Button,
+    Card,
+    ContactCard,
+    Content,
+    Discount,
+    Link,
+    Media,
+    MediaKind,
+    Place,
+    Run,
+    Subject,
+    SubjectKind,
+    TemplateMessage,
+    Text,
+    Waiting,
+)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 whole = st.integers(min_value=-(2**62), max_value=2**62)
@@ -31,10 +47,52 @@ runs = st.builds(
     discount=st.none() | discounts,
     outcome=st.none() | texts,
 )
-buttons = st.lists(st.builds(Button, texts, texts), max_size=3).map(tuple)
-contents = st.builds(Text, texts, buttons) | st.builds(
-    TemplateMessage, texts, texts, st.dictionaries(texts, texts, max_size=3), texts, buttons, st.none() | texts, st.none() | texts
+names = st.dictionaries(texts, texts, max_size=3)
+some_texts = st.lists(texts, max_size=3).map(tuple)
+buttons = st.lists(st.builds(Button, texts, texts, st.none() | texts), max_size=3).map(tuple)
+media = st.builds(Media, st.sampled_from(MediaKind), st.none() | texts, st.none() | texts, st.none() | texts)
+degrees = st.floats(-180, 180)
+places = st.builds(Place, degrees, degrees, texts, texts)
+cards = st.builds(Card, st.none() | media, names, buttons, st.none() | texts, texts)
+templates = st.builds(
+    TemplateMessage,
+    name=texts,
+    language=texts,
+    values=names,
+    body=texts,
+    buttons=buttons,
+    link_suffix=st.none() | texts,
+    code=st.none() | texts,
+    header_values=names,
+    header_media=st.none() | media,
+    header_place=st.none() | places,
+    offer_ends=st.none() | moments,
+    cards=st.lists(cards, max_size=3).map(tuple),
+    products=some_texts,
+    menu=st.none() | texts,
+    catalog=st.booleans(),
+    positional=st.booleans(),
+    marketing=st.booleans(),
 )
+free_texts = st.builds(
+    Text,
+    body=texts,
+    buttons=buttons,
+    media=st.none() | media,
+    link=st.none() | st.builds(Link, texts, texts),
+    products=some_texts,
+    catalog=st.booleans(),
+    catalog_id=st.none() | texts,
+    menu=st.none() | texts,
+    header=st.none() | texts,
+    footer=st.none() | texts,
+    place=st.none() | places,
+    card=st.none() | st.builds(ContactCard, texts, texts),
+    quotes=st.none() | texts,
+    reaction=st.none() | texts,
+    otherwise=st.none() | templates,
+)
+contents = free_texts | templates
 
 
 @given(runs)
@@ -60,6 +118,15 @@ def test_a_percentage_keeps_its_digits() -> None:
 
 def test_fields_of_another_release_do_not_stop_a_run() -> None:
     assert decode_run('{"id": 7, "flow": "f", "revision": "r", "colour": "blue"}') == Run(7, "f", "r")
+
+
+def test_a_message_an_earlier_release_wrote_down_still_reads() -> None:
+    text = '{"text":{"body":"Hi?","buttons":[{"title":"Yes","payload":"run:1:2:0"}]}}'
+    assert decode_content(text) == Text("Hi?", (Button("Yes", "run:1:2:0"),))
+    template = (
+        '{"template":{"name":"t","language":"es","values":{"a":"b"},"body":"b","link_suffix":"c/1","code":"X","header_values":{"h":"1"}}}'
+    )
+    assert decode_content(template) == TemplateMessage("t", "es", {"a": "b"}, "b", (), "c/1", "X", {"h": "1"})
 
 
 def test_a_text_and_a_template_with_the_same_body_are_told_apart() -> None:

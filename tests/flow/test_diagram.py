@@ -81,3 +81,20 @@ def test_the_command_draws(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert "did you mean 'welcome'?" in capsys.readouterr().err
     assert main(["flows", "graph", "welcome", "--out", str(tmp_path / "no" / "where.svg")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_message_of_several_parts_says_them_all() -> None:
+    steps = """
+- send:
+    text: Look
+    image: https://a.example/x.jpg
+    link: {text: Shop, url: https://a.example}
+    template: waiting
+- send:
+    location: {latitude: 1, longitude: 2, name: Here}
+- send: {products: [a, b]}
+"""
+    said = [group.findtext(f"{SVG}title") or "" for group in drawn(revision(steps).flow).findall(f"{SVG}g")]
+    assert any("“Look”, image https://a.example/x.jpg, link" in text and "or template waiting" in text for text in said), said
+    assert any("location" in text and "Here" in text for text in said)
+    assert any("products a, b" in text for text in said)

@@ -79,3 +79,26 @@ def test_each_change_is_told_in_words(changes: list[tuple[str, str]], expected: 
 )
 def test_who_waits_is_found_again_or_has_no_place(changes: list[tuple[str, str]], position: str, expected: str | None) -> None:
     assert same_place(flow(), flow(*changes), position) == expected
+
+
+IN_PARTS = "send:\n              text: Coffee it is.\n              link:\n                text: Shop\n                url: https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            ("send: Coffee it is.", IN_PARTS),
+            ("send: Coffee it is.", IN_PARTS.replace("https://a.example", "https://b.example")),
+            "link text = “\u2068Shop\u2069” and url = “\u2068https://b.example\u2069”",
+        ),
+        (
+            ("send: Coffee it is.", IN_PARTS),
+            ("send: Coffee it is.", IN_PARTS + "\n              image: https://a.example/x.jpg"),
+            "image “\u2068https://a.example/x.jpg\u2069”",
+        ),
+    ],
+)
+def test_a_change_in_any_part_of_a_message_is_told(before: tuple[str, str], after: tuple[str, str], expected: str) -> None:
+    [told] = differences(flow(before), flow(after))
+    assert expected in told.text

@@ -119,6 +119,7 @@ MISSHAPEN = {
     Mistake.BAD_LIMIT,
     Mistake.BAD_STAFF_HOURS,
     Mistake.BAD_CURRENCY,
+    Mistake.BAD_PRICE,
     Mistake.BAD_LANGUAGE,
     Mistake.BAD_LINK,
     Mistake.BAD_DISCOUNT,
@@ -130,6 +131,8 @@ MISSHAPEN = {
     Mistake.BUTTON_TOO_LONG,
     Mistake.TEMPLATE_TEXT_TOO_LONG,
     Mistake.UNCLEAR_BUTTON,
+    Mistake.UNCLEAR_HEADER,
+    Mistake.BAD_PHONE,
     Mistake.BAD_EXAMPLE_CODE,
 }
 """The mistakes a schema can know of; all others are of meaning, or make a file unreadable."""

@@ -18,11 +18,15 @@ from bot.flow.run import (
     Event,
     Finish,
     HandOver,
+    Link,
+    Media,
+    MediaKind,
     OptIn,
     OptOut,
     Pressed,
     Replied,
     TemplateMessage,
+    Text,
     TimeIsUp,
 )
 
@@ -89,9 +93,13 @@ def test_any_events_in_any_order_leave_them_in_their_places(
 def test_too_expensive_gets_a_code_and_is_told_in_spanish() -> None:
     ana = talk("cart_reminder", replace(ANA, orders=OrdersFacts(0, euros("0"))))
     [reminder] = ana.sent
-    assert isinstance(reminder.content, TemplateMessage)
-    assert reminder.content.language == "es"
-    assert reminder.content.values == {"name": "Ana", "items": "2 × House blend y 1 × Mug"}
+    assert isinstance(reminder.content, Text)
+    assert reminder.content.body.startswith("Hola, Ana: te has dejado algo: 2 × House blend y 1 × Mug.")
+    instead = reminder.content.otherwise
+    assert instead is not None
+    assert (instead.language, instead.marketing) == ("es", True)
+    assert instead.values == {"name": "Ana", "items": "2 × House blend y 1 × Mug"}
+    assert instead.buttons == reminder.content.buttons
     assert not reminder.reply
     assert ana.says("Es muy caro!").others[0] == AddTag("price_sensitive")
     [offer] = ana.gets("CASA5").sent
@@ -101,7 +109,10 @@ def test_too_expensive_gets_a_code_and_is_told_in_spanish() -> None:
     assert offer.reply
     assert len(offer.content.buttons) == 3
     use = offer.content.buttons[0]
-    assert ana.presses(use.title).bodies[0].endswith("https://casa.example/cart/7?from=bot&discount=CASA5")
+    [cart] = ana.presses(use.title).sent
+    assert isinstance(cart.content, Text)
+    assert cart.content.link == Link("Abrir mi carrito", "https://casa.example/cart/7?from=bot&discount=CASA5")
+    assert cart.content.media == Media(MediaKind.IMAGE, "https://casa-bonita.example/pictures/your-cart.jpg", filename="your-cart.jpg")
     assert ana.run.outcome == "used small discount"
 
 
@@ -165,7 +176,8 @@ def test_a_welcome_leads_to_consent_with_its_question() -> None:
     assert ana.bodies[0] == "Hi Ana, welcome to Casa Bonita!"
     assert all(send.reply for send in ana.sent)
     ana.says("how do I return this?")
-    assert "https://casa.example/returns" in ana.bodies[0]
+    [returns] = [send.content for send in ana.sent if isinstance(send.content, Text) and send.content.link]
+    assert returns.link == Link("Start a return", "https://casa.example/returns")
     asked = ana.presses("No, thanks")
     question = asked.bodies[-1]
     assert asked.presses("Yes, please").others[0] == OptIn(question)

@@ -41,6 +41,8 @@ simple: st.SearchStrategy[Any] = st.one_of(
     st.just({"send": "Hello"}),
     st.just({"send": CODE}),
     st.just({"send": {"template": "news"}}),
+    st.just({"send": {"text": "Hello", "template": "news"}}),
+    st.just({"send": {"text": CODE, "link": {"text": "Go", "url": "https://a.example"}}}),
     st.builds(lambda length: {"wait": length}, LENGTHS),
     st.builds(lambda length: {"wait": length}, LENGTHS),
     st.just({"tag": "x"}),
@@ -87,8 +89,9 @@ def checked(steps: list[Any], when: str) -> tuple[Revision | None, set[Mistake]]
 
 
 def too_late(step: Advance, silent: timedelta) -> bool:
-    """Whether a free text is asked for that WhatsApp would refuse."""
-    return silent >= REPLY_WINDOW and any(isinstance(effect, Send) and isinstance(effect.content, Text) for effect in step.effects)
+    """Whether a free text is asked for that WhatsApp would refuse, and no template stands in for it."""
+    texts = (effect.content for effect in step.effects if isinstance(effect, Send) and isinstance(effect.content, Text))
+    return silent >= REPLY_WINDOW and any(content.otherwise is None for content in texts)
 
 
 def codeless(step: Advance) -> bool:

@@ -12,9 +12,12 @@ from .walk import Walk
 ANA = SHOPPERS[0]
 WORDS = ("STOP", "Stop!!", "baja", "stop please 🙏", "parar", "Arrêter.", "отписаться", "退订", "إلغاء الاشتراك", "ＳＴＯＰ")
 CONFIRMED = {
-    "en": "Done: we will not send you offers any more. You can still write to us here whenever you like.",
-    "es": "Hecho: no te enviaremos más ofertas. Puedes seguir escribiéndonos aquí cuando quieras.",
-    "pt": "Pronto: não vamos mais enviar ofertas. Você pode continuar escrevendo para nós aqui quando quiser.",
+    "en": "Done: we will not send you offers any more. You can still write to us here whenever you like. "
+    "Should you want our offers back one day, write START.",
+    "es": "Hecho: no te enviaremos más ofertas. Puedes seguir escribiéndonos aquí cuando quieras. "
+    "Si algún día quieres volver a recibirlas, escribe ALTA.",
+    "pt": "Pronto: não vamos mais enviar ofertas. Você pode continuar escrevendo para nós aqui quando quiser. "
+    "Se um dia quiser recebê-las de novo, escreva REATIVAR.",
 }
 
 

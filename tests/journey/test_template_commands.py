@@ -137,12 +137,51 @@ BODY = {"type": "BODY", "text": "Hello"}
     [
         ("AUTHENTICATION", [BODY], "its category is authentication"),
         ("UTILITY", [], "it has no text"),
-        ("UTILITY", [{"type": "BODY", "text": "Hello {{1}}"}], "its placeholders are numbers"),
-        ("UTILITY", [BODY, {"type": "HEADER", "format": "IMAGE"}], "its header is a image"),
-        ("UTILITY", [BODY, {"type": "CAROUSEL"}], "it has a carousel"),
-        ("UTILITY", [BODY, {"type": "BUTTONS", "buttons": [{"type": "PHONE_NUMBER", "text": "Call"}]}], "of the kind phone_number"),
+        ("UTILITY", [{"type": "HEADER", "format": "LOCATION"}, {"type": "BODY", "text": "Hello"}], "its header is a place"),
+        ("UTILITY", [BODY, {"type": "HEADER", "format": "PRODUCT"}], "its header is a product"),
+        ("UTILITY", [BODY, {"type": "ORDER_STATUS"}], "it has a order_status"),
+        (
+            "UTILITY",
+            [BODY, {"type": "CAROUSEL", "cards": [{"components": [{"type": "HEADER", "format": "TEXT"}]}]}],
+            "its cards show products",
+        ),
+        ("UTILITY", [BODY, {"type": "BUTTONS", "buttons": [{"type": "FLOW", "text": "Form"}]}], "of the kind flow"),
     ],
 )
 def test_what_cannot_be_written_here_is_left_with_a_reason(category: str, components: list[dict[str, Any]], why: str) -> None:
     with pytest.raises(Unfit, match=why):
         as_file(TemplateState("hello", "en", "APPROVED", category, components=tuple(components)))
+
+
+SHOW = """
+name: Show
+purpose: service
+start:
+  when: order_paid
+steps:
+  - send:
+      template: show
+      with:
+        name: contact.first_name or "there"
+  - end
+"""
+PICTURE = "category: utility\nheader:\n  image: pictures/show.png\nbody: Hi {name}, look.\n"
+
+
+async def test_a_picture_is_shown_to_its_reviewers(owner: Owner) -> None:
+    flows = owner.folder / "flows"
+    (flows / "store.yaml").write_text("name: Casa\ncurrency: EUR\ntimezone: Europe/Madrid\nlanguages: [en]\n", "utf-8")
+    for name in ("cart_reminder", "reorder_nudge", "welcome"):
+        (flows / f"{name}.yaml").unlink()
+    (flows / "show.yaml").write_text(SHOW, "utf-8")
+    (flows / "templates" / "show.yaml").write_text(PICTURE, "utf-8")
+    (flows / "pictures").mkdir()
+    (flows / "pictures" / "show.png").write_bytes(b"\x89PNG\r\n\x1a\npicture")
+    told = await owner.run("push", "show")
+    assert (told.code, "COMEBACK_WHATSAPP_APP" in told.out) == (1, True)
+    owner.environment["COMEBACK_WHATSAPP_APP"] = owner.cloud.app.id
+    assert (await owner.run("push", "show")).code == 0
+    [header, _] = owner.cloud.templates["show", "en"].components
+    assert header["format"] == "IMAGE"
+    assert header["example"]["header_handle"][0].startswith("4::")
+    assert (await owner.run("diff", "show")).code == 0

@@ -175,9 +175,9 @@ class Walk:
         return int(next(iter(self.rows(query, *values)[0].values())))
 
     def fingerprint(self) -> str:
-        """A hash over everything every table holds."""
+        """A hash over everything every table holds, but for the moment in which each number may next send."""
         told = hashlib.sha256()
-        for table in outside.tables(self.database):
+        for table in sorted(set(outside.tables(self.database)) - {"sending_number"}):
             rows = sorted(repr(sorted(row.items())) for row in self.rows(f"select * from {table}"))  # names from the schema
             told.update(repr((table, rows)).encode())
         return told.hexdigest()

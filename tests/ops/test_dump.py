@@ -46,6 +46,7 @@ async def test_a_dump_put_back_sends_nothing_again_and_forgets_no_opt_out(server
         settings = {
             "COMEBACK_DATABASE": restored,
             "COMEBACK_OPTOUTS": str(log),
+            "COMEBACK_FILES": str(tmp_path / "files"),
             "COMEBACK_FLOWS": str(ROOT / "flows"),
             "COMEBACK_LOCALES": str(ROOT / "locales"),
         }

@@ -11,7 +11,9 @@ import pytest
 import pytest_asyncio
 
 from bot.owner_files import Watch
+from bot.store import files
 from bot.store.database import Database, open_database
+from bot.store.shelf import Shelf
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PATIENCE_SECONDS = 20.0
@@ -128,3 +130,48 @@ async def test_one_that_is_asked_looks_at_once(
     edit(folders[0] / "welcome.yaml", "name: ", "about: Said anew.\nname: ")
     watch.look_now()
     await until(lambda: caplog.text.count("were read again") == 2)
+
+
+GREETING = """name: Show
+purpose: service
+start:
+  when: message_received
+  if: orders.count is at least 5
+steps:
+  - send:
+      text: Look at this!
+      image: pictures/new.png
+  - end
+"""
+
+
+async def test_a_picture_beside_the_flows_is_kept_before_anybody_is_sent_it(
+    folders: tuple[Path, Path], store: Database, tmp_path: Path
+) -> None:
+    picture, shelf = folders[0] / "pictures" / "new.png", Shelf(tmp_path / "shelf", spare=0)
+    picture.parent.mkdir()
+    picture.write_bytes(b"\x89PNG\r\n\x1a\nfirst")
+    (folders[0] / "show.yaml").write_text(GREETING, "utf-8")
+    one = Watch(*folders, lambda: NOW)
+    await one.start(store, lambda: None, shelf)
+    try:
+        first = one.playbook.library.files["flows/pictures/new.png"]
+        kept = await store.read(files.find(first))
+        assert kept is not None
+        assert (kept.mime, kept.deleted_at, shelf.sound(first)) == ("image/png", None, True)
+
+        picture.write_bytes(b"\x89PNG\r\n\x1a\nanother")
+        await until(lambda: one.playbook.library.files["flows/pictures/new.png"] != first)
+        assert shelf.sound(one.playbook.library.files["flows/pictures/new.png"])
+        assert shelf.sound(first)  # who is in the middle is still sent the first
+    finally:
+        await one.stop()
+
+
+async def test_a_picture_that_is_not_there_leaves_its_flow_out(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "show.yaml").write_text(GREETING, "utf-8")
+    loaded = Watch(*folders, lambda: NOW).playbook.library
+    assert "show" not in loaded.flows
+    assert [str(problem) for problem in loaded.problems] == [
+        "flows/show.yaml:9:7: there is no file flows/pictures/new.png: put it there, or write another name"
+    ]

@@ -80,12 +80,27 @@ def _now_and_then(now: datetime) -> Step[None]:
     micros = int(now.timestamp()) * 1_000_000
     for text in (
         "insert into tag select contact, 'coffee', since from identity where kind = 'phone'",
-        f"insert into conversation values (1, 'old', 'human', 3, 'asked', 'Ana', {micros}, null)",
+        "insert into conversation (contact, number, control, epoch, reason, staff, changed_at)"
+        f" values (1, 'old', 'human', 3, 'asked', 'Ana', {micros})",
         f"insert into message (contact, number, author, kind, text, at) values (1, 'old', 'staff', 'text', 'Olá 👋 ''quoted''', {micros})",
-        f"insert into template values ('cart_waiting', 'es', 'APPROVED', 'MARKETING', 'GREEN', {micros})",
-        f"insert into number_state values ('old', {micros}, null, null)",
+        "insert into template (name, language, status, category, quality, told_at)"
+        f" values ('cart_waiting', 'es', 'APPROVED', 'MARKETING', 'GREEN', {micros})",
+        f"insert into number_state (number, paused_until) values ('old', {micros})",
         f"insert into discount (run, generation, contact, shop, code, percent, ends, state, retry_at, created_at) "
         f"select id, 1, contact, 'casa', 'MADE-' || id, '10', {micros}, 'made', {micros}, {micros} from run",
+        f"insert into reaction (contact, provider_id, emoji, at) values (1, 'wamid.1', '👍', {micros})",
+        f"insert into referral (contact, number, at, click) values (1, 'old', {micros}, 'click-1')",
+        "insert into sending_number (number, phone, quality) values ('old', '34911000000', 'GREEN')",
+        "insert into portfolio (id, people) values (1, 2000)",
+        f"insert into reached (contact, message, at) values (1, 1, {micros})",
+        f"insert into pair (contact, number, free_at) values (1, 'old', {micros})",
+        "insert into charge (message, flow, number, country, category, type, day, at, micros, currency)"
+        f" values (1, 'cart_reminder', 'old', 'ES', 'marketing', 'regular', '2026-11-02', {micros}, 50900, 'USD')",
+        f"insert into closed_country (number, country, since) values ('old', 'IN', {micros})",
+        f"insert into file (sha256, size, mime, used_at) values ('{'0' * 64}', 3, 'image/png', {micros})",
+        "insert into attachment (message, number, kind, media_id, told_mime, voice, at, retry_at)"
+        f" select min(id), 'old', 'image', '1', 'image/png', 0, {micros}, {micros} from message",
+        f"insert into upload (number, sha256, media_id, uploaded_at) values ('old', '{'0' * 64}', '1', {micros})",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
         " state) values ('held-1', 1, 'old', '', 'staff', 0, 1, '{\"text\":{\"body\":\"x\"}}', 'x', 0, 0, 0, 'held')",
     ):

@@ -151,7 +151,7 @@ def test_a_price_list_is_read_from_a_file(typed: Typed) -> None:
     prices.write_text("marketing:\n  default: 0.10\n", "utf-8")
     assert "The messages cost" in typed("--customers", "30", "--days", "5", "--prices", str(prices))[0]
     prices.write_text("marketing:\n  default: cheap\n", "utf-8")
-    assert "write the price of 'default' as a number" in typed("--customers", "30", "--prices", str(prices), code=1)[1]
+    assert "write a price as a number like 0.0509" in typed("--customers", "30", "--prices", str(prices), code=1)[1]
     assert "nowhere.yaml" in typed("--customers", "30", "--prices", "nowhere.yaml", code=1)[1]
 
 

@@ -1,5 +1,6 @@
 """A sandbox with a bot-shaped receiver beside it, for the tests of this room."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.page import StaffActions
+from bot.sandbox.demo import StaffActions
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop import Shop
 
@@ -51,10 +52,14 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Takes webhooks. `answers` are the statuses of the next POSTs, then 200; `when_told` is called with each POST."""
+    """Takes webhooks. `answers` are the statuses of the next POSTs, then 200; `pauses` the seconds before the next answers.
+
+    `when_told` is called with each POST.
+    """
 
     posts: list[Received] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     when_told: Callable[[Received], None] | None = None
     url: str = ""
 
@@ -63,6 +68,8 @@ class Receiver:
         self.posts.append(post)
         if self.when_told:
             self.when_told(post)
+        if self.pauses:
+            await asyncio.sleep(self.pauses.pop(0))
         return web.Response(status=self.answers.pop(0) if self.answers else 200)
 
     def changes(self) -> list[Json]:

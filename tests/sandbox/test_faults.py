@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.bubble import Tick
-from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.fault import CodeFault, Faults, SendFault
 from bot.sandbox.limit import SendLimit
 
 from .house import ANA, BEN, CART_REMINDER, House, house, reminder
@@ -150,6 +150,8 @@ async def test_a_former_delivery_can_be_replayed_byte_for_byte(home: House) -> N
         ({"next": {"explode": 1}}, 422),
         ({"nonsense": 1}, 422),
         ({"batch": "many"}, 422),
+        ({"code": {"code": "many"}}, 422),
+        ({"code": {"late": True}}, 422),
         ([], 422),
     ],
 )
@@ -163,3 +165,151 @@ async def test_faults_can_be_switched_over_http(home: House, body: Any, status: 
         assert now["batch"] == body.get("batch", 1)
     else:
         assert now == Faults().as_json()
+
+
+@pytest.mark.parametrize(("code", "status"), [(131049, 400), (190, 401), (132001, 404), (131016, 500), (4242, 400)])
+async def test_any_error_code_can_be_met_at_once(home: House, code: int, status: int) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(code=CodeFault(code, count=2))
+    answers = [await home.send() for _ in range(3)]
+    assert [(http, body.get("error", {}).get("code")) for http, body in answers] == [(status, code)] * 2 + [(200, None)]
+    assert len(home.cloud.accepted) == 1
+
+
+async def test_any_error_code_can_come_later_as_a_failed_status(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    switched = {"code": {"code": 131042, "late": True, "details": "no card"}}
+    async with home.http.post(f"{home.url}/control/faults", json=switched) as response:
+        assert response.status == 200
+    assert [(await home.send())[0] for _ in range(2)] == [200, 200]
+    await home.sandbox.idle()
+    failed = [one for one in home.receiver.values("statuses") if one["status"] == "failed"]
+    assert [(one["errors"][0]["code"], one["errors"][0]["error_data"]) for one in failed] == [(131042, {"details": "no card"})]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(SendFault.ACCEPT_WITHOUT_CONTACTS, 200), (SendFault.ACCEPT_THEN_500, 500)],
+)
+async def test_an_accepted_message_may_be_answered_with_too_little(home: House, fault: SendFault, status: int) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(next={fault: 1})
+    answered, body = await home.send(key="ob:1")
+    assert (answered, "contacts" in body, len(home.cloud.accepted)) == (status, False, 1)
+
+
+async def test_an_accepted_message_may_be_answered_without_json(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(next={SendFault.ACCEPT_WITHOUT_JSON: 1})
+    with pytest.raises(aiohttp.ContentTypeError) as caught:
+        await home.send()
+    assert (caught.value.status, len(home.cloud.accepted)) == (200, 1)
+
+
+async def test_a_hanging_refusal_sends_nothing() -> None:
+    async with house() as home:
+        home.cloud.receive_from(ANA, "hola")
+        home.cloud.faults = Faults(next={SendFault.HANG: 1})
+        send = asyncio.create_task(home.send())
+        done, _ = await asyncio.wait([send], timeout=0.1)
+        assert (done, home.cloud.accepted) == (set(), [])
+        await home.sandbox.close()
+        with pytest.raises(aiohttp.ClientError):
+            await send
+
+
+async def test_the_token_may_end_at_any_moment_and_come_back(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults.token_expired = True
+    assert (await home.send())[0] == 401
+    assert (await home.call("GET", f"/{home.cloud.number.id}"))[0] == 401
+    home.cloud.faults.token_expired = False
+    assert (await home.send())[0] == 200
+
+
+async def test_a_delivery_may_come_again_byte_for_byte(home: House) -> None:
+    home.cloud.faults = Faults(repeat=1.0)
+    home.cloud.receive_from(ANA, "hola")
+    await home.sandbox.idle()
+    assert len(home.receiver.posts) == 2
+    assert home.receiver.posts[0].body == home.receiver.posts[1].body
+
+
+async def occupy(home: House) -> None:
+    """The receiver is busy with a first delivery, so that what happens now goes together."""
+    home.receiver.pauses = [0.5]
+    home.cloud.receive_from(ANA, "first")
+    async with asyncio.timeout(5):
+        while not home.receiver.posts:  # noqa: ASYNC110 - it happens on the other side
+            await asyncio.sleep(0.01)
+
+
+async def test_updates_of_one_kind_may_share_a_value(home: House) -> None:
+    home.cloud.faults = Faults(batch=1000, merge=True)
+    await occupy(home)
+    for number in range(100):
+        home.cloud.receive_from(ANA if number % 2 else BEN, f"hola {number}")
+    await home.sandbox.idle()
+    _, change = home.receiver.changes()
+    assert len(change["value"]["messages"]) == 100
+    assert {one["wa_id"] for one in change["value"]["contacts"]} == {ANA[1:], BEN[1:]}
+
+
+async def test_a_thousand_updates_may_come_in_one_delivery(home: House) -> None:
+    home.cloud.faults = Faults(batch=1000)
+    await occupy(home)
+    for number in range(1000):
+        home.cloud.receive_from(ANA, f"hola {number}")
+    await home.sandbox.idle()
+    _, post = home.receiver.posts
+    assert sum(len(entry["changes"]) for entry in post.json["entry"]) == 1000
+
+
+async def test_a_message_may_be_read_without_having_been_told_as_delivered(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(skip_delivered=1.0, no_contacts=True, clock_skew=90.0)
+    await home.send()
+    await home.sandbox.idle()
+    sent, read = home.receiver.values("statuses")
+    assert (sent["status"], read["status"]) == ("sent", "read")
+    assert read["pricing"] == sent["pricing"]
+    assert int(read["timestamp"]) == int(home.clock.now.timestamp()) + 90
+    assert all("contacts" not in change["value"] for change in home.receiver.changes()[1:])
+
+
+async def test_a_failure_may_come_alone_or_with_the_least_of_contacts(home: House) -> None:
+    home.cloud.receive_from(ANA, "hola")
+    home.cloud.faults = Faults(failed=1.0, failed_alone=True, failed_with_contacts=True)
+    await home.send()
+    await home.sandbox.idle()
+    assert [one["status"] for one in home.receiver.values("statuses")] == ["failed"]
+    assert home.receiver.changes()[-1]["value"]["contacts"] == [{"wa_id": ANA[1:]}]
+
+
+async def test_webhooks_may_say_more_than_the_documents_and_say_it_otherwise(home: House) -> None:
+    home.cloud.introduce(ANA, "Ana", username="ana.g")
+    home.cloud.faults = Faults(strange=True, hyphen_language=True, empty_phone=True)
+    home.cloud.receive_from(ANA, "hola")
+    await home.create(CART_REMINDER | {"language": "en_GB"})
+    await home.sandbox.idle()
+    message = home.receiver.values("messages")[0]
+    assert (message["from"], home.receiver.changes()[0]["value"]["contacts"][0]["wa_id"]) == ("", "")
+    assert "sandbox_new_field" in message
+    assert home.receiver.changes()[-1]["value"]["message_template_language"] == "en-GB"
+
+
+async def test_a_slow_receiver_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.sandbox.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+    async with house() as home:
+        home.receiver.pauses = [0.5]
+        home.cloud.receive_from(ANA, "hola")
+        await home.sandbox.idle()
+        assert home.cloud.webhooks.delivered[0].tries == 2
+
+
+async def test_a_template_may_be_paused_in_the_middle_of_a_campaign(home: House) -> None:
+    await home.create(CART_REMINDER)
+    assert (await home.send(type="template", template=reminder()))[0] == 200
+    home.cloud.book.pause("cart_reminder", "es")
+    status, answer = await home.send(type="template", template=reminder())
+    assert (status, answer["error"]["code"]) == (400, 132015)

@@ -17,14 +17,19 @@ from bot.store import gauges, health, inbox, outbox
 from bot.store.database import Database, is_server, open_database
 from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
+from bot.worker.pacer import Pacer
+from bot.worker.sender import Sender
 from tests.postgres_server import Server
 from tests.worker.bench import DAY, HOUR, PEPE, Bench, playbook
 
-SMALL = {"meta", "process", "number_state"}  # a handful of rows, whatever happens
+SMALL = {"meta", "process", "number_state", "sending_number", "portfolio", "template", "closed_country"}  # few rows
 MONTH = 30
 
 _HISTORY = """
 insert into contact (created_at, consent) select 0, 'granted' from n;
+insert into pair (contact, number, free_at) select i, '106540352242922', 0 from n;
+insert into reached (contact, message, at) select i, i, 0 from n;
+insert into portfolio (id, reached) select 1, count(*) from n;
 insert into identity (kind, scope, value, contact, since) select 'phone', '', '+1' || (10000000 + i), i, 0 from n;
 insert into identity (kind, scope, value, contact, since) select 'wa_id', '', '1' || (10000000 + i), i, 0 from n;
 insert into also_known (kind, scope, value, contact) select 'phone', '', '+1' || (10000000 + i), i from n;
@@ -70,6 +75,7 @@ async def grow_old(store: Database, where: str, people: int) -> None:
 
 async def a_day(bench: Bench) -> None:
     """All that runs for an event or by the clock, once at least."""
+    bench.sender = Sender(bench.store, bench.channel, bench.house, owner="test", pacer=Pacer(bench.store.arrivals))
     await bench.writes("Hello")
     await bench.writes("Hello", PEPE)
     await bench.go()

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.flow import catalog, condition, document, message, model, names, rules, template
+from bot.flow import condition, document, limit, model, names, rules, template
 from bot.flow.check import words as check_words
 from bot.flow.interpreter import MAX_STEPS
 from bot.flow.model import VERBS, Trigger
@@ -41,9 +41,15 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "if": "a condition, asked at the moment it would start",
     },
     "SendStep": {"send": "what is sent"},
-    "AskStep": {"ask": "the question", "answers": "what the customer can answer", "no_answer": "what happens when no answer comes"},
+    "AskStep": {
+        "ask": "the question",
+        "menu": "what stands on the button that opens the answers, where more than three buttons make a list",
+        "answers": "what the customer can answer",
+        "no_answer": "what happens when no answer comes",
+    },
     "Answer": {
         "button": "a button under the question, and its words",
+        "description": "small words under the button, in a list (of more than three buttons)",
         "words": "other words that mean the same; whole words, accents and capitals aside",
         "then": "steps; the last one says what comes next",
         "anything_else": "stands alone: steps for every other answer, and for photos and voice notes",
@@ -67,7 +73,36 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
     "TemplateUse": {
         "template": "the name of a file in `templates/`, without `.yaml`",
         "with": "what its placeholders stand for, without braces",
+        "image": "another image than the one in the template's own header",
+        "video": "another video than the one in its header",
+        "document": "another document than the one in its header",
+        "products": "what its products button shows: the shop's own ids, or `cart`, or `order`",
     },
+    "Message": {
+        "text": "what it says",
+        "header": "a line above; only with buttons, a link or products",
+        "footer": "a line below; only with buttons, a link or products",
+        "image": "a link, or a file in this folder: `pictures/sale.jpg` (.jpg, .png; at most 5 MB)",
+        "video": "the same (.mp4, .3gp; at most 16 MB)",
+        "document": "the same (.pdf, .docx, .xlsx and the like; at most 100 MB)",
+        "audio": "the same, alone (.mp3, .m4a, .ogg and the like; at most 16 MB)",
+        "sticker": "the same, alone (.webp; at most 500 KB)",
+        "link": "a button that opens a page",
+        "products": "products of the store's catalog: the shop's own ids, or `cart`, or `order` for what is in it",
+        "catalog": "`yes`: a button that opens the whole catalog",
+        "location": "a spot on the map, alone",
+        "contact": "somebody to write to or to call, alone",
+        "template": "what is sent instead when the customer has not written for 24 hours",
+        "with": "what its placeholders stand for, without braces",
+    },
+    "LinkPart": {"text": "what stands on the button", "url": "the page, or a name that knows it: `{cart.link}`"},
+    "LocationPart": {
+        "latitude": "degrees, from a map",
+        "longitude": "degrees, from a map",
+        "name": "what is there",
+        "address": "where that is",
+    },
+    "ContactPart": {"name": "who it is", "phone": "their number, with its country: `+34600000001`"},
     "StoreFile": {
         "name": "the store's name",
         "currency": "three letters (ISO 4217)",
@@ -81,19 +116,48 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "reorder": "when a purchase should be used up, by product or category; `never` for what is not bought again",
         "segments": "conditions with a name, for `in big_spenders`",
         "audiences": "lists of people for paid ads",
+        "prices": "what Meta charges for a message, for `comeback costs` and for rehearsals",
+        "catalog": "the id of the store's catalog at Meta, for messages with products",
+    },
+    "PricesFile": {
+        "currency": "Meta's bill's; the store's where nothing is said",
+        "marketing": "one price (`0.0509`), or one for each country (`ES: 0.0509`) and a `default`",
+        "marketing_lite": "the same, for what goes through the Marketing Messages API; as marketing where nothing is said",
+        "utility": "the same",
+        "authentication": "the same",
+        "authentication_international": "the same",
+        "service": "the same; since October 2026 free texts cost, too",
     },
     "AudienceFile": {"if": "who is on it", "keep_for": "how long after they last were"},
     "TemplateFile": {
         "category": "Meta's word for it; offers, reminders and discounts are `marketing`, whatever a file says",
-        "header": "a line above",
-        "body": "the text, with placeholders like `{name}`",
+        "header": "a line above; or an image, a video, a document or a location",
+        "body": "the text, with placeholders like `{name}` (or `{1}`, `{2}`, where Meta already has them so)",
         "footer": "a line below; name a stop word here",
+        "offer": "words over a limited-time offer, which ends with the flow's discount",
         "buttons": "what can be pressed",
+        "cards": "a carousel: two to ten cards, all built alike",
     },
+    "HeaderFile": {
+        "image": "a link, or a file in the flows' folder; Meta's reviewers see it, too",
+        "video": "the same",
+        "document": "the same",
+        "location": "a spot on the map",
+    },
+    "CardFile": {
+        "image": "a link, or a file in the flows' folder",
+        "video": "the same",
+        "body": "the words on the card, with placeholders",
+        "buttons": "one or two; `{suffix}` at the end of a link is filled by `link_1:` (of the second card `link_2:`) under `with:`",
+    },
+    "CallFile": {"text": "what stands on the button", "phone": "whom it calls"},
     "ButtonFile": {
         "quick_reply": "an answer; an `ask` has the same buttons in the same order",
         "link": "opens a page: `text` and `url`, whose end may be `{suffix}`",
         "copy_code": "copies the discount code; here stands an example",
+        "products": "opens a list of products, which the flow names; here stand its words",
+        "catalog": "opens the whole catalog; here stand its words",
+        "call": "calls somebody: `text` and `phone`",
     },
     "LinkFile": {"text": "what stands on the button", "url": "the page; `{suffix}` at its end is filled by `link:` under `with:`"},
     "StoryHead": {
@@ -122,7 +186,18 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
 }
 
 _STEPS: Mapping[str, tuple[str, str]] = {
-    "send": ("Sends a text or a template.", "- send: Thank you, {contact.first_name or \"friend\"}!\n- end"),
+    "send": (
+        "Sends a text, a template, or a message that shows more.",
+        """\
+- send: Thank you, {contact.first_name or "friend"}!
+- send:
+    text: Everything we have, in one place.
+    image: https://casa-bonita.example/pictures/autumn.jpg
+    link:
+      text: Look around
+      url: https://casa-bonita.example
+- end""",
+    ),
     "ask": (
         "Sends a question and waits. Each branch ends by saying what comes next: `continue`, `end`, `go_to`, `hand_over` or `opt_out`.",
         """\
@@ -158,7 +233,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "discount": (
         "Has a code made in the shop and waits for it. From here on `{discount.code}`, `{discount.percent}` (or `{discount.amount}`) and "
         "`{discount.ends}` can be written, and `{cart.link}` carries the code.",
-        '- discount: 10%\n  valid_for: 3 days\n  if_none:\n    - hand_over: Wants a discount, and there is no code\n'
+        "- discount: 10%\n  valid_for: 3 days\n  if_none:\n    - hand_over: Wants a discount, and there is no code\n"
         '- send: "{discount.percent} less with the code {discount.code}, until {discount.ends}."',
     ),
     "tag": ("Puts a tag on the person.", "- tag: likes_coffee\n- end"),
@@ -173,7 +248,9 @@ _STEPS: Mapping[str, tuple[str, str]] = {
         "Inside a branch: go on below the question or condition it belongs to.",
         "- if: orders.count is 0\n  then:\n    - continue\n- end",
     ),
-    "opt_in": ("The customer agrees to marketing messages. Their question and answer are kept as the proof.", """\
+    "opt_in": (
+        "The customer agrees to marketing messages. Their question and answer are kept as the proof.",
+        """\
 - ask: May we write to you about offers now and then?
   answers:
     - button: Yes, please
@@ -185,7 +262,8 @@ _STEPS: Mapping[str, tuple[str, str]] = {
   no_answer:
     after: 1 hour
     then:
-      - end: no answer"""),
+      - end: no answer""",
+    ),
     "opt_out": ("The customer wants no more marketing messages: at once and for good. Ends the flow.", "- opt_out"),
 }
 
@@ -245,8 +323,10 @@ def _head() -> Iterator[str]:
 def _steps() -> Iterator[str]:
     yield "### Steps"
     yield ""
-    yield "A step is one of these. Any step may have a `label:` for `go_to`. " + ", ".join(f"`{word}`" for word in model.BARE_WORDS) + (
-        " may stand alone: `- end`."
+    yield (
+        "A step is one of these. Any step may have a `label:` for `go_to`. "
+        + ", ".join(f"`{word}`" for word in model.BARE_WORDS)
+        + (" may stand alone: `- end`.")
     )
     for verb, written in VERBS.items():
         about, example = _STEPS[verb]
@@ -266,6 +346,15 @@ def _steps() -> Iterator[str]:
             yield ""
             yield from _keys(model.NoAnswer)
         if verb == "send":
+            yield ""
+            yield "More than a text (a question can have the same, but for what stands alone):"
+            yield ""
+            yield from _keys(model.Message)
+            for key, part in (("link", model.LinkPart), ("location", model.LocationPart), ("contact", model.ContactPart)):
+                yield ""
+                yield f"`{key}:`"
+                yield ""
+                yield from _keys(part)
             yield ""
             yield "A template instead of a text:"
             yield ""
@@ -323,7 +412,7 @@ def _writing() -> Iterator[str]:
         ("money", "`20`, `20 EUR`, `19.90`"),
         ("discount", "`5%`, `10 EUR`"),
         ("condition", "`cart.total is at least 50 and not in big_spenders`"),
-        ("a text that holds `: `, or begins with `{`, `[`, `*`, `&`, `!`, `%`, `@`", "in quotes: `\"Your code: {discount.code}\"`"),
+        ("a text that holds `: `, or begins with `{`, `[`, `*`, `&`, `!`, `%`, `@`", 'in quotes: `"Your code: {discount.code}"`'),
         ("a text of several lines", "`|` behind the colon, the lines below, further in"),
         ("a brace that is meant", "twice: `{{`"),
     )
@@ -338,6 +427,10 @@ def _store() -> Iterator[str]:
     yield "An entry of `audiences:`"
     yield ""
     yield from _keys(rules.AudienceFile)
+    yield ""
+    yield "`prices:`"
+    yield ""
+    yield from _keys(rules.PricesFile)
 
 
 def _template() -> Iterator[str]:
@@ -354,6 +447,18 @@ def _template() -> Iterator[str]:
     yield "`link:`"
     yield ""
     yield from _keys(template.LinkFile)
+    yield ""
+    yield "`call:`"
+    yield ""
+    yield from _keys(template.CallFile)
+    yield ""
+    yield "`header:`, where it is no text, is one of"
+    yield ""
+    yield from _keys(template.HeaderFile)
+    yield ""
+    yield "An entry of `cards:`"
+    yield ""
+    yield from _keys(template.CardFile)
 
 
 def _limits() -> Iterator[str]:
@@ -362,11 +467,15 @@ def _limits() -> Iterator[str]:
     yield "Most are WhatsApp's. In characters, where nothing else is said."
     yield ""
     rows: list[tuple[str, str]] = [
-        ("a text", f"{message.MAX_BODY:,}; with buttons {message.MAX_BODY_WITH_BUTTONS:,}"),
+        ("a text", f"{limit.MAX_TEXT:,}; with buttons, a link or products {limit.MAX_BODY_WITH_BUTTONS:,}"),
+        ("the words under a file", f"{limit.MAX_CAPTION:,}"),
         (
             "buttons of a question",
-            f"{catalog.MAX_REPLY_BUTTONS} of {catalog.MAX_REPLY_BUTTON}, or a list of {catalog.MAX_LIST_ROWS} of {catalog.MAX_LIST_ROW}",
+            f"{limit.MAX_REPLY_BUTTONS} of {limit.MAX_REPLY_BUTTON}, or a list of {limit.MAX_LIST_ROWS} of {limit.MAX_LIST_ROW}",
         ),
+        ("`menu`, and the words on a link", f"{limit.MAX_MENU}, {limit.MAX_LINK_TITLE}"),
+        ("`description`, `header` and `footer`", f"{limit.MAX_DESCRIPTION}, {limit.MAX_SMALL_PRINT}"),
+        ("products of a message", f"{limit.MAX_PRODUCTS}"),
         (
             "a template's header, body, footer",
             f"{template.MAX_HEADER}, {template.MAX_BODY} with at most {template.MAX_EMOJI} emoji, {template.MAX_FOOTER}",
@@ -374,6 +483,11 @@ def _limits() -> Iterator[str]:
         (
             "a template's buttons",
             f"{template.MAX_BUTTONS} of {template.MAX_BUTTON}; at most {template.MAX_LINKS} links and {template.MAX_COPY_CODES} copy_code",
+        ),
+        ("a template's offer", f"{template.MAX_OFFER}; its body {template.MAX_BODY}"),
+        (
+            "a template's cards",
+            f"{limit.MIN_CARDS} to {limit.MAX_CARDS}, each with {template.MAX_CARD_BODY} and {template.MAX_CARD_BUTTONS} buttons",
         ),
         ("a file", f"{document.MAX_BYTES // 1024} KiB, nested {document.MAX_DEPTH} deep"),
         ("steps between two waits", f"{MAX_STEPS}"),
@@ -468,7 +582,8 @@ def _list(described: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
 
 
 def _choice(values: list[str]) -> str:
-    return " or ".join(f"`{value}`" for value in values) if len(values) <= 3 else "an event"
+    words = [value for value in values if isinstance(value, str)]
+    return " or ".join(f"`{value}`" for value in words) if len(words) <= 3 else "an event"
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -189,7 +189,7 @@ def test_a_new_story_is_written_out_and_then_comes_true(shop: Path, capsys: pyte
     assert main(["test"]) == 1
     out = capsys.readouterr().out
     assert "+ Mon 11:03  tag: price_sensitive" in out
-    assert "  flows/cart_reminder.yaml:22: no story answers 'Finish my order'" in out
+    assert "  flows/cart_reminder.yaml:25: no story answers 'Finish my order'" in out
     assert "  flows/welcome.yaml:1: no story starts this flow" in out
     assert main(["test", "--update"]) == 0
     assert "0 stories came true, 1 rewritten" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from . import desk
 from .front import Front, front
 
 
@@ -25,3 +26,16 @@ async def threads_end() -> AsyncIterator[None]:
         if threading.active_count() == 1:
             break
         await asyncio.sleep(0.01)
+
+
+@pytest_asyncio.fixture(name="front")
+async def desk_front(where: str, tmp_path: Path) -> AsyncIterator[desk.Front]:
+    """A desk that is open."""
+    async with desk.desk(where, tmp_path / "files") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def lola(front: desk.Front) -> int:
+    """Lola asked for a person."""
+    return await desk.asked_for_a_person(front)

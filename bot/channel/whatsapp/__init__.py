@@ -1,1 +1,1 @@
-"""The WhatsApp Cloud API: sending through pywa, reading webhooks ourselves."""
+"""The WhatsApp Cloud API: parts of messages by pywa, requests and webhooks by ourselves."""

@@ -96,13 +96,15 @@ def refusal(answer: Answer) -> SendError:
     code = integer(error.get("code"))
     if code is None:
         return _without_code(answer.status)
-    verdict = for_code(code, answer.status)
+    verdict = for_code(code, answer.status, integer(error.get("error_subcode")))
     return SendError(
         verdict.failure,
         explain(error, answer.status),
         code=code,
         retry_after=verdict.retry_after,
         remedy=verdict.remedy,
+        tries=verdict.tries,
+        advice=verdict.advice,
     )
 
 

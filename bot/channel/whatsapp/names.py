@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.channel.whatsapp.wire import Node
+from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind
 
 # E.164 allows 15 digits; a wa_id is usually a phone, so a little more room than that is plenty.
@@ -24,8 +25,10 @@ class Names:
 
 
 NAMES = Names(("wa_id",), ("user_id",), ("parent_user_id",))
+MESSAGE = Names(("from",), ("from_user_id",), ("from_parent_user_id",))
 # A system message tells what somebody's names were and what they are now. Cloud API changelog, August 2026: `previous_...`.
 SYSTEM = Names(("wa_id", "new_wa_id"), ("previous_user_id", "user_id"), ("previous_parent_user_id", "parent_user_id"))
+PREVIOUS = Names(("previous_wa_id",), ("previous_user_id",), ("previous_parent_user_id",))
 CURRENT = Names(("wa_id", "new_wa_id"), ("user_id",), ("parent_user_id",))
 
 
@@ -37,6 +40,8 @@ def names_in(source: Node, names: Names) -> Iterator[Identity]:
         yield Identity(IdentityKind.WA_ID, wa_id)
         if _E164_DIGITS.fullmatch(wa_id):
             yield Identity(IdentityKind.PHONE, f"+{wa_id}")
+            if line := line_of(f"+{wa_id}"):
+                yield Identity(IdentityKind.LINE, line)
     for keys, kind in ((names.users, IdentityKind.BSUID), (names.parents, IdentityKind.PARENT_BSUID)):
         for user in _ids(source, keys, _USER_ID):
             yield Identity(kind, user)

@@ -1,44 +1,65 @@
-"""Sending through the Cloud API: pywa builds messages and templates, aiohttp carries them.
+"""Sending through the Cloud API: `payload.py` says what, aiohttp carries it, `graph.py` judges the answer.
 
-pywa's own httpx pool costs 10 to 18 times as much processor time and cannot reach Meta's 1,000 messages a second, so pywa is given a
-session that hands its requests to aiohttp. Answers are judged in `graph.py`, not by pywa, which loses the cases nobody knows about.
+pywa's own client is not in between: its httpx pool costs 10 to 18 times as much processor time and cannot reach Meta's 1,000 messages a
+second, and from its answers nobody can tell what surely was not sent.
 """
 
-import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPMethod
-from typing import Any, cast
+from typing import Protocol
 
 import aiohttp
-import httpx
-from pywa.types.callback import Button as ReplyButton
-from pywa.types.callback import Section, SectionList, SectionRow
-from pywa.types.sent_update import SentTemplateStatus
-from pywa.types.templates import BaseParams, BodyText, CopyCodeButton, HeaderText, QuickReplyButton, TemplateLanguage, URLButton
-from pywa_async.client import WhatsApp as Pywa
 
-from bot.channel import Delivered, Failure, Outgoing, Recipient, Remedy, SendError
-from bot.channel.whatsapp.graph import API_URL, TIMEOUT, Answer, accepted, ask
-from bot.channel.whatsapp.wire import first, text
-from bot.flow.run import Button, TemplateMessage, Text
+from bot.channel import Delivered, Failure, Outgoing, SendError
+from bot.channel.whatsapp.graph import API_URL, TIMEOUT, accepted, ask
+from bot.channel.whatsapp.names import NAMES, names_in
+from bot.channel.whatsapp.payload import Json, payload, receipt, stored_files
+from bot.channel.whatsapp.wire import Node, first, text
+from bot.flow.run import Content, TemplateMessage
 
-# Cloud API: three reply buttons, ten rows in a list.
-MOST_BUTTONS = 3
-MOST_ROWS = 10
+RECEIPT_SECONDS = 5.0  # a receipt that takes longer is not worth waiting for
+NOT_AVAILABLE = 134102  # Cloud API: marketing messages cannot go this way for this number, and nothing was sent
+
+# Cloud API: no such object, a wrong parameter or value, a file that could not be taken. All of them say that nothing was sent.
+PERHAPS_NO_FILE = frozenset({33, 100, 131009, 131053})
 
 _NUMBER_ID = re.compile(r"[0-9]{1,32}")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-# Exactly what pywa takes for a person: anything else it would send to as a group.
-_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[0-9]{1,250}")
+_ACCEPTED = "accepted"
+
+
+class Files(Protocol):
+    """Stored files, on their way to WhatsApp."""
+
+    async def media_id(self, file: str, number: str) -> str:
+        """Meta's id of the stored file with this sha256 (hexadecimal), uploaded by `number` when it is not there (any more).
+
+        Raises SendError: REFUSED for a file that is not kept or that Meta does not take, RETRY for everything else. Never UNKNOWN: to
+        upload is not to send.
+        """
+        ...
+
+    async def gone(self, media_id: str, number: str) -> None:
+        """Meta may have no such file: whoever asks next has it uploaded anew."""
+        ...
+
+
+class MarketingRoute(StrEnum):
+    """How marketing templates go out: like every other message, or by the Marketing Messages API (which may show them in better ways,
+    and has a price of its own); there either with or without a way back when it does not take them."""
+
+    MESSAGES = "messages"
+    FALLBACK = "fallback"
+    STRICT = "strict"
 
 
 class WhatsApp:
     """The Channel over the Cloud API, for any number of phone numbers under one token.
 
     The session is the caller's, is not closed here, and its connector's limit is the limit of connections: rate x latency, so 300 for
-    1,000 messages a second. `timeout` is in seconds; `menu` is the title of the button that opens a list.
+    1,000 messages a second. `timeout` is in seconds; `menu` is the title of the button that opens a list which has no title of its
+    own; `marketing` is a MarketingRoute.
     """
 
     def __init__(
@@ -49,111 +70,105 @@ class WhatsApp:
         api_url: str = API_URL,
         timeout: float = TIMEOUT,
         menu: str = "Menu",
+        files: Files | None = None,
+        marketing: str = MarketingRoute.MESSAGES,
     ) -> None:
-        logging.getLogger("pywa").setLevel(logging.INFO)  # at DEBUG pywa tells texts and phone numbers
+        self._session = session
+        self._token = token
+        self._api_url = api_url.rstrip("/")
+        self._seconds = timeout
         self._menu = menu
-        self._pywa = Pywa(token=token, session=_Bridge(session, token, api_url, timeout))
+        self._files = files
+        self._marketing = MarketingRoute(marketing)
+
+    def renew(self, token: str) -> None:
+        """From now on another token counts."""
+        self._token = token
 
     async def deliver(self, message: Outgoing) -> Delivered:
         """Send one message. Raises SendError, and nothing else, when it did not surely succeed."""
         if not _NUMBER_ID.fullmatch(message.number):
             raise SendError(Failure.REFUSED, "the sending phone number id is not a number")
-        to = _address(message.to)
         try:
-            match message.content:
-                case Text():
-                    return await self._text(to, message, message.content)
-                case TemplateMessage():
-                    return await self._template(to, message, message.content)
+            said = await self._said(message)
         except SendError:
             raise
         except Exception as error:  # whatever else goes wrong around a request, "nobody knows" is the only safe answer
             raise SendError(Failure.UNKNOWN, f"sending failed in a way nobody foresaw ({type(error).__name__})") from error
+        return _delivered(said)
 
-    async def _text(self, to: str, message: Outgoing, content: Text) -> Delivered:
-        sent = await self._pywa.send_message(
-            to, content.body, buttons=self._choices(content.buttons), tracker=message.key, sender=message.number
-        )
-        return Delivered(sent.id)
+    async def acknowledge(self, number: str, message_id: str, *, typing: bool) -> None:
+        """Mark a customer's message as read, and with `typing` show that an answer is on its way. Raises SendError.
 
-    async def _template(self, to: str, message: Outgoing, content: TemplateMessage) -> Delivered:
-        language = cast("TemplateLanguage", _Language(content.language))
-        sent = await self._pywa.send_template(to, content.name, language, _parameters(content), tracker=message.key, sender=message.number)
-        return Delivered(sent.id, held=sent.status not in (None, SentTemplateStatus.ACCEPTED))
+        Cloud API: reading one message reads all before it; the indicator goes with the answer, or after 25 seconds.
+        """
+        if not _NUMBER_ID.fullmatch(number):
+            raise SendError(Failure.REFUSED, "the sending phone number id is not a number")
+        body = receipt(message_id, typing=typing)
+        accepted(await ask(self._session, HTTPMethod.POST, self._address(number), self._token, json=body, timeout=RECEIPT_SECONDS))
 
-    def _choices(self, buttons: Sequence[Button]) -> list[ReplyButton] | SectionList | None:
-        if not buttons:
-            return None
-        if len(buttons) <= MOST_BUTTONS:
-            return [ReplyButton(button.title, button.payload) for button in buttons]
-        if len(buttons) <= MOST_ROWS:
-            rows = [SectionRow(button.title, button.payload) for button in buttons]
-            return SectionList(self._menu, [Section(self._menu, rows)])
-        raise SendError(Failure.REFUSED, f"a message has at most {MOST_ROWS} buttons, this one has {len(buttons)}")
+    async def _said(self, message: Outgoing) -> Node:
+        """What Meta says to a message; once more with its files uploaded anew, where it said no and may have lost them."""
+        uploads = await self._uploads(message)
+        try:
+            return await self._send(message, payload(message, uploads, self._menu))
+        except SendError as error:
+            if self._files is None or not uploads or error.code not in PERHAPS_NO_FILE:
+                raise
+        for media_id in uploads.values():
+            await self._files.gone(media_id, message.number)
+        return await self._send(message, payload(message, await self._uploads(message), self._menu))
 
+    async def _uploads(self, message: Outgoing) -> Mapping[str, str]:
+        """Meta's ids of the message's stored files."""
+        wanted = stored_files(message.content)
+        if wanted and self._files is None:
+            raise SendError(Failure.REFUSED, "it was not sent, because there is nowhere to get its file from")
+        return {file: await self._uploaded(file, message.number) for file in wanted}
 
-@dataclass(frozen=True, slots=True)
-class _Language:
-    """Stands in for pywa's enum, which lacks 27 of Meta's languages (de_AT, es_CR ...) and breaks on what it does not know."""
+    async def _uploaded(self, file: str, number: str) -> str:
+        assert self._files is not None
+        try:
+            return await self._files.media_id(file, number)
+        except SendError as error:
+            if error.failure is not Failure.UNKNOWN:
+                raise
+            # of the upload nobody knows; of the message it is known well: it was not sent
+            raise SendError(Failure.RETRY, error.detail, code=error.code, retry_after=error.retry_after, remedy=error.remedy) from error
+        except Exception as error:
+            raise SendError(Failure.RETRY, f"its file could not be made ready ({type(error).__name__})") from error
 
-    value: str
+    async def _send(self, message: Outgoing, body: Json) -> Node:
+        if not self._is_for_marketing_api(message.content):
+            return await self._post(self._address(message.number), body)
+        policy = "STRICT" if self._marketing is MarketingRoute.STRICT else "CLOUD_API_FALLBACK"
+        try:
+            return await self._post(f"{self._api_url}/{message.number}/marketing_messages", {**body, "product_policy": policy})
+        except SendError as error:
+            # a Graph error with this code is a clear no: nothing was sent. Whoever asked for no other way gets none.
+            if error.code != NOT_AVAILABLE or self._marketing is MarketingRoute.STRICT:
+                raise
+        return await self._post(self._address(message.number), body)
 
+    def _is_for_marketing_api(self, content: Content) -> bool:
+        """Cloud API: marketing templates only, else 134100."""
+        return self._marketing is not MarketingRoute.MESSAGES and isinstance(content, TemplateMessage) and content.marketing
 
-def _parameters(content: TemplateMessage) -> list[BaseParams] | None:
-    """What is filled into a template. A button is told by its index: `templates.creation_payload` puts them in this order."""
-    header = [HeaderText.params(**content.header_values)] if content.header_values else []
-    body = [BodyText.params(**content.values)] if content.values else []
-    buttons: list[BaseParams] = [
-        QuickReplyButton.params(callback_data=button.payload, index=index) for index, button in enumerate(content.buttons)
-    ]
-    if content.code is not None:
-        buttons.append(CopyCodeButton.params(coupon_code=content.code, index=len(buttons)))
-    if content.link_suffix is not None:
-        buttons.append(URLButton.params(url_variable=content.link_suffix, index=len(buttons)))
-    return [*header, *body, *buttons] or None
+    async def _post(self, address: str, body: Json) -> Node:
+        return accepted(await ask(self._session, HTTPMethod.POST, address, self._token, json=body, timeout=self._seconds))
 
-
-def _address(to: Recipient) -> str:
-    """The phone where it is known, which Meta recommends, else the business-scoped user id."""
-    if to.phone is not None and _PHONE.fullmatch(to.phone):
-        return to.phone
-    if to.bsuid is not None and _BSUID.fullmatch(to.bsuid):
-        return to.bsuid
-    raise SendError(Failure.REFUSED, "there is neither a phone number nor a user id to write to", remedy=Remedy.UNREACHABLE)
-
-
-class _Nowhere(httpx.AsyncBaseTransport):
-    """Keeps httpx from opening connections, and from reading certificates for them (0.1 seconds)."""
-
-
-class _Bridge(httpx.AsyncClient):
-    """pywa's session: hands each request to aiohttp, and returns only answers that pywa cannot stumble over."""
-
-    def __init__(self, session: aiohttp.ClientSession, token: str, api_url: str, timeout: float) -> None:
-        super().__init__(transport=_Nowhere())
-        self._carrier = session
-        self._token = token
-        self._api_url = api_url.rstrip("/")
-        self._seconds = timeout
-
-    # pywa gives `json` and nothing else when it sends.
-    async def request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Response:
-        answer = await ask(
-            self._carrier,
-            HTTPMethod(method),
-            f"{self._api_url}{url}",
-            self._token,
-            json=arguments["json"],
-            timeout=self._seconds,
-        )
-        _taken(answer)
-        return httpx.Response(answer.status, content=answer.body)
+    def _address(self, number: str) -> str:
+        return f"{self._api_url}/{number}/messages"
 
 
-def _taken(answer: Answer) -> None:
+def _delivered(said: Node) -> Delivered:
     """Raises SendError unless the answer says that the message was taken, under which id, and for whom."""
-    said = accepted(answer)
-    contact = first(said.get("contacts"))
+    contact, message = first(said.get("contacts")), first(said.get("messages"))
     names_person = bool(text(contact.get("input"))) and bool(text(contact.get("wa_id")) or text(contact.get("user_id")))
-    if not (names_person and text(first(said.get("messages")).get("id"))):
+    taken = text(message.get("id"))
+    if not (names_person and taken):
         raise SendError(Failure.UNKNOWN, "WhatsApp said yes, but not to which message")
+    held = text(message.get("message_status")) not in (None, _ACCEPTED)
+    written = (text(contact.get("input")) or "").removeprefix("+")
+    names = tuple(name for name in names_in(contact, NAMES) if name.value.removeprefix("+") != written)
+    return Delivered(taken, held=held, names=names)

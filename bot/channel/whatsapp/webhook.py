@@ -7,11 +7,11 @@ and fails on several documented forms. A delivery holds up to 1,000 updates (Clo
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.channel.whatsapp.names import NAMES, SYSTEM, Names, matching, names_in
+from bot.channel.whatsapp.names import MESSAGE, NAMES, SYSTEM, Names, matching, names_in
 from bot.channel.whatsapp.reading import Unreadable, read
 from bot.channel.whatsapp.wire import EMPTY, Node, canonical, decode, encode, first, integer, is_node, node, word
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
@@ -43,9 +43,16 @@ def split(body: bytes, received_at: datetime) -> list[Update]:
     if body.lstrip()[:1] != b"{":
         raise ValueError("the body is not a JSON object")
     try:
-        return [_update(piece, received_at) for piece in _pieces(node(decode(body)))]
+        envelope = node(decode(body))
     except RecursionError:
-        return [_buried(body, received_at)]
+        return [_buried(body, received_at, "the delivery is nested too deep")]
+    updates = []
+    for piece in _pieces(envelope):
+        try:
+            updates.append(_update(piece, received_at))
+        except RecursionError:  # the others of the delivery are kept all the same
+            updates.append(_buried(body, received_at, "a part of the delivery is nested too deep"))
+    return updates
 
 
 # ---- the envelope: entries, their changes, their parts
@@ -60,21 +67,22 @@ class _Part:
 
 
 _PARTS = {
-    "messages": _Part(Names(("from",), ("from_user_id",), ("from_parent_user_id",)), "message"),
-    "statuses": _Part(
-        Names(("recipient_id",), ("recipient_user_id",), ("parent_recipient_user_id", "recipient_parent_user_id")), "status"
-    ),
+    "messages": _Part(MESSAGE, "message"),
+    "statuses": _Part(Names(("recipient_id",), ("recipient_user_id",), ("parent_recipient_user_id", "recipient_parent_user_id")), "status"),
     "message_echoes": _Part(Names(("to",), ("to_user_id",), ("to_parent_user_id",)), "echo"),
     "user_preferences": _Part(NAMES, "preference"),
-    "calls": _Part(),
-    "user_actions": _Part(),
-    "errors": _Part(),
+    "calls": _Part(Names(("from", "to"), ("from_user_id", "to_user_id"), ("from_parent_user_id", "to_parent_user_id"))),
+    "user_actions": _Part(Names(("wa_id", "recipient_id"), ("user_id", "recipient_user_id"), ("parent_user_id",)), "action"),
+    "errors": _Part(kind="error"),
     "automatic_events": _Part(),
     "user_id_update": _Part(),
     "history": _Part(),
     "state_sync": _Part(),
 }
 _WHOLE = _Part()
+# What the updates of a change share; whatever else stands beside its updates is one more.
+_SHARED = frozenset({"messaging_product", "metadata", "contacts", *_PARTS})
+_OF_DELIVERIES, _OF_ENTRIES, _OF_CHANGES = frozenset({"object", "entry"}), frozenset({"id", "time", "changes"}), frozenset({"field", "value"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class _Piece:
 
 
 def _pieces(envelope: Node) -> Iterator[_Piece]:
+    if stray := _besides(envelope, _OF_DELIVERIES):
+        yield _Piece(_Change(), stray, fault="something in the delivery is no entry")
     for entry, fault in _elements(envelope, "entry"):
         if fault:
             yield _Piece(_Change(), entry, fault=fault)
@@ -134,6 +144,8 @@ def _pieces(envelope: Node) -> Iterator[_Piece]:
 
 def _pieces_of_entry(entry: Node) -> Iterator[_Piece]:
     account, time = matching(_NUMBER_ID, entry.get("id")) or "", integer(entry.get("time"))
+    if stray := _besides(entry, _OF_ENTRIES):
+        yield _Piece(_Change(account=account, time=time), stray, fault="something in an entry is no change")
     for written, fault in _elements(entry, "changes"):
         if fault:
             yield _Piece(_Change(account=account, time=time), written, fault=fault)
@@ -145,13 +157,28 @@ def _pieces_of_change(change: _Change, written: Node) -> Iterator[_Piece]:
     if not is_node(written.get("value")):
         yield _Piece(change, written, fault="a change without a value")
         return
+    if stray := _besides(written, _OF_CHANGES):
+        yield _Piece(change, stray, fault="something in a change is no value")
     value = node(written["value"])
-    names = [name for name in _PARTS if value.get(name) is not None]
-    if not names:
+    told = [name for name in _PARTS if value.get(name) is not None]
+    if not told or (not any(value[name] for name in told) and value.keys() - _SHARED):
         yield _Piece(change, value)
-    for name in names:
-        for content, fault in _elements(value, name):
-            yield _Piece(change, content, name, fault)
+        return
+    if stray := _besides(value, _SHARED):
+        yield _Piece(change, stray)
+    for name in told:
+        if isinstance(value[name], list):
+            for content, fault in _elements(value, name):
+                yield _Piece(change, content, name, fault)
+        else:
+            yield _Piece(change, value, name, f"'{name}' is not a list")
+
+
+def _besides(parent: Node, known: Set[str]) -> dict[str, object]:
+    """What stands under names nobody knows and could hold updates: lists and objects that are not empty."""
+    if parent.keys() <= known:
+        return {}
+    return {name: held for name, held in parent.items() if name not in known and held and isinstance(held, (list, dict))}
 
 
 def _elements(parent: Node, name: str) -> Iterator[tuple[object, str | None]]:
@@ -185,6 +212,9 @@ def _shared(written: Node, account: str, time: int | None) -> _Change:
 def _update(piece: _Piece, received_at: datetime) -> Update:
     change, content = piece.change, node(piece.content)
     named = (*names_in(content, piece.part.names), *names_in(node(content.get("system")), SYSTEM))
+    if piece.name == "calls":  # both sides are named, and one of them is we
+        ours = frozenset(names_in({"wa_id": node(change.metadata).get("display_phone_number")}, NAMES))
+        named = tuple(name for name in named if name not in ours)
     contact = change.contact_of(named)
     identities = tuple(dict.fromkeys((*named, *contact.names)))
     seconds = integer(content.get("timestamp"))
@@ -227,7 +257,7 @@ def _name(piece: _Piece) -> str:
             return wamid
         if piece.name == "message_echoes":
             return f"{wamid}:echo"
-        if piece.name == "statuses" and isinstance(status := content.get("status"), str):
+        if piece.name == "statuses" and isinstance(status := content.get("status"), str) and content.get("type") in (None, "message"):
             code = integer(first(content.get("errors")).get("code"))
             return f"{wamid}:{status}" if code is None else f"{wamid}:{status}:{code}"
     change = piece.change
@@ -249,8 +279,8 @@ def _fault(piece: _Piece, identities: Sequence[Identity]) -> str | None:
     return None
 
 
-def _buried(body: bytes, received_at: datetime) -> Update:
-    """A delivery that is nested too deep to be read: kept whole."""
+def _buried(body: bytes, received_at: datetime, why: str) -> Update:
+    """A delivery that cannot be taken apart: kept whole."""
     return Update(
         source=Source.WHATSAPP,
         kind="unknown",
@@ -258,7 +288,7 @@ def _buried(body: bytes, received_at: datetime) -> Update:
         place="",
         body=body,
         occurred_at=received_at,
-        unreadable="the delivery is nested too deep",
+        unreadable=why,
     )
 
 

@@ -6,6 +6,7 @@ Nothing here raises because of a wrong type: what is not what it should be count
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 
 Node = Mapping[str, object]
@@ -17,6 +18,9 @@ LONGEST_INTEGER = 20
 
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INTEGER = re.compile(r"[0-9]{1,20}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
+_TOO_LARGE = 1e15  # nothing that is counted or measured here comes near it
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
 def _whole(digits: str) -> int | str:
@@ -91,3 +95,26 @@ def integer(value: object) -> int | None:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
     return None
+
+
+def number(value: object) -> float | None:
+    """A number, written as one or as a string of digits with or without a point."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return float(value) if abs(value) < _TOO_LARGE else None
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def listed(value: object, most: int) -> list[Node]:
+    """The objects in a list, at most so many."""
+    return [one for one in value[:most] if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def line(value: object, most: int) -> str | None:
+    """A text on one line, at most so long: what turns text around or cannot be seen is left out."""
+    told = text(value[: most * 2]) if isinstance(value, str) else None
+    if told is None:
+        return None
+    kept = (" " if char.isspace() else char for char in told if char.isspace() or unicodedata.category(char) not in _UNSEEN)
+    return " ".join("".join(kept).split())[:most] or None

@@ -11,8 +11,9 @@ from typing import Any
 
 from bot.flow.account import Account, Enough
 from bot.flow.catalog import flow_entries
-from bot.flow.check.answers import judge_answers
+from bot.flow.check.answers import judge_answers, judge_list
 from bot.flow.check.case import Case, Surroundings, open_case
+from bot.flow.check.parts import judge_message
 from bot.flow.check.rivals import judge_rivals
 from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
@@ -26,13 +27,14 @@ from bot.flow.model import (
     Flow,
     GoToStep,
     IfStep,
+    Message,
     SendStep,
     Step,
     TagStep,
-    TemplateUse,
     Trigger,
     UntagStep,
     Wording,
+    template_of,
 )
 from bot.flow.names import did_you_mean
 from bot.flow.problem import Mistake, Problem, WrittenWrongly
@@ -102,15 +104,18 @@ def _judge_send(case: Case, path: str, step: SendStep) -> None:
 def _judge_ask(case: Case, path: str, step: AskStep) -> None:
     _judge_wording(case, f"{path}.ask", step.ask, step)
     judge_answers(case, path, step)
-    if isinstance(step.ask, TemplateUse):
-        judge_quick_replies(case, f"{path}.answers", step, step.ask.template)
+    judge_list(case, path, step)
+    if (use := template_of(step.ask)) is not None:
+        judge_quick_replies(case, f"{path}.answers", step, use.template)
 
 
 def _judge_wording(case: Case, path: str, wording: Wording, ask: AskStep | None) -> None:
-    if isinstance(wording, TemplateUse):
-        judge_use(case, path, wording, ask)
-    else:
+    if isinstance(wording, str):
         judge_text(case, path, wording)
+    if isinstance(wording, Message):
+        judge_message(case, path, wording, ask)
+    if (use := template_of(wording)) is not None:
+        judge_use(case, path, use, ask, is_alone=not isinstance(wording, Message))
 
 
 def _judge_discount(case: Case, path: str, step: DiscountStep) -> None:

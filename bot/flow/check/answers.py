@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bot.flow import route
-from bot.flow.catalog import MAX_LIST_ROWS, count_buttons
+from bot.flow.catalog import count_buttons
 from bot.flow.check.case import Case
-from bot.flow.model import Answer, AskStep, OptOutStep, Step
+from bot.flow.limit import MAX_LIST_ROWS, MAX_REPLY_BUTTONS
+from bot.flow.model import Answer, AskStep, OptOutStep, Step, TemplateUse
 from bot.flow.problem import Mistake
 from bot.flow.reply import plain_words
 
@@ -27,6 +28,22 @@ def judge_answers(case: Case, path: str, step: AskStep) -> None:
     _judge_stop_words(case, here, step)
     _judge_buttons(case, here, step)
     _judge_branch(case, f"{path}.no_answer.then", step.no_answer.then)
+
+
+def judge_list(case: Case, path: str, step: AskStep) -> None:
+    """What is shown only in a list, which more than three buttons make, and never under a template."""
+    if isinstance(step.ask, TemplateUse):
+        why = "a template has no list"
+    elif count_buttons(step) <= MAX_REPLY_BUTTONS:
+        why = f"only more than {MAX_REPLY_BUTTONS} buttons make a list"
+    else:
+        return
+    if step.menu is not None:
+        case.told.tell(f"{path}.menu", Mistake.NOT_SHOWN, f"{why}, so nothing opens it: take 'menu' out")
+    for number, answer in enumerate(step.answers):
+        if answer.description is not None:
+            message = f"{why}, so nobody sees this: take 'description' out"
+            case.told.tell(f"{path}.answers.{number}.description", Mistake.NOT_SHOWN, message)
 
 
 def _judge_answer(case: Case, path: str, answer: Answer) -> None:

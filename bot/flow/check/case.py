@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.flow.account import Account
+from bot.flow.file import OwnFile
 from bot.flow.model import AnyStep, Flow, walk
 from bot.flow.revision import Template
 from bot.flow.rules import StoreRules
@@ -15,7 +16,7 @@ class Surroundings:
     """What a flow is checked against: the store's rules and templates.
 
     Faulty segments and templates have problems of their own. `template_languages` are those, beside the first, that each template
-    is complete in.
+    is complete in, `own` the owner's files that messages can show.
     """
 
     rules: StoreRules = field(default_factory=StoreRules)
@@ -23,6 +24,7 @@ class Surroundings:
     templates: Mapping[str, Template] = field(default_factory=dict)
     faulty_templates: frozenset[str] = frozenset()
     template_languages: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    own: Mapping[str, OwnFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from bot.flow import route
 from bot.flow.check.case import Case
+from bot.flow.file import is_link
 from bot.flow.measure import span
-from bot.flow.model import Answer, AskStep, GoToStep, SendStep, Step, TemplateUse, Trigger, Wording, wording_of
+from bot.flow.model import Answer, AskStep, GoToStep, Message, SendStep, Step, Trigger, Wording, files_of, template_of, wording_of
 from bot.flow.problem import Mistake
 from bot.flow.reply import plain_words
 from bot.flow.revision import ButtonKind
@@ -78,12 +79,14 @@ def _judge_at_worst(case: Case, path: str, step: Step, worst: Worst) -> None:
     for where, placeholder in _discount_names(here, wording):
         if placeholder.name not in worst.discount:
             case.told.tell_inside(where, placeholder.offset, *_no_discount(placeholder.name, worst))
-    if isinstance(wording, str) and _silence(case, worst) >= route.REPLY_WINDOW:
+    use = template_of(wording)
+    if use is None and _silence(case, worst) >= route.REPLY_WINDOW:
         message = "by now the customer may not have written for 24 hours: a free text would be refused, use a template"
         case.told.tell(here, Mistake.WINDOW_CLOSED, message)
-    template = case.around.templates.get(wording.template) if isinstance(wording, TemplateUse) else None
-    if template and not worst.discount and any(button.kind is ButtonKind.COPY_CODE for button in template.buttons):
-        message = f"there is no discount yet, and the template '{template.name}' has a button to copy its code"
+    template = case.around.templates.get(use.template) if use else None
+    if template and not worst.discount and (template.offer or any(button.kind is ButtonKind.COPY_CODE for button in template.buttons)):
+        brings = "an offer that ends with it" if template.offer else "a button to copy its code"
+        message = f"there is no discount yet, and the template '{template.name}' has {brings}"
         case.told.tell(f"{here}.template", Mistake.NO_DISCOUNT_YET, message)
 
 
@@ -100,15 +103,40 @@ def _silence(case: Case, worst: Worst) -> timedelta:
 
 def _discount_names(path: str, wording: Wording) -> Iterator[tuple[str, Placeholder]]:
     """The names of a discount in a wording, with the path of the text each stands in."""
-    try:
-        if isinstance(wording, str):
-            found = [(path, placeholder) for placeholder in placeholders(wording)]
-        else:
-            meant = [(f"{path}.with.{name}", read_expression(value)) for name, value in wording.with_.items()]
-            found = [(where, placeholder) for where, placeholder in meant if isinstance(placeholder, Placeholder)]
-    except TextError:
-        return
+    found = [(where, placeholder) for where, text in _texts_of(path, wording) for placeholder in _placeholders(text)]
+    found += [(where, meant) for where, text in _values_of(path, wording) if isinstance(meant := _expression(text), Placeholder)]
     yield from (place for place in found if place[1].name in route.PERCENT | route.AMOUNT)
+
+
+def _texts_of(path: str, wording: Wording) -> Iterator[tuple[str, str]]:
+    """The texts with placeholders in a wording, with their paths."""
+    if isinstance(wording, str):
+        yield path, wording
+        return
+    yield from ((f"{path}.{kind}", name) for kind, name in files_of(wording).items() if is_link(name))
+    if isinstance(wording, Message):
+        parts = {"text": wording.text, "header": wording.header, "footer": wording.footer}
+        yield from ((f"{path}.{key}", text) for key, text in parts.items() if text)
+        yield from [(f"{path}.link.url", wording.link.url)] if wording.link else []
+
+
+def _values_of(path: str, wording: Wording) -> Iterator[tuple[str, str]]:
+    use = template_of(wording)
+    return ((f"{path}.with.{name}", value) for name, value in (use.with_.items() if use else ()))
+
+
+def _placeholders(text: str) -> tuple[Placeholder, ...]:
+    try:
+        return placeholders(text)
+    except TextError:
+        return ()
+
+
+def _expression(text: str) -> Placeholder | str:
+    try:
+        return read_expression(text)
+    except TextError:
+        return ""
 
 
 def _no_discount(name: str, worst: Worst) -> tuple[Mistake, str]:

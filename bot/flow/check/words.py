@@ -3,7 +3,7 @@
 from bot.flow import names, plural
 from bot.flow.check.case import Case
 from bot.flow.condition import ConditionError, parse
-from bot.flow.message import MAX_BODY
+from bot.flow.limit import MAX_TEXT as MAX_BODY
 from bot.flow.model import DiscountStep, Trigger
 from bot.flow.names import Kind, did_you_mean
 from bot.flow.problem import Mistake

@@ -23,22 +23,36 @@ where a.kind = :kind and a.scope = :scope and a.value = :value
 
 -- name: is_blank
 select orders_count = 0
-  and not exists (select 1 from identity i where i.contact = c.id and i.kind in ('phone', 'wa_id', 'bsuid', 'parent_bsuid'))
+  and not exists (select 1 from identity i where i.contact = c.id and i.kind in ('phone', 'wa_id', 'line', 'bsuid', 'parent_bsuid'))
   and not exists (select 1 from message m where m.contact = c.id)
   and not exists (select 1 from shop_order o where o.contact = c.id) as blank
 from contact c where c.id = :contact
 
+-- name: holder
+select coalesce(c.merged_into, c.id) as id, i.since from identity i join contact c on c.id = i.contact
+where i.kind = :kind and i.scope = :scope and i.value = :value
+
+-- name: was_there
+-- whether somebody was seen on WhatsApp before
+select 1 where exists (select 1 from identity where contact = :contact and kind in ('bsuid', 'parent_bsuid') and since < :at)
+  or exists (select 1 from message where contact = :contact and author = 'customer' and at < :at)
+
+-- name: give_name
+-- whose it is from now on, whoever had it
+insert into identity (kind, scope, value, contact, since) values (:kind, :scope, :value, :contact, :at)
+on conflict (kind, scope, value) do update set contact = excluded.contact, since = excluded.since
+
 -- name: forget_name
-delete from identity where kind = :kind and scope = :scope and value = :value
+delete from identity where kind = :kind and scope = :scope and value = :value and contact = :contact
 
 -- name: renew_name
 -- written only where another name of the kind is as new: nearly never
-update identity set since = :now where kind = :kind and scope = :scope and value = :value and exists (
+update identity set since = :now where kind = :kind and scope = :scope and value = :value and since < :now and exists (
   select 1 from identity o
   where o.contact = identity.contact and o.kind = identity.kind and o.value <> identity.value and o.since >= identity.since)
 
 -- name: names
-select kind, scope, value from identity where contact = :contact order by since desc
+select kind, scope, value, since from identity where contact = :contact order by since desc
 
 -- name: load
 select * from contact where id = :id
@@ -145,15 +159,18 @@ delete from tag where contact = :gone
 update inbox set contact = :keep where contact = :gone and state = 'waiting'
 
 -- name: merge_conversation
-insert into conversation (contact, number, control, epoch, reason, staff, changed_at, last_inbound_at)
-select :keep, number, control, epoch, reason, staff, changed_at, last_inbound_at from conversation where contact = :gone
+insert into conversation (contact, number, control, epoch, reason, staff, changed_at, last_inbound_at, free_until, referred_at)
+select :keep, number, control, epoch, reason, staff, changed_at, last_inbound_at, free_until, referred_at from conversation where contact = :gone
 on conflict (contact, number) do update set
-  control = case when 'human' in (conversation.control, excluded.control) then 'human'
+  control = case when 'blocked' in (conversation.control, excluded.control) then 'blocked'
+                 when 'human' in (conversation.control, excluded.control) then 'human'
                  when 'waiting' in (conversation.control, excluded.control) then 'waiting' else 'bot' end,
   epoch = max(conversation.epoch, excluded.epoch) + 1,
   reason = coalesce(conversation.reason, excluded.reason),
   staff = coalesce(conversation.staff, excluded.staff),
-  last_inbound_at = nullif(max(coalesce(conversation.last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0)
+  last_inbound_at = nullif(max(coalesce(conversation.last_inbound_at, 0), coalesce(excluded.last_inbound_at, 0)), 0),
+  free_until = nullif(max(coalesce(conversation.free_until, 0), coalesce(excluded.free_until, 0)), 0),
+  referred_at = nullif(max(coalesce(conversation.referred_at, 0), coalesce(excluded.referred_at, 0)), 0)
 
 -- name: merge_also_known
 insert into also_known (kind, scope, value, contact) select kind, scope, value, :keep from also_known where contact = :gone
@@ -164,6 +181,35 @@ delete from also_known where contact = :gone
 
 -- name: merge_conversation_rest
 delete from conversation where contact = :gone
+
+-- name: merge_reaction
+insert into reaction (contact, provider_id, emoji, at) select :keep, provider_id, emoji, at from reaction where contact = :gone
+on conflict do nothing
+
+-- name: merge_reaction_rest
+delete from reaction where contact = :gone
+
+-- name: merge_pair
+-- the phone they hold in their hand is one: its debts are, too
+insert into pair (contact, number, free_at) select :keep, number, free_at from pair where contact = :gone
+on conflict (contact, number) do update set free_at = max(pair.free_at, excluded.free_at)
+
+-- name: merge_pair_rest
+delete from pair where contact = :gone
+
+-- name: merge_reached
+update reached set contact = :keep where contact = :gone and not exists (select 1 from reached where contact = :keep)
+
+-- name: merge_referral
+update referral set contact = :keep where contact = :gone
+
+-- name: refer
+-- once a click: the same message may be told of twice, and one press may bring several
+insert into referral (contact, number, at, click, source_type, source_id, source_url, headline, body)
+values (:contact, :number, :at, :click, :source_type, :source_id, :source_url, :headline, :body) on conflict do nothing
+
+-- name: referrals
+select at, click, source_type, source_id, source_url, headline, body from referral where contact = :contact order by at, id
 
 -- name: merge_message
 update message set contact = :keep where contact = :gone

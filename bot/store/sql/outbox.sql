@@ -40,6 +40,8 @@ with recursive number (id) as (
   from number cross join bit m cross join bit r
   where number.id is not null and not exists (select 1 from number_state s where s.number = number.id and (
     s.stopped is not null or s.paused_until > :now or (s.marketing_stopped is not null and m.is_so = 1)))
+    and number.id || ':' || r.is_so not in (select value from json_each(:resting))
+    and '*:' || r.is_so not in (select value from json_each(:resting))
 ), person as materialized (
   select e.value as contact from lane l cross join json_each(l.waiting) e group by e.value order by max(l.reply) desc, min(e.key)
 ), free as materialized (
@@ -74,7 +76,7 @@ select o.* from (select 1) left join outbox o on o.id = null where exists (selec
 
 -- name: sending
 update outbox set state = 'sending', attempts = attempts + 1, owner = :owner, epoch = :epoch, lease_until = :lease_until, sent_at = :now,
-  why = null
+  why = null, delivery = null, provider_id = null, code = null, counts = 0  -- an earlier try may have been told to have failed
 where id = :id and state = 'queued'
 
 -- name: postpone
@@ -90,9 +92,21 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
     select kind, scope, value from identity where contact = c.id order by since desc) as named) as names,
   (select json_group_array(m.sent_at) from outbox m
    where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
-     and m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed') as marketing_sent
+     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent,
+  -- what a flow answers: read by it
+  case when o.reply = 1 and o.author = 'flow' then (
+    select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
+    order by r.at desc, r.id desc limit 1) end as answers
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
+
+-- name: obstacles
+-- what the platform carries nothing of: a few rows. A pause that nobody has spoken of since :since may be over.
+select 'paused' as what, name, language as part from template where status = 'PAUSED' and stopped is null and told_at > :since
+union all
+select 'stopped', name, language from template where status = 'DISABLED' or stopped is not null
+union all
+select 'closed', number, country from closed_country
 
 -- name: sent
 update outbox set state = 'sent', provider_id = coalesce(provider_id, :provider_id), delivery = coalesce(delivery, :delivery),
@@ -104,26 +118,50 @@ where id = :id and state in ('sending', 'unknown')
 select id from outbox where id in (select value from json_each(:ids))
 
 -- name: requeue
-update outbox set state = 'queued', not_before = :until, why = :why, sent_at = null, lease_until = null where id = :id and state = 'sending'
+-- one on the wire that surely did not go, or one that was taken and told to have failed: proof of its arrival still settles it
+update outbox set state = 'queued', not_before = :until, why = :why, code = :code, counts = :counts, lease_until = null,
+  sent_at = case when cast(:counts as bigint) = 1 then sent_at end
+where id = :id and (state = 'sending' or state = 'sent' and delivery = 'failed')
+
+-- name: failed_with
+update outbox set code = :code, counts = :counts where id = :id
+
+-- name: use_instead
+update outbox set content = :content, body = :body, marketing = :marketing where id = :id and state = 'queued'
+
+-- name: newest_codes
+-- of those whose end is known
+select code from outbox where contact = :contact and (state = 'refused' or state = 'sent' and delivery is not null)
+order by id desc limit :limit
 
 -- name: release
 update outbox set state = 'queued', attempts = attempts - 1, sent_at = null, lease_until = null where id = :id and state = 'sending'
 
 -- name: refused
-update outbox set state = 'refused', why = :why, sent_at = null, lease_until = null where id = :id and state in ('sending', 'unknown')
+update outbox set state = 'refused', why = :why, code = :code, counts = :counts, lease_until = null,
+  sent_at = case when cast(:counts as bigint) = 1 then sent_at end
+where id = :id and state in ('sending', 'unknown')
 
 -- name: unknown
 update outbox set state = 'unknown', why = :why, lease_until = null where id = :id and state = 'sending'
+
+-- name: say_arrived
+update outbox set state = 'sent', why = :why where id = :id and contact = :contact and state = 'unknown' returning id
+
+-- name: send_again
+update outbox set state = 'queued', not_before = :now, why = null, sent_at = null
+where id = :id and contact = :contact and state = 'unknown' returning id
 
 -- name: orphans
 update outbox set state = 'unknown', why = :why, lease_until = null
 where state = 'sending' and (epoch < :epoch or lease_until < :now) returning id, contact, flow
 
 -- name: by_key
-select id, contact, number, run, flow, author, state, delivery, marketing, reply from outbox where key = :key
+select id, contact, number, run, flow, author, state, delivery, marketing, reply, attempts, content from outbox where key = :key
 
 -- name: by_provider
-select id, contact, number, run, flow, author, state, delivery, marketing, reply from outbox where provider_id = :provider_id
+select id, contact, number, run, flow, author, state, delivery, marketing, reply, attempts, content from outbox
+where provider_id = :provider_id
 
 -- name: further
 -- of one that is known to be sent: no index holds what changes, which makes it eight times as cheap as `deliver`
@@ -154,13 +192,34 @@ on conflict (number) do update set paused_until = max(coalesce(number_state.paus
 insert into number_state (number, marketing_stopped) values (:number, :why) on conflict (number) do update set marketing_stopped = excluded.marketing_stopped
 
 -- name: stop_number
-insert into number_state (number, stopped) values (:number, :why) on conflict (number) do update set stopped = excluded.stopped
+insert into number_state (number, stopped, awaits, stopped_until) values (:number, :why, :awaits, :until)
+on conflict (number) do update set stopped = excluded.stopped, awaits = excluded.awaits,
+  -- error 368 does not say until when; the webhook that came before it did
+  stopped_until = coalesce(excluded.stopped_until, number_state.stopped_until)
+
+-- name: stopped
+select 1 from number_state where number = :number and stopped is not null
+
+-- name: start_number
+update number_state set stopped = null, awaits = null, stopped_until = null where number = :number
+
+-- name: stopped_numbers
+select number, stopped, coalesce(awaits, 'owner') as awaits, stopped_until from number_state where stopped is not null order by number
+
+-- name: close_country
+insert into closed_country (number, country, since) values (:number, :country, :now) on conflict (number, country) do nothing
+
+-- name: closed_countries
+select number, country from closed_country order by number, country
+
+-- name: open_countries
+delete from closed_country
 
 -- name: resume_numbers
 delete from number_state
 
 -- name: try_numbers_again
-update number_state set stopped = null
+update number_state set stopped = null, awaits = null, stopped_until = null
 
 -- name: number_states
 select number, paused_until, marketing_stopped, stopped from number_state

@@ -15,3 +15,29 @@ select id, content from outbox where state = 'queued' and marketing = 0 and run 
 
 -- name: is_marketing
 update outbox set marketing = 1 where id = :id and state = 'queued'
+
+-- name: stop
+update template set stopped = :why where name = :name and language = :language
+
+-- name: start
+update template set stopped = null where name = :name and language = :language
+
+-- name: start_all
+update template set stopped = null where stopped is not null
+
+-- name: wake
+-- what waits for the end of a pause is judged again, now
+update outbox set not_before = :now where state = 'queued' and why = :why and not_before > :now
+
+-- name: ask
+update template set ask = 1 where name = :name and language = :language
+
+-- name: to_ask
+select 1 from template where ask = 1 limit 1
+
+-- name: asked
+update template set ask = 0 where ask = 1
+
+-- name: troubled
+select name, language, status, stopped from template where stopped is not null or status in ('PAUSED', 'DISABLED')
+order by name, language

@@ -107,7 +107,8 @@ drop function if exists claim_names(bigint[]);
 -- The first look is at people, not at messages: however long the queue of one of them is, they are judged once. It goes lane by lane
 -- (a number, marketing or not, an answer or not), each from its oldest, and stops at the limit: a lane that must rest costs nothing,
 -- however much waits in it, nor does what is to go later.
-create or replace function claim_messages(at bigint, most bigint) returns setof outbox
+drop function if exists claim_messages(bigint, bigint);
+create or replace function claim_messages(at bigint, most bigint, resting text[] default '{}') returns setof outbox
   language plpgsql set enable_sort = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   looked bigint := most * 4;  -- how many of the oldest of a lane are looked at: more, when they are the same few people's
@@ -123,6 +124,7 @@ begin
   while found loop
     if not exists (select 1 from number_state s where s.number = lane.number and (
       s.stopped is not null or s.paused_until > at or (s.marketing_stopped is not null and lane.marketing = 1)))
+      and lane.number || ':' || lane.reply <> all(resting) and '*:' || lane.reply <> all(resting)
     then
       numbers := numbers || lane.number;
       kinds := kinds || lane.marketing;

@@ -9,5 +9,6 @@ update conversation v set last_inbound_at = greatest(coalesce(v.last_inbound_at,
 from unnest(:contact::bigint[], :number::text[], :at::bigint[]) as p (contact, number, at) where v.contact = p.contact and v.number = p.number
 
 -- name: add_message_at_once
-insert into message (contact, number, author, kind, text, provider_id, at)
-select * from unnest(:contact::bigint[], :number::text[], :author::text[], :kind::text[], :text::text[], :provider_id::text[], :at::bigint[])
+insert into message (contact, number, author, kind, text, about, quotes, provider_id, at)
+select * from unnest(:contact::bigint[], :number::text[], :author::text[], :kind::text[], :text::text[], :about::text[],
+                     :quotes::text[], :provider_id::text[], :at::bigint[])

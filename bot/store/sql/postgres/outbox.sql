@@ -10,7 +10,7 @@ with born as (
 select 1
 
 -- name: due
-select * from claim_messages(:now, :limit)
+select * from claim_messages(:now, :limit, array(select json_array_elements_text(:resting::json)))
 
 -- name: addressees
 select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coalesce(v.control, 'bot') as control, v.last_inbound_at,
@@ -18,7 +18,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
    where d.contact = c.id) as names,
   (select coalesce(json_agg(m.sent_at), '[]') from outbox m
    where m.contact = c.id and m.marketing = 1 and m.sent_at > :since
-     and m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed') as marketing_sent
+     and (m.counts = 1 or m.state in ('sending', 'sent', 'unknown') and coalesce(m.delivery, '') <> 'failed')) as marketing_sent,
+  -- what a flow answers: read by it
+  case when o.reply = 1 and o.author = 'flow' then (
+    select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
+    order by r.at desc, r.id desc limit 1) end as answers
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 
@@ -56,7 +60,7 @@ on conflict (key) do nothing
 
 -- name: sending_at_once
 update outbox o set state = 'sending', attempts = attempts + 1, owner = p.owner, epoch = p.epoch, lease_until = p.lease_until,
-  sent_at = p.at, why = null
+  sent_at = p.at, why = null, delivery = null, provider_id = null, code = null, counts = 0
 from unnest(:id::bigint[], :owner::text[], :epoch::bigint[], :lease_until::bigint[], :now::bigint[]) as p (id, owner, epoch, lease_until, at)
 where o.id = p.id and o.state = 'queued'
 

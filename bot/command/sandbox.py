@@ -1,0 +1,174 @@
+"""`comeback sandbox`: WhatsApp's Cloud API alone on this machine, with a phone for each customer, to try any bot against."""
+
+import argparse
+import asyncio
+import signal
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.command.terminal import as_json, complain, paint
+from bot.sandbox.clock import TurnedClock
+from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.customer import wa_id_of
+from bot.sandbox.graph import VERSION
+from bot.sandbox.lone import Connection, Lone, person
+from bot.sandbox.sandbox import CloudSandbox
+from bot.sandbox.someone import Someone
+
+NAME = "sandbox"
+HELP = "WhatsApp's Cloud API alone on this machine, to try any bot against"
+ABOUT = """\
+Starts a WhatsApp Cloud API on this machine and a page with a phone for each customer. Point a bot at it, in whatever language it
+is written: it sends to this API instead of Meta's, and gets its webhooks signed as Meta signs them. The page plays the customers,
+turns the clock (reply windows close, offers end, templates leave their review) and lets things go wrong. Nothing leaves this
+machine, all is in memory and gone at the end.
+
+  comeback sandbox                                                   start, and say what to configure
+  comeback sandbox --callback http://127.0.0.1:8000/webhook          and where the bot listens: the challenge is asked first, as Meta does
+  comeback sandbox --customer "Rosa=+34600000007" --customer @noor   with these customers; an @username hides their number
+  comeback sandbox --json                                            what to configure as one line of JSON, for a test's set-up
+
+To configure is what a bot has for Meta anyway, with the base URL instead of https://graph.facebook.com:
+  Comeback   COMEBACK_WHATSAPP_API=http://127.0.0.1:8500/v24.0, and TOKEN, NUMBER, ACCOUNT, APP_SECRET and VERIFY_TOKEN as printed
+  pywa       wa.api._session.base_url = "http://127.0.0.1:8500/v24.0", after wa = WhatsApp(...)
+  others     their setting for the base URL, host or API endpoint
+
+A test leads it by HTTP: GET /control lists how to write as a customer, press, turn the clock, switch faults, and read what came.
+Exit codes: 0 ended by Ctrl-C, 1 the port is taken, 2 something on the command line is wrong."""
+
+SANDBOX_PORT = 8500
+ASK_AGAIN_SECONDS = 2.0  # a bot that starts after its sandbox is found then
+TOKEN, APP_SECRET, VERIFY_TOKEN = "sandbox-token", "sandbox-app-secret", "sandbox-verify-token"
+CUSTOMERS = ("Ana=+34600000001", "Ben=+447400123456", "Noor=@noor.reads")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"the port ({SANDBOX_PORT}; 0 takes any free one)")
+    parser.add_argument("--number", type=_number, default="34911000000", metavar="PHONE", help="the business's phone number (+34911000000)")
+    parser.add_argument("--name", default="Casa Bonita", help="the business's name, over its chats (Casa Bonita)")
+    parser.add_argument(
+        "--customer",
+        type=_customer,
+        action="append",
+        metavar="NAME=PHONE",
+        help=f"a customer, by phone or @username; can be said again ({', '.join(CUSTOMERS)})",
+    )
+    parser.add_argument("--callback", default="", metavar="URL", help="where the bot takes its webhooks; can be set on the page, too")
+    parser.add_argument("--token", default=TOKEN, help=f"the access token the bot sends ({TOKEN})")
+    parser.add_argument("--app-secret", default=APP_SECRET, metavar="SECRET", help=f"what webhooks are signed with ({APP_SECRET})")
+    parser.add_argument("--verify-token", default=VERIFY_TOKEN, metavar="TOKEN", help=f"what the challenge is asked with ({VERIFY_TOKEN})")
+    parser.add_argument("--json", action="store_true", help="say what to configure as one line of JSON")
+
+
+def _number(text: str) -> str:
+    wa_id = wa_id_of(text)
+    if wa_id is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no phone number: write it with its country's prefix, as +34911000000")
+    return wa_id
+
+
+def _customer(text: str) -> Someone:
+    name, _, address = text.rpartition("=")
+    try:
+        return person(address, name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}, as Rosa=+34600000007 or Noor=@noor.reads") from None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C; returns the exit code."""
+    if args.callback and not args.callback.startswith(("http://", "https://")):
+        complain(f"--callback {args.callback}: an address begins with http:// or https://")
+        return 2
+    try:
+        return asyncio.run(_serve(args))
+    except OSError as fault:
+        complain(f"cannot start: {fault}. Is one running already? Try --port 0")
+        return 1
+
+
+async def _serve(args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    clock = TurnedClock(datetime.now(UTC))
+
+    async def jump(length: timedelta) -> None:
+        clock.forward_to(clock() + length)
+
+    cloud = CloudApi(clock, token=args.token, app_secret=args.app_secret, business_name=args.name, display_number=args.number)
+    people = args.customer or [_customer(one) for one in CUSTOMERS]
+    told = Connection("", VERSION, cloud.token, cloud.number.id, cloud.waba_id, args.app_secret, args.verify_token)
+    world = Lone(clock, cloud, people, told, jump)
+    sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls)
+    world.connection = replace(told, base_url=await sandbox.start(port=args.port))
+    asking = asyncio.create_task(_ask(world, args.callback)) if args.callback else None
+    try:
+        if args.callback:
+            await world.listen_at(args.callback)
+        print(as_json(_for_machines(world)) if args.json else _for_people(world), flush=True)
+        await stop.wait()
+    finally:
+        if asking:
+            asking.cancel()
+        await sandbox.close()
+    return 0
+
+
+async def _ask(world: Lone, callback: str) -> None:
+    """Until the bot answers the challenge as it should; each new trouble is told."""
+    last = ""
+    while True:
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
+        if world.connection.callback != callback:
+            return  # the page said another
+        if not world.connection.trouble:
+            return
+        await world.listen_at(callback)
+        if world.connection.trouble != last:
+            last = world.connection.trouble
+            complain(paint(last, "yellow") if last else paint(f"verified: webhooks go to {callback}", "green"))
+
+
+def _for_machines(world: Lone) -> dict[str, object]:
+    known = asdict(world.connection)
+    return known | {"api": f"{known['base_url']}/{known['version']}", "control": f"{known['base_url']}/control"}
+
+
+def _for_people(world: Lone) -> str:
+    known = world.connection
+    rows = (
+        ("Base URL", known.base_url, "instead of https://graph.facebook.com"),
+        ("API version", known.version, "any other is answered, too"),
+        ("Access token", known.token, ""),
+        ("Phone number id", known.number, ""),
+        ("Account (WABA) id", known.account, ""),
+        ("App secret", known.app_secret, "signs the webhooks"),
+        ("Verify token", known.verify_token, "asked for in the challenge"),
+    )
+    to = next((f"+{one.wa_id}" for one in world.customers() if not one.username), "+34600000001")
+    send = f'{{"messaging_product": "whatsapp", "to": "{to}", "type": "text", "text": {{"body": "Hello"}}}}'
+    return "\n".join(
+        [
+            f"WhatsApp is on  {paint(known.base_url, 'bold', 'cyan')}   open it: a phone for each customer   (Ctrl-C ends it)",
+            "",
+            *(f"  {name:<18} {paint(value, 'bold')}{paint(f'   {words}', 'dim') if words else ''}" for name, value, words in rows),
+            f"  {'Webhooks go to':<18} {_callback(known)}",
+            "",
+            "Let the customer write something on the page (that opens the reply window of 24 hours), then answer:",
+            f"  curl {known.base_url}/{known.version}/{known.number}/messages -H 'Authorization: Bearer {known.token}' \\",
+            f"    -H 'Content-Type: application/json' -d '{send}'",
+            "",
+            f"A test leads it by HTTP:  curl {known.base_url}/control",
+        ]
+    )
+
+
+def _callback(known: Connection) -> str:
+    if not known.callback:
+        return paint("nowhere yet", "yellow") + paint("   --callback URL, or on the page", "dim")
+    if known.trouble:
+        return f"{known.callback}\n  {'':<18} {paint(f'but {known.trouble}; it is asked again', 'yellow')}"
+    return f"{paint(known.callback, 'bold')}   {paint('verified', 'green')}"
