@@ -180,8 +180,8 @@ async def test_what_nobody_acts_on_yet_is_noted_and_products_are_not(bench: Benc
     await shopify(bench, "orders/edited", {"order_edit": {"order_id": 7}})
     await shopify(bench, "products/update", {"id": 1, "title": "Coffee", "variants": []})
     await bench.go()
-    noted = [row["text"] for row in await bench.rows("select text from audit where about = 'casa' order by id")]
-    assert noted == ["took the app out", "asked for what the law grants people", "orders/edited"]
+    noted = [row["text"] for row in await bench.rows("select text from audit where about = 'casa'")]
+    assert sorted(noted) == ["asked for what the law grants people", "orders/edited", "took the app out"]
     assert [row["state"] for row in await bench.rows("select state from inbox")] == ["done"] * 4
 
 
