@@ -64,6 +64,7 @@ class OrderFacts:
     lines: tuple[Line, ...] = ()
     tracking_link: str | None = None
     reorder_link: str | None = None
+    payment_link: str | None = None
 
     @property
     def categories(self) -> tuple[str, ...]:

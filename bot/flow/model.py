@@ -39,6 +39,7 @@ class Trigger(StrEnum):
     ORDER_PAID = "order_paid"
     ORDER_DELIVERED = "order_delivered"
     ORDER_CANCELLED = "order_cancelled"
+    PAYMENT_FAILED = "payment_failed"
     REORDER_DUE = "reorder_due"
     PRODUCT_VIEWED = "product_viewed"
     BACK_IN_STOCK = "back_in_stock"

@@ -96,6 +96,7 @@ _OF_AN_ORDER: dict[str, tuple[Name, Callable[[OrderFacts], Value | None]]] = {
     "summary": (Name(Kind.WORDS, False, "its lines: 2 × House blend and 1 × Mug"), lambda order: summary(order.lines)),
     "tracking_link": (Name(Kind.TEXT, True, "where to follow the parcel"), lambda order: order.tracking_link),
     "reorder_link": (Name(Kind.TEXT, False, "a link that orders the same again"), lambda order: order.reorder_link),
+    "payment_link": (Name(Kind.TEXT, True, "where an unpaid order can be paid"), lambda order: order.payment_link),
 }
 
 _NAMES: dict[str, tuple[Name, Reader]] = {

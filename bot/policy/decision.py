@@ -71,6 +71,7 @@ class Reason(StrEnum):
     TEMPLATE_STOPPED = "template_stopped"
     PAIR = "pair"
     DAILY_LIMIT = "daily_limit"
+    POINTLESS = "pointless"
 
     @property
     def sentence(self) -> str:
@@ -93,6 +94,7 @@ _SENTENCES = {
     Reason.TEMPLATE_PAUSED: "WhatsApp paused the template, because people disliked it.",
     Reason.TEMPLATE_STOPPED: "WhatsApp disabled the template, or found that it breaks a policy.",
     Reason.PAIR: "WhatsApp takes one message to a person in six seconds, and they just got many at once.",
+    Reason.POINTLESS: "What it is about was bought, paid or emptied in the meantime.",
     Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
 }
 
@@ -113,7 +115,8 @@ class Message:
     `marketing`: by its flow's purpose or its template's category, whichever is stricter. `reply`: it answers something the
     customer just wrote or pressed; then quiet hours and limits do not hold it back. `free_text`: not a template, so it needs
     an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
-    platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number.
+    platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number. `pointless`: the
+    cart or the payment it reminds of is done with.
     """
 
     marketing: bool
@@ -124,6 +127,7 @@ class Message:
     paused: bool = False
     stopped: bool = False
     barred: bool = False
+    pointless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[t
     needs_window = message.free_text or (message.marketing and person.consent is Consent.UNKNOWN)
     yield Reason.OPTED_OUT, message.marketing and person.consent is Consent.WITHDRAWN
     yield Reason.TOO_LATE, now >= message.expires_at
+    yield Reason.POINTLESS, message.pointless
     yield Reason.STAFF_HOLDS, message.author is Author.FLOW and not _flows_may_speak(message, person.control)
     yield Reason.UNREACHABLE, unasked and person.unreachable
     yield Reason.NO_CONSENT, message.marketing and not message.reply and person.consent is Consent.UNKNOWN

@@ -7,7 +7,7 @@ with its text: write its method. Rows that a step may still hold while they chan
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -55,6 +55,8 @@ class Paper:
         self.written: list[dict[str, Any]] = []
         self.checkouts: dict[int, dict[str, Any]] = {}
         self.orders: dict[int, dict[str, Any]] = {}
+        self.order_words: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.bought: dict[bytes | None, int] = {}
         self.runs: dict[int, dict[str, Any]] = {}
         self.outbox: dict[int, dict[str, Any]] = {}
         self.discounts: dict[int, dict[str, Any]] = {}
@@ -288,23 +290,37 @@ class Paper:
 
     def mirror_update_checkout(self, values: Values) -> Rows:
         row = self.checkouts[values["id"]]
-        link = row["link"] if values["link"] is None else values["link"]
-        row.update({**values, "updated_at": values["at"], "generation": row["generation"] + 1, "link": link})
+        kept = {name: row[name] for name in ("link", "cart_key", "click") if values[name] is None}
+        row.update({**values, "updated_at": values["at"], "generation": row["generation"] + 1, **kept})
         return (row,)
+
+    def mirror_began(self, values: Values) -> Rows:
+        self.checkouts[values["id"]]["started_at"] = values["started_at"]
+        return NONE
+
+    def mirror_checkout_behind(self, values: Values) -> Rows:
+        behind = (one for one in self.checkouts.values() if one["cart_key"] == values["cart"] != one["key"])
+        return ONE if any(behind) else NONE
+
+    def mirror_supersede(self, values: Values) -> Rows:
+        for checkout in self._open_checkouts():
+            if checkout["key"] == values["key"]:
+                _close(checkout, "superseded")
+        return NONE
 
     def mirror_order_of_checkout(self, values: Values) -> Rows:
         return ONE if any(order["checkout_key"] == values["key"] for order in self.orders.values()) else NONE
 
     def mirror_close_ordered(self, values: Values) -> Rows:
         for checkout in self._open_checkouts():
-            since = checkout["updated_at"] - values["late"]
+            since = checkout["started_at"] - values["late"]
             if any(order["placed_at"] >= since for order in self.orders.values()):
                 _close(checkout, "ordered")
         return NONE
 
     def mirror_close_carts(self, values: Values) -> Rows:
         for checkout in self._open_checkouts():
-            if checkout["updated_at"] <= values["placed_at"]:
+            if checkout["started_at"] <= values["placed_at"]:
                 _close(checkout, "ordered")
         return NONE
 
@@ -320,6 +336,34 @@ class Paper:
                 _close(checkout, "ordered")
         return NONE
 
+    def mirror_close_cart(self, values: Values) -> Rows:
+        return self._close_by("cart_key", values["cart"])
+
+    def mirror_close_click(self, values: Values) -> Rows:
+        return self._close_by("click", values["click"])
+
+    def _close_by(self, name: str, value: str) -> Rows:
+        for checkout in self.checkouts.values():
+            if checkout[name] == value and checkout["state"] != "ordered":
+                _close(checkout, "ordered")
+        return NONE
+
+    def mirror_is_bought(self, values: Values) -> Rows:
+        strong = any(values[name] in self.bought for name in ("checkout", "cart", "click"))
+        weak = any(self.bought.get(values[name], -1) >= values["since"] for name in ("customer", "phone", "email"))
+        return ONE if strong or weak else NONE
+
+    def mirror_bury_names(self, values: Values) -> Rows:
+        self.bought[values["key"]] = max(self.bought.get(values["key"], 0), values["placed_at"])
+        return NONE
+
+    def mirror_add_word(self, values: Values) -> Rows:
+        self.order_words.setdefault((values["order_key"], values["kind"], values["key"]), dict(values))
+        return NONE
+
+    def mirror_order_words(self, values: Values) -> Rows:
+        return [word for (order, _, _), word in self.order_words.items() if order == values["order_key"]]
+
     def _open_checkouts(self) -> list[dict[str, Any]]:
         return [checkout for checkout in self.checkouts.values() if checkout["state"] == "open"]
 
@@ -331,11 +375,11 @@ class Paper:
         return (order,) if order else NONE
 
     def mirror_last_order(self, _: Values) -> Rows:
-        live = [order for order in self.orders.values() if order["status"] != "cancelled"]
+        live = [order for order in self.orders.values() if order["counted"]]
         return (max(live, key=lambda order: (order["placed_at"], order["id"])),) if live else NONE
 
     def mirror_orders_after(self, values: Values) -> Rows:
-        return [one for one in self.orders.values() if one["status"] != "cancelled" and one["placed_at"] > values["after"]]
+        return [one for one in self.orders.values() if one["counted"] and one["placed_at"] > values["after"]]
 
     def mirror_insert_order(self, values: Values) -> Rows:
         self._last_order += 1
@@ -344,9 +388,7 @@ class Paper:
         return (row,)
 
     def mirror_update_order(self, values: Values) -> Rows:
-        row = self.orders[values["id"]]
-        kept = {name: row[name] for name in ("checkout_key", "tracking_link", "reorder_link") if values[name] is None}
-        row.update({**values, **kept})
+        self.orders[values["id"]].update(values)
         return NONE
 
     # ---- run.sql
@@ -447,7 +489,29 @@ class Paper:
             "names": _json(names),
             "marketing_sent": _json([one["sent_at"] for one in counted if one["sent_at"] > values["since"]]),
         }
-        return [{"id": message, "answers": self._answered_by(self.outbox[message]), **known} for message in json.loads(values["ids"])]
+        return [
+            {
+                **{"id": message, "answers": self._answered_by(self.outbox[message])},
+                **{"pointless": int(self._is_pointless(self.outbox[message]))},
+                **known,
+            }
+            for message in json.loads(values["ids"])
+        ]
+
+    def _is_pointless(self, message: Values) -> bool:
+        if message["needs"] == "cart_open":
+            return bool(self.checkouts[message["needs_of"]]["state"] != "open")
+        if message["needs"] != "order_unpaid":
+            return False
+        order = self.orders[message["needs_of"]]
+        anew = any(one["placed_at"] > order["placed_at"] and one["counted"] for one in self.orders.values())
+        return bool(order["payment"] != "failed" or order["status"] != "placed" or anew)
+
+    def outbox_goes_on(self, values: Values) -> Rows:
+        for message in self.outbox.values():
+            if message["run"] == values["run"] and message["needs"] == "cart_open" and message["state"] in _QUEUED:
+                message["needs_of"] = values["checkout"]
+        return NONE
 
     def _answered_by(self, message: Values) -> str | None:
         """The platform's id of what a flow answers."""
@@ -546,6 +610,10 @@ class Paper:
 def _json(value: object) -> str:
     """As SQLite writes it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _in_order(bought: Iterable[dict[str, Any]]) -> Rows:
+    return sorted(bought, key=lambda one: (one["at"], one["shop_order"]))
 
 
 def _close(checkout: dict[str, Any], state: str) -> None:

@@ -142,12 +142,12 @@ def _person(shopper: Shopper, shop: str) -> Iterator[Identity]:
 
 def _keys(happened: ShopEvent) -> tuple[tuple[IdentityKind, str | None], ...]:
     match happened:
-        case told_events.CartChanged(checkout=checkout, cart=cart):
-            return (IdentityKind.CHECKOUT, checkout), (IdentityKind.CART, cart)
-        case (
-            told_events.CartClosed(checkout=checkout, cart=cart, order=order)
-            | told_events.OrderChanged(checkout=checkout, cart=cart, order=order)
-        ):
+        case told_events.CartChanged(checkout=checkout, cart=cart, click=click):
+            return (IdentityKind.CHECKOUT, checkout), (IdentityKind.CART, cart), (IdentityKind.CLICK, click)
+        case told_events.OrderChanged(checkout=checkout, cart=cart, order=order, click=click):
+            carts = (IdentityKind.CHECKOUT, checkout), (IdentityKind.CART, cart), (IdentityKind.CLICK, click)
+            return *carts, (IdentityKind.ORDER, order)
+        case told_events.CartClosed(checkout=checkout, cart=cart, order=order):
             return (IdentityKind.CHECKOUT, checkout), (IdentityKind.CART, cart), (IdentityKind.ORDER, order)
         case told_events.OrderRemoved(order=order) | told_events.Refunded(order=order) | told_events.ShipmentChanged(order=order):
             return ((IdentityKind.ORDER, order),)

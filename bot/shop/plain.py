@@ -408,6 +408,7 @@ def _identities(fields: Fields, shop: str, default_region: str | None) -> tuple[
         (IdentityKind.CHECKOUT, "checkout_key"),
         (IdentityKind.CART, "cart_key"),
         (IdentityKind.ORDER, "order_key"),
+        (IdentityKind.CLICK, "click"),
     )
     named = [
         *(Identity(IdentityKind.PHONE, phone) for phone in phones),

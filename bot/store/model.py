@@ -19,6 +19,7 @@ class IdentityKind(StrEnum):
     CHECKOUT = "checkout"  # the shop's checkout key; scope is the shop
     CART = "cart"  # the shop's cart key; scope is the shop
     ORDER = "order"  # the shop's order key; scope is the shop
+    CLICK = "click"  # the id in a recovery link somebody came by; scope is the shop
 
 
 MESSAGE = "message"  # the kind of an update that a customer wrote

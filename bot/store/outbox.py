@@ -37,9 +37,17 @@ class Superseded(Exception):
     """Another process took this database over (its epoch is higher): this one must stop sending at once."""
 
 
+class Need(StrEnum):
+    """What must still be so when a message goes, of the checkout or order it is about."""
+
+    CART_OPEN = "cart_open"
+    ORDER_UNPAID = "order_unpaid"
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to queue. `key` is the same for the same step of the same run, so queueing it twice changes nothing."""
+    """A message to queue. `key` is the same for the same step of the same run, so queueing it twice changes nothing. `needs` is asked of
+    the checkout or order `needs_of` as it is claimed: nobody is reminded of what they bought, or to pay what they paid."""
 
     key: str
     contact: int
@@ -52,6 +60,8 @@ class Draft:
     expires_at: datetime
     run: int | None = None
     flow: str | None = None
+    needs: Need | None = None
+    needs_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,14 @@ def enqueue(draft: Draft, now: datetime) -> Step[None]:
         body=body_of(draft.content),
         now=to_micros(now),
         expires_at=to_micros(draft.expires_at),
+        needs=draft.needs,
+        needs_of=draft.needs_of,
     )
+
+
+def goes_on(run: int, checkout: int) -> Step[None]:
+    """What a run has queued about a cart is about a newer one of the person's now."""
+    yield sql("outbox.goes_on", run=run, checkout=checkout)
 
 
 def cancel_run(run: int, why: str) -> Step[None]:
@@ -251,11 +268,13 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 
 @dataclass(frozen=True, slots=True)
 class _Addressee:
-    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed."""
+    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`: what
+    the message needs is not so any more."""
 
     person: Person
     names: tuple[Name, ...]
     answers: str | None
+    pointless: bool
 
 
 def _newest(names: Sequence[Name], kind: IdentityKind) -> str | None:
@@ -280,7 +299,7 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names, row["answers"])
+    return _Addressee(person, names, row["answers"], bool(row["pointless"]))
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
@@ -343,6 +362,7 @@ def _message(row: Row, addressee: _Addressee, obstacles: _Obstacles) -> Message:
         paused=template in obstacles.paused,
         stopped=template in obstacles.stopped,
         barred=bool(obstacles.closed) and (row["number"], _country(addressee)) in obstacles.closed,
+        pointless=addressee.pointless,
     )
 
 

@@ -239,7 +239,7 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
     match effect:
         case Send():
             marketing = yield from _is_marketing(effect)
-            yield from outbox.enqueue(_draft(house, live, effect, marketing=marketing), now)
+            yield from outbox.enqueue(_draft(house, live, revision, effect, marketing=marketing), now)
         case SetTimer():
             yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
         case MakeDiscount():
@@ -274,7 +274,11 @@ def _is_marketing(effect: Send) -> Step[bool]:
     return (yield from templates.is_marketing(content))
 
 
-def _draft(house: House, live: Live, effect: Send, *, marketing: bool) -> outbox.Draft:
+_NEEDS = {Trigger.CART_ABANDONED: outbox.Need.CART_OPEN, Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID}
+
+
+def _draft(house: House, live: Live, revision: Revision, effect: Send, *, marketing: bool) -> outbox.Draft:
+    needs = None if effect.reply or live.run.subject is None else _NEEDS.get(revision.flow.start.when)
     return outbox.Draft(
         key=house.key(live.run.id, effect.number),
         contact=live.contact,
@@ -287,6 +291,8 @@ def _draft(house: House, live: Live, effect: Send, *, marketing: bool) -> outbox
         expires_at=_worth_until(house, live, effect),
         run=live.run.id,
         flow=live.run.flow,
+        needs=needs,
+        needs_of=live.run.subject.id if needs and live.run.subject else None,
     )
 
 

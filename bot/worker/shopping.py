@@ -1,12 +1,14 @@
 """What the shop told: carts, orders, people and what they agreed to."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.flow.facts import Money
 from bot.flow.model import Trigger
 from bot.flow.run import Subject, SubjectKind
 from bot.policy.decision import Consent
+from bot.shop import delivery
 from bot.shop.event import (
     NOBODY,
     CartChanged,
@@ -35,22 +37,22 @@ from bot.shop.event import (
     VariantStocked,
 )
 from bot.shop.field import NO_CURRENCY
-from bot.store import contacts, inbox, mirror, runs
+from bot.store import contacts, inbox, mirror, outbox, runs
 from bot.store.contacts import SHOP, Agreement, Resolved
-from bot.store.mirror import CartState, OrderRecorded, OrderTold
+from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
+from bot.store.model import Identity, IdentityKind
 from bot.store.step import Step
 from bot.worker import flows
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
+STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, always with the body of the first try
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 REORDER_TIMER = "reorder:"  # and the category that should be used up
 
 _TOLD: dict[type[ShopEvent], str] = {
     PrivacyAsked: "asked for what the law grants people",
     ShopUninstalled: "took the app out",
-    ShoppersMerged: "made one account of two",
-    Refunded: "gave money or goods back",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
     ProductViewed: "saw a product looked at",
@@ -71,9 +73,13 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> S
         case CartClosed():
             return (yield from _cart_closed(house, shop, whose, event))
         case OrderRemoved():
-            return (yield from _advanced(house, shop, event.order, OrderStatus.CANCELLED, event.at))
+            return (yield from _told_apart(house, shop, event.order, Word.REMOVED, event.at))
         case ShipmentChanged(state=ShipmentState.DELIVERED):
-            return (yield from _advanced(house, shop, event.order, OrderStatus.DELIVERED, event.at))
+            return (yield from _told_apart(house, shop, event.order, Word.DELIVERED, event.at))
+        case Refunded():
+            return (yield from _refunded(house, shop, event))
+        case ShoppersMerged():
+            return (yield from _merged(house, shop, event))
         case ProductChanged() | VariantStocked() | StockCounted():
             return "nothing comes of it yet"  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
@@ -108,8 +114,8 @@ def _about_somebody(
 
 
 def _buyer(house: House, shop: str, event: ShopEvent) -> Step[Resolved | None]:
-    """An order that names nobody is kept for the checkout it came from: whoever that turns out to be has bought."""
-    if not isinstance(event, OrderChanged) or event.checkout is None:
+    """An order that names nobody is kept for the cart it came from: whoever that turns out to be has bought."""
+    if not isinstance(event, OrderChanged) or (event.checkout, event.cart, event.click) == (None, None, None):
         return None
     known = yield from mirror.buyer(shop, event.order)
     return Resolved(known if known is not None else (yield from contacts.create(house.now)))
@@ -143,15 +149,28 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
         return "a shopper does not leave what was made by staff, at a till, by a subscription or as a test"
     if not event.is_checkout and event.shopper == NOBODY:
         return "the cart before a checkout: what is in it and whose it is, its checkout tells"
-    at = min(event.at, house.now)  # a clock that runs ahead must not keep a cart young, or an order ahead of every cart to come
-    cart = yield from mirror.record_cart(shop, event.checkout, contact, at, event.lines, event.total, event.link, completed=event.completed)
+    told_cart = CartTold(
+        key=event.checkout,
+        at=min(event.at, house.now),  # a clock that runs ahead must not keep a cart young, or an order ahead of every cart to come
+        lines=event.lines,
+        total=event.total,
+        link=event.link,
+        completed=event.completed,
+        cart=event.cart,
+        click=event.click,
+        names=tuple(delivery.names(event, shop)),
+    )
+    cart = yield from mirror.record_cart(shop, contact, told_cart)
     if cart is None:
         return "an older word of a cart that is known already"
     subject = Subject(SubjectKind.CART, cart.id)
     if cart.state is CartState.EMPTIED:
         yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
     elif cart.state is CartState.OPEN:
-        yield from _watch(house, contact, cart.id, cart.generation, at)
+        yield from _go_on_in(house, contact, cart)
+        if house.now - told_cart.at > STALE:
+            return "told too late to remind of it"
+        yield from _watch(house, contact, cart.id, cart.generation, told_cart.at)
     elif cart.state is CartState.SUPERSEDED:
         return "the person has a newer cart"
     elif event.completed:
@@ -167,7 +186,7 @@ def _cart_closed(house: House, shop: str, whose: Resolved | None, event: CartClo
     if whose is None or key is None:
         return "it names nobody"
     nothing = Money(0, NO_CURRENCY)
-    last_word = CartChanged(event.at, key, event.shopper, (), nothing, completed=event.order is not None)
+    last_word = CartChanged(event.at, key, event.shopper, (), nothing, completed=event.order is not None, cart=event.cart)
     return (yield from _cart(house, shop, whose.contact, last_word))
 
 
@@ -176,6 +195,18 @@ def _bought(house: House, contact: int, cart: Subject) -> Step[None]:
     for live in (yield from runs.live(contact)):
         if live.run.subject == cart:
             yield from flows.end(house, live, "goal reached", f"the cart of {live.run.flow} was bought")
+
+
+def _go_on_in(house: House, contact: int, cart: Cart) -> Step[None]:
+    """The person went on in a newer cart: so does what was begun about the older."""
+    for live in (yield from runs.live(contact)):
+        about = live.run.subject
+        if about is None or about.kind is not SubjectKind.CART or about.id == cart.id:
+            continue
+        older = yield from mirror.cart(about.id)
+        if older is not None and older.state is CartState.SUPERSEDED and older.shop == cart.shop:
+            yield from runs.save(replace(live.run, subject=Subject(SubjectKind.CART, cart.id)), house.now)
+            yield from outbox.goes_on(live.run.id, cart.id)
 
 
 def _watch(house: House, contact: int, checkout: int, generation: int, active_at: datetime) -> Step[None]:
@@ -203,6 +234,10 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
         tracking_link=event.tracking_link,
         reorder_link=event.reorder_link,
         codes=event.discount_codes,
+        payment=event.payment,
+        payment_link=event.payment_link,
+        refunded=event.refunded,
+        names=tuple(delivery.names(event, shop)),
     )
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
@@ -211,26 +246,59 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     return None
 
 
-def _advanced(house: House, shop: str, key: str, status: OrderStatus, at: datetime) -> Step[str | None]:
+def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> Step[str | None]:
     """Of an order it is told that it arrived, or is gone, and nothing else."""
-    recorded = yield from mirror.advance_order(shop, key, status, min(at, house.now))
+    recorded = yield from mirror.tell_apart(shop, key, word, min(at, house.now))
     if recorded is None:
-        return "its order is not known"
+        return "its order is not known yet"
     yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
 
+def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
+    at = min(event.at, house.now)
+    recorded = yield from mirror.tell_apart(shop, event.order, Word.REFUND, at, name=event.refund, amount=event.amount, lines=event.lines)
+    if recorded is None:
+        return "its order is not known yet"
+    yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")
+    return None
+
+
+def _merged(house: House, shop: str, event: ShoppersMerged) -> Step[str | None]:
+    """Two accounts of the shop are one: the shop's own word, so nobody is shown what is another's."""
+    kept = yield from contacts.find(Identity(IdentityKind.CUSTOMER, event.kept, shop))
+    gone = yield from contacts.find(Identity(IdentityKind.CUSTOMER, event.gone, shop))
+    if kept is None or gone is None or kept == gone:
+        return "the accounts are known as one person, or not both"
+    yield from contacts.merge(min(kept, gone), max(kept, gone), house.now)
+    return None
+
+
 def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> Step[None]:
-    """What an order's new state sets off."""
-    status = OrderStatus(recorded.order.facts.status)
-    subject = Subject(SubjectKind.ORDER, recorded.order.id)
-    is_news = house.now - recorded.order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
-    if recorded.before is None and status is not OrderStatus.CANCELLED:
-        yield from _expect_reorder(house, contact, recorded.order)
+    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own."""
+    order, status = recorded.order, OrderStatus(recorded.order.facts.status)
+    subject = Subject(SubjectKind.ORDER, order.id)
+    is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
+    is_new = recorded.before is None or recorded.was_unpaid
+    if is_new and status is not OrderStatus.CANCELLED and not order.unpaid:
+        yield from _expect_reorder(house, contact, order)
         if is_news:
             yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
+    if order.unpaid and not recorded.was_unpaid and is_news:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
+        yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
+    if recorded.was_unpaid and not order.unpaid:
+        yield from _paid_after_all(house, contact, subject)
+
+
+def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:
+    """What was begun because a payment failed is pointless."""
+    for live in (yield from runs.live(contact)):
+        revision = yield from house.playbook.revision(live.run.revision)
+        if live.run.subject == order and revision.flow.start.when is Trigger.PAYMENT_FAILED:
+            yield from flows.end(house, live, "goal reached", f"{live.run.flow} is pointless: the payment did not stay failed")
 
 
 def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order) -> Step[None]:

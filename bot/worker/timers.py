@@ -92,8 +92,15 @@ def _start(house: House, contact: int, flow: str, subject: int, generation: int)
     if revision.flow.start.when is Trigger.CART_ABANDONED:
         return (yield from _cart(house, revision, contact, subject, generation))
     about, shop = yield from _about(revision.flow.start.when, subject)
+    if revision.flow.start.when is Trigger.PAYMENT_FAILED and not (yield from _is_unpaid(subject)):
+        return "it was paid, or cancelled, in the meantime"
     yield from flows.begin(house, revision, contact, house.number, shop, about)
     return None
+
+
+def _is_unpaid(order_id: int) -> Step[bool]:
+    order = yield from mirror.order(order_id)
+    return order is not None and order.unpaid
 
 
 def _about(when: Trigger, subject: int) -> Step[tuple[Subject | None, str]]:

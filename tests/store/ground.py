@@ -13,7 +13,7 @@ from bot.policy.decision import Author, Consent, Decision, Message, Person, Send
 from bot.store import contacts, mirror, outbox
 from bot.store.contacts import SHOP, Agreement
 from bot.store.database import Database, open_database
-from bot.store.mirror import Cart, OrderRecorded, OrderTold
+from bot.store.mirror import Cart, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind, Source, Update, update_key
 from bot.store.outbox import Draft
 from bot.store.step import Row, Statement, Step
@@ -97,7 +97,7 @@ async def person(store: Database, *names: Identity, now: datetime = NOW) -> int:
 def cart_told(
     contact: int, key: str, at: datetime, *, lines: tuple[Line, ...] = ITEMS, completed: bool = False, shop: str = SHOP_NAME
 ) -> Step[Cart | None]:
-    return mirror.record_cart(shop, key, contact, at, lines, Money(3600, "EUR"), None, completed=completed)
+    return mirror.record_cart(shop, contact, CartTold(key, at, lines, Money(3600, "EUR"), completed=completed))
 
 
 def order_told(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.flow.facts import Line, Money
 from bot.store import contacts, mirror
 from bot.store.database import Database
-from bot.store.mirror import CartState
+from bot.store.mirror import CartState, CartTold
 from bot.store.model import Identity
 from bot.store.step import Statement, Step
 
@@ -42,7 +42,7 @@ async def lola(store: Database) -> int:
 
 
 async def test_a_cart_is_kept_as_told(store: Database, lola: int) -> None:
-    cart = await store.run(mirror.record_cart("casa", "k1", lola, NOW, ITEMS, Money(3600, "EUR"), "https://x.es/c", completed=False))
+    cart = await store.run(mirror.record_cart("casa", lola, CartTold("k1", NOW, ITEMS, Money(3600, "EUR"), "https://x.es/c")))
     assert cart is not None
     assert (cart.state, cart.updated_at, cart.shop, cart.contact) == (CartState.OPEN, NOW, "casa", lola)
     assert (cart.facts.lines, cart.facts.total, cart.facts.link) == (ITEMS, Money(3600, "EUR"), "https://x.es/c")

@@ -275,6 +275,7 @@ _EVENTS: Mapping[Trigger, str] = {
     Trigger.ORDER_PAID: "an order was paid",
     Trigger.ORDER_DELIVERED: "the parcel arrived",
     Trigger.ORDER_CANCELLED: "an order was cancelled",
+    Trigger.PAYMENT_FAILED: "the payment of an order failed or expired, and it was not paid since",
     Trigger.REORDER_DUE: "what was bought should be used up (`reorder` in store.yaml), and was not bought again",
     Trigger.TAG_ADDED: "a flow put a tag on the person",
     Trigger.OPTED_IN: "the person agreed to marketing messages",

@@ -12,7 +12,10 @@ from bot.flow.text import Placeholder, TextError, placeholders
 
 ABOUT_A_CART = frozenset({Trigger.CART_ABANDONED, Trigger.CART_EMPTIED})
 ABOUT_AN_ORDER = frozenset(
-    {Trigger.ORDER_PLACED, Trigger.ORDER_PAID, Trigger.ORDER_DELIVERED, Trigger.ORDER_CANCELLED, Trigger.REORDER_DUE}
+    {
+        *(Trigger.ORDER_PLACED, Trigger.ORDER_PAID, Trigger.ORDER_DELIVERED, Trigger.ORDER_CANCELLED),
+        *(Trigger.PAYMENT_FAILED, Trigger.REORDER_DUE),
+    }
 )
 
 Fault = tuple[Mistake, str]

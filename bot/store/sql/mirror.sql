@@ -7,22 +7,34 @@ select * from checkout where shop = :shop and key = :key
 select * from checkout where id = :id
 
 -- name: insert_checkout
-insert into checkout (shop, key, contact, state, updated_at, generation, lines, total_minor, currency, link)
-values (:shop, :key, :contact, :state, :at, 1, :lines, :total_minor, :currency, :link) returning id, generation
+insert into checkout (shop, key, contact, state, updated_at, started_at, generation, lines, total_minor, currency, link, cart_key, click)
+values (:shop, :key, :contact, :state, :at, :started_at, 1, :lines, :total_minor, :currency, :link, :cart_key, :click)
+returning id, generation
 
 -- name: update_checkout
-update checkout set contact = :contact, state = :state, updated_at = :at, generation = generation + 1, lines = :lines,
-  total_minor = :total_minor, currency = :currency, link = coalesce(:link, link)
+update checkout set contact = :contact, state = :state, updated_at = :at, started_at = :started_at, generation = generation + 1,
+  lines = :lines, total_minor = :total_minor, currency = :currency, link = coalesce(:link, link),
+  cart_key = coalesce(:cart_key, cart_key), click = coalesce(:click, click)
 where id = :id returning id, generation
+
+-- name: began
+update checkout set started_at = :started_at where id = :id
+
+-- name: checkout_behind
+-- the checkout a cart went on in
+select 1 from checkout where shop = :shop and cart_key = :cart and key <> :cart limit 1
+
+-- name: supersede
+update checkout set state = 'superseded', generation = generation + 1 where shop = :shop and key = :key and state = 'open'
 
 -- name: close_ordered
 update checkout set state = 'ordered', generation = generation + 1
 where contact = :contact and state = 'open' and exists (
-  select 1 from shop_order o where o.contact = checkout.contact and o.shop = checkout.shop and o.placed_at >= checkout.updated_at - :late)
+  select 1 from shop_order o where o.contact = checkout.contact and o.shop = checkout.shop and o.placed_at >= checkout.started_at - :late)
 
 -- name: close_carts
 update checkout set state = 'ordered', generation = generation + 1
-where contact = :contact and shop = :shop and state = 'open' and updated_at <= :placed_at
+where contact = :contact and shop = :shop and state = 'open' and started_at <= :placed_at
 
 -- name: supersede_older
 update checkout set state = 'superseded', generation = generation + 1
@@ -33,8 +45,27 @@ where contact = :contact and state = 'open' and exists (
 -- name: close_checkout
 update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and key = :key and state <> 'ordered'
 
+-- name: close_cart
+update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and cart_key = :cart and state <> 'ordered'
+
+-- name: close_click
+update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and click = :click and state <> 'ordered'
+
 -- name: order_of_checkout
 select 1 from shop_order where shop = :shop and checkout_key = :key limit 1
+
+-- name: is_bought
+select 1 from bought where key in (:checkout, :cart, :click)
+union all
+select 1 from bought where key in (:customer, :phone, :email) and placed_at >= :since
+limit 1
+
+-- name: bury_names
+insert into bought (key, placed_at) values (:key, :placed_at)
+on conflict (key) do update set placed_at = max(bought.placed_at, excluded.placed_at)
+
+-- name: forget_bought
+delete from bought where placed_at < :before
 
 -- name: order
 select * from shop_order where shop = :shop and key = :key
@@ -43,20 +74,27 @@ select * from shop_order where shop = :shop and key = :key
 select * from shop_order where id = :id
 
 -- name: last_order
-select * from shop_order where contact = :contact and status <> 'cancelled' order by placed_at desc, id desc limit 1
+select * from shop_order where contact = :contact and counted = 1 order by placed_at desc, id desc limit 1
 
 -- name: orders_after
-select lines from shop_order where contact = :contact and status <> 'cancelled' and placed_at > :after
+select lines from shop_order where contact = :contact and counted = 1 and placed_at > :after
 
 -- name: insert_order
-insert into shop_order (shop, key, contact, number, status, checkout_key, placed_at, updated_at, lines, total_minor, currency,
-  tracking_link, reorder_link, codes, counted)
-values (:shop, :key, :contact, :number, :status, :checkout_key, :placed_at, :updated_at, :lines, :total_minor, :currency,
-  :tracking_link, :reorder_link, :codes, :counted) returning id
+insert into shop_order (shop, key, contact, number, status, reached, checkout_key, placed_at, updated_at, lines, total_minor, currency,
+  tracking_link, reorder_link, codes, counted, payment, payment_link, told_lines, told_minor, told_refunded)
+values (:shop, :key, :contact, :number, :status, :reached, :checkout_key, :placed_at, :updated_at, :lines, :total_minor, :currency,
+  :tracking_link, :reorder_link, :codes, :counted, :payment, :payment_link, :told_lines, :told_minor, :told_refunded) returning id
 
 -- name: update_order
-update shop_order set contact = :contact, number = :number, status = :status, checkout_key = coalesce(:checkout_key, checkout_key),
-  updated_at = :updated_at, lines = :lines, total_minor = :total_minor, currency = :currency,
-  tracking_link = coalesce(:tracking_link, tracking_link), reorder_link = coalesce(:reorder_link, reorder_link),
-  codes = :codes, counted = :counted
+update shop_order set contact = :contact, number = :number, status = :status, reached = :reached, checkout_key = :checkout_key,
+  placed_at = :placed_at, updated_at = :updated_at, lines = :lines, total_minor = :total_minor, currency = :currency,
+  tracking_link = :tracking_link, reorder_link = :reorder_link, codes = :codes, counted = :counted, payment = :payment,
+  payment_link = :payment_link, told_lines = :told_lines, told_minor = :told_minor, told_refunded = :told_refunded
 where id = :id
+
+-- name: add_word
+insert into order_word (shop, order_key, kind, key, at, minor, lines) values (:shop, :order_key, :kind, :key, :at, :minor, :lines)
+on conflict do nothing
+
+-- name: order_words
+select kind, at, minor, lines from order_word where shop = :shop and order_key = :order_key

@@ -1,9 +1,14 @@
 -- What goes out. The send protocol: queued -> sending (committed) -> sent | refused | queued again | unknown.
 
 -- name: enqueue
-insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before, expires_at)
-values (:key, :contact, :number, :shop, :run, :flow, :author, :marketing, :reply, :content, :body, :now, :now, :expires_at)
+insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before, expires_at,
+  needs, needs_of)
+values (:key, :contact, :number, :shop, :run, :flow, :author, :marketing, :reply, :content, :body, :now, :now, :expires_at,
+  :needs, :needs_of)
 on conflict (key) do nothing
+
+-- name: goes_on
+update outbox set needs_of = :checkout where run = :run and needs = 'cart_open' and state in ('queued', 'verifying', 'held')
 
 -- name: cancel_run
 update outbox set state = 'cancelled', why = :why where run = :run and state in ('queued', 'verifying', 'held')
@@ -96,7 +101,14 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
   -- what a flow answers: read by it
   case when o.reply = 1 and o.author = 'flow' then (
     select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
-    order by r.at desc, r.id desc limit 1) end as answers
+    order by r.at desc, r.id desc limit 1) end as answers,
+  case
+    when o.needs = 'cart_open' and not exists (select 1 from checkout k where k.id = o.needs_of and k.state = 'open') then 1
+    when o.needs = 'order_unpaid' and not exists (
+      select 1 from shop_order s where s.id = o.needs_of and s.payment = 'failed' and s.status = 'placed' and not exists (
+        -- they ordered anew instead
+        select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
+    else 0 end as pointless
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
 

@@ -22,7 +22,13 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
   -- what a flow answers: read by it
   case when o.reply = 1 and o.author = 'flow' then (
     select r.provider_id from message r where r.contact = o.contact and r.number = o.number and r.author = 'customer'
-    order by r.at desc, r.id desc limit 1) end as answers
+    order by r.at desc, r.id desc limit 1) end as answers,
+  case
+    when o.needs = 'cart_open' and not exists (select 1 from checkout k where k.id = o.needs_of and k.state = 'open') then 1
+    when o.needs = 'order_unpaid' and not exists (
+      select 1 from shop_order s where s.id = o.needs_of and s.payment = 'failed' and s.status = 'placed' and not exists (
+        select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
+    else 0 end as pointless
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 
@@ -51,11 +57,13 @@ returning o.id, o.contact, o.flow
 -- ---- for many at once: each parameter is an array; no row is named twice
 
 -- name: enqueue_at_once
-insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before, expires_at)
-select key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, at, expires_at
+insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before, expires_at,
+  needs, needs_of)
+select key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, at, expires_at, needs, needs_of
 from unnest(:key::text[], :contact::bigint[], :number::text[], :shop::text[], :run::bigint[], :flow::text[], :author::text[],
-            :marketing::smallint[], :reply::smallint[], :content::text[], :body::text[], :now::bigint[], :expires_at::bigint[])
-  as p (key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, expires_at)
+            :marketing::smallint[], :reply::smallint[], :content::text[], :body::text[], :now::bigint[], :expires_at::bigint[],
+            :needs::text[], :needs_of::bigint[])
+  as p (key, contact, number, shop, run, flow, author, marketing, reply, content, body, at, expires_at, needs, needs_of)
 on conflict (key) do nothing
 
 -- name: sending_at_once
