@@ -10,7 +10,7 @@ from bot import __version__
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
     *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
-    *("desk", "costs", "audience", "backup", "restore", "move", "doctor", "sandbox"),
+    *("desk", "costs", "reorder", "audience", "backup", "restore", "move", "doctor", "sandbox"),
 )
 
 ABOUT = """\
@@ -31,7 +31,8 @@ Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a fold
   comeback replay         what other flow files would have sent to the people who were really here
   comeback explain WHO    why somebody was written to, and why not
   comeback desk           staff answer customers
-  comeback costs          what messages cost, and what a goal reached cost"""
+  comeback costs          what messages cost, and what a goal reached cost
+  comeback reorder        what people buy again, and when each will need it"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

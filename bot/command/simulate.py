@@ -130,7 +130,7 @@ def _tags(written: str) -> tuple[str, ...]:
 
 def _used_up(playbook: Playbook) -> str:
     """Something that is used up and bought again."""
-    return next((category for category, length in playbook.rules.reorder.items() if length is not None), "coffee")
+    return next(iter(playbook.rules.used_up), "coffee")
 
 
 def _begin(at: datetime | None, playbook: Playbook) -> datetime:

@@ -12,7 +12,7 @@ from bot.flow.run import Run, Waiting
 from bot.flow.spoken import branch_name, quoted, saying
 from bot.policy.decision import Consent, Control, Reason
 from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
-from bot.store import contacts, desk, mirror, runs, story
+from bot.store import contacts, desk, mirror, purchases, runs, story
 from bot.store.contacts import Contact
 from bot.store.desk import Talk
 from bot.store.mirror import CartState
@@ -20,9 +20,9 @@ from bot.store.model import Identity, IdentityKind
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.story import Arrived, Asked, Noted, Story, Timer
+from bot.worker import reorder
 from bot.worker.flows import RUN_TIMER, START_TIMER
 from bot.worker.playbook import Playbook
-from bot.worker.shopping import REORDER_TIMER
 
 TIMELINE = 60  # lines; what is older is not what the visitor just did
 _SHOP_SAYS = {
@@ -134,14 +134,24 @@ class Thinking:
             return f"{self._flow(live.run.flow)} goes on" + (
                 ", if there is no answer" if live.run.waiting is Waiting.ANSWER else ""
             )
-        if timer.kind.startswith(REORDER_TIMER):
-            return f"{timer.kind.removeprefix(REORDER_TIMER)} should be used up"
+        if reorder.is_timer(timer.kind):
+            return (yield from self._used_up(timer))
         flow = self._flow(timer.kind.removeprefix(START_TIMER))
         cart = (yield from mirror.cart(timer.subject)) if timer.subject else None
         if cart is not None:
             fresh = cart.generation == timer.generation and cart.state is CartState.OPEN
             return f"{flow} begins, if the cart is still there" if fresh else ""
         return f"{flow} begins"
+
+    def _used_up(self, timer: Timer) -> Step[str]:
+        order = yield from mirror.order(timer.subject)
+        if order is None:
+            return ""
+        need = yield from reorder.need_behind(self._playbook.rules, order.shop, timer.kind)
+        known = yield from purchases.awaited(order.contact, order.shop, timer.kind)
+        if known is None or known.asked or (known.order, known.generation) != (timer.subject, timer.generation):
+            return ""
+        return f"{need.name} should be used up"
 
     def _flow(self, flow_id: str) -> str:
         revision = self._playbook.library.flows.get(flow_id)

@@ -72,11 +72,19 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedUp:
+    """When a purchase is used up: after `days`, or after so many for each piece; None: it is never bought again."""
+
+    days: float | None
+    per_unit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
-    `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: after how long a purchase is
-    used up, by the shop's product or category, None for never. `segments` are conditions by name. `catalog` is the id of the store's
+    `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: when a purchase is used up, by
+    the shop's product id, SKU or category. `segments` are conditions by name. `catalog` is the id of the store's
     catalog at Meta.
     """
 
@@ -89,7 +97,7 @@ class StoreRules:
     opt_out_words: tuple[str, ...] = DEFAULT_OPT_OUT_WORDS
     links: Mapping[str, str] = field(default_factory=dict)
     staff_hours: StaffHours | None = None
-    reorder: Mapping[str, timedelta | None] = field(default_factory=dict)
+    reorder: Mapping[str, UsedUp] = field(default_factory=dict)
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
@@ -99,6 +107,11 @@ class StoreRules:
     def source_language(self) -> str:
         """The language the flows are written in."""
         return self.languages[0]
+
+    @property
+    def used_up(self) -> tuple[str, ...]:
+        """What the owner says is bought again."""
+        return tuple(name for name, known in self.reorder.items() if known.days is not None)
 
 
 # ---- how an owner writes it
@@ -150,8 +163,22 @@ def _read_weekday(text: str) -> int:
     return WEEKDAYS.index(day)
 
 
-def _read_reorder(text: str) -> timedelta | None:
-    return None if text.strip().lower() == "never" else read_length(text)
+def _read_used_up(text: str) -> "UsedUpFile":
+    """`25 days`, `never`."""
+    days = None if text.strip().lower() == "never" else read_length(text) / DAY
+    return UsedUpFile.model_construct(days=days, per_unit=False)
+
+
+def _read_days(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) == 0:
+        raise WrittenWrongly(Mistake.BAD_LENGTH_OF_TIME, "write a number of days here, like 25")
+    return float(text)
+
+
+def _read_yes_or_no(text: str) -> bool:
+    if text.strip().lower() not in ("yes", "true", "no", "false"):
+        raise WrittenWrongly(Mistake.UNKNOWN_CHOICE, "write yes or no here")
+    return text.strip().lower() in ("yes", "true")
 
 
 def _read_currency(text: str) -> str:
@@ -254,7 +281,37 @@ Limits = Annotated[tuple[tuple[int, timedelta], ...], *_from_text(read_limits, "
 OptOutWord = Annotated[str, *_from_text(_read_opt_out_word, "stop", r"\S")]
 Link = Annotated[str, *_from_text(_read_link, "https://shop.example/returns", r"^https?://\S+$")]
 Hours = Annotated[StaffHours | None, *_from_text(read_staff_hours, "Monday to Friday, 09:00 to 18:00", rf"^\s*({_DAYS}),\s*{_CLOCKS}")]
-UsedUpAfter = Annotated[timedelta | None, *_from_text(_read_reorder, "25 days", r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$")]
+NumberOfDays = Annotated[
+    float | None,
+    BeforeValidator(lambda value: _read_days(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 9999, "examples": [25]}),
+]
+YesOrNo = Annotated[
+    bool,
+    BeforeValidator(lambda value: _read_yes_or_no(value) if isinstance(value, str) else value),
+    WithJsonSchema({"enum": ["yes", "no", True, False]}),
+]
+
+
+class UsedUpFile(Written):
+    """When something is used up, as written in full: after so many days, or so many for each piece."""
+
+    days: NumberOfDays
+    per_unit: YesOrNo = False
+
+
+_DAYS_EACH = {
+    "type": "object",
+    "properties": {"days": {"type": "integer", "minimum": 1, "maximum": 9999}, "per_unit": {"enum": ["yes", "no", True, False]}},
+    "required": ["days"],
+    "additionalProperties": False,
+}
+_USED_UP = {"type": "string", "examples": ["25 days"], "pattern": r"^\s*([Nn]ever|NEVER|\d{1,4}\s+\w+)\s*$"}
+UsedUpAfter = Annotated[
+    UsedUpFile,
+    BeforeValidator(lambda value: _read_used_up(value) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [_USED_UP, _DAYS_EACH]}),
+]
 
 
 CatalogId = Annotated[
@@ -358,7 +415,7 @@ class _Meaning:
             opt_out_words=self.filled("opt_out_words", written.opt_out_words, DEFAULT_OPT_OUT_WORDS),
             links=MappingProxyType(written.links),
             staff_hours=written.staff_hours,
-            reorder=MappingProxyType(written.reorder),
+            reorder=MappingProxyType({name: UsedUp(known.days, known.per_unit) for name, known in written.reorder.items()}),
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
             prices=written.prices.meant(written.currency),

@@ -38,11 +38,12 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The cart or order a run is about, by the store's own id; of an order perhaps only the lines of one category."""
+    """The cart or order a run is about, by the store's own id; of an order perhaps only the lines of one category or product."""
 
     kind: SubjectKind
     id: int
     category: str | None = None
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Expectation:
 class Override:
     """What the owner knows better. `days` None: never. `per_unit`: so many days for each piece."""
 
-    days: int | None
+    days: float | None
     per_unit: bool = False
 
 

@@ -46,7 +46,7 @@ def people(playbook: Playbook, setting: Setting) -> Iterator[Shopper]:
     """Everybody, as they are before it begins."""
     rules, habits = playbook.rules, setting.habits
     places = places_of(rules.timezone, rules.languages)
-    categories = tuple(category for category, length in rules.reorder.items() if length is not None) or ANYTHING
+    categories = rules.used_up or ANYTHING
     statuses = _asked_about(playbook)
     for number in range(setting.first, setting.first + setting.customers):
         dice = Random(f"{setting.seed}:{number}")  # noqa: S311 - dice, not secrets

@@ -57,6 +57,9 @@ class Paper:
         self.orders: dict[int, dict[str, Any]] = {}
         self.order_words: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.bought: dict[bytes | None, int] = {}
+        self.purchases: list[dict[str, Any]] = []
+        self.sold: dict[str, dict[str, Any]] = {}
+        self.awaited: dict[str, dict[str, Any]] = {}
         self.runs: dict[int, dict[str, Any]] = {}
         self.outbox: dict[int, dict[str, Any]] = {}
         self.discounts: dict[int, dict[str, Any]] = {}
@@ -389,6 +392,58 @@ class Paper:
 
     def mirror_update_order(self, values: Values) -> Rows:
         self.orders[values["id"]].update(values)
+        return NONE
+
+    # ---- purchase.sql: one shop, and nothing is known of what others did
+
+    def purchase_delivered(self, values: Values) -> Rows:
+        order = self.orders[values["id"]]
+        order["delivered_at"] = min(order.get("delivered_at") or values["at"], values["at"])
+        return NONE
+
+    def purchase_order(self, values: Values) -> Rows:
+        order = self.orders[values["id"]]
+        came = [word["at"] for word in self.order_words.values() if word["order_key"] == order["key"] and word["kind"] == "delivered"]
+        return ({"counted": order["counted"], "delivered_at": order.get("delivered_at"), "arrived_at": min(came, default=None)},)
+
+    def purchase_of_order(self, values: Values) -> Rows:
+        return [one for one in self.purchases if one["shop_order"] == values["shop_order"]]
+
+    def purchase_forget_order(self, values: Values) -> Rows:
+        self.purchases = [one for one in self.purchases if one["shop_order"] != values["shop_order"]]
+        return NONE
+
+    def purchase_insert(self, values: Values) -> Rows:
+        self.purchases.append(dict(values))
+        return NONE
+
+    def purchase_sell(self, values: Values) -> Rows:
+        self.sold[values["product"]] = dict(values)
+        return NONE
+
+    def purchase_sold(self, values: Values) -> Rows:
+        one = self.sold.get(values["product"])
+        return (one,) if one else NONE
+
+    def purchase_of_product(self, values: Values) -> Rows:
+        return _in_order(one for one in self.purchases if one["product"] == values["product"])
+
+    def purchase_of_category(self, values: Values) -> Rows:
+        return _in_order(one for one in self.purchases if self.sold[one["product"]]["category"] == values["category"])
+
+    def purchase_evidence(self, _: Values) -> Rows:
+        return NONE
+
+    def purchase_awaited(self, values: Values) -> Rows:
+        one = self.awaited.get(values["what"])
+        return (one,) if one else NONE
+
+    def purchase_save_awaited(self, values: Values) -> Rows:
+        self.awaited[values["what"]] = dict(values)
+        return NONE
+
+    def purchase_forget_awaited(self, values: Values) -> Rows:
+        self.awaited.pop(values["what"], None)
         return NONE
 
     # ---- run.sql

@@ -414,12 +414,11 @@ def _customer(story: Story, playbook: Playbook) -> Customer:
     if total is None:
         raise Fault(story.file, 1, f"'{given.cart.total}' is no sum of money: write '80' or '80 {playbook.rules.currency}'")
     language = given.contact.language or playbook.rules.source_language
-    used_up = (category for category, length in playbook.rules.reorder.items() if length is not None)
     return Customer(
         name=given.contact.first_name or None,
         language=language,
         cart=total.minor,
-        category=given.cart.category or next(used_up, "coffee"),
+        category=given.cart.category or next(iter(playbook.rules.used_up), "coffee"),
         consents={"yes": True, "no": False, "unknown": None}[given.contact.consent],
         items=given.cart.items,
         phone=given.contact.phone,

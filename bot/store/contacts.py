@@ -23,9 +23,11 @@ _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 MERGED_TABLES = (
     *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
-    *("referral", "reached"),
+    *("referral", "reached", "purchase"),
 )
-JOINED_TABLES = ("tag", "conversation", "also_known", "reaction", "pair")  # both may have the same: what is left of the other's goes
+JOINED_TABLES = (  # both may have the same: what is left of the other's goes
+    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from bot.worker.playbook import House
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
 from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
+from bot.worker.reorder import WORK_OUT_SECONDS, Foresight
 from bot.worker.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ HEARTBEAT_SECONDS = 1  # how late a timer may fire
 ORPHANS_SECONDS = 3  # between two looks for messages whose sender is gone, or whose lease ran out
 HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
 ASK_LIMITS_FIRST = 1  # seconds after the start: until then a number goes as it did before, or as the slowest of the usual
+FORESEE_FIRST = 60  # seconds after the start: nothing waits for it, and a start has enough to do
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -81,7 +83,8 @@ class Crew:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
-        self._looking, self._tidying, self._asking, self._recovering = (asyncio.Lock() for _ in range(4))
+        self._foresight = Foresight(store)
+        self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
         self._stopping = False
         self.superseded = asyncio.Event()
 
@@ -116,6 +119,10 @@ class Crew:
             self._scheduler.add_job(
                 self._tidy, "interval", seconds=TIDY_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
             )
+        first = datetime.now(UTC) + timedelta(seconds=FORESEE_FIRST)
+        self._scheduler.add_job(
+            self._foresee, "interval", seconds=WORK_OUT_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+        )
         self._scheduler.start()
 
     async def _find_orphans(self) -> None:
@@ -136,6 +143,10 @@ class Crew:
         assert self._keeper is not None
         async with self._tidying:
             await self._keeper.tidy()
+
+    async def _foresee(self) -> None:
+        async with self._foreseeing:
+            await self._foresight.keep_fresh(self._house().now)
 
     async def recover(self) -> None:
         """What stands still may go on: a token works again, a block has ended."""
@@ -161,7 +172,7 @@ class Crew:
                 await asyncio.gather(*self._tasks)
                 await self._sender.finish()
                 # a job that is cut short would be told as an error
-                async with self._looking, self._tidying, self._asking, self._recovering:
+                async with self._looking, self._tidying, self._asking, self._recovering, self._foreseeing:
                     pass
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
 from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
-from bot.store import contacts, conversations, mirror
+from bot.store import contacts, conversations, mirror, purchases
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
@@ -23,7 +23,7 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         cart = yield from mirror.cart(subject.id)
     elif subject is not None:
         order = yield from mirror.order(subject.id)
-    order_facts = _of_category(order.facts, subject.category) if order and subject else None
+    order_facts = _part_of(order.facts, subject) if order and subject else None
     rules = house.playbook.rules
     return Facts(
         contact=_contact(house, contact),
@@ -41,11 +41,13 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
     )
 
 
-def _of_category(order: OrderFacts, category: str | None) -> OrderFacts:
+def _part_of(order: OrderFacts, subject: Subject) -> OrderFacts:
     """What the run is about of an order: who is asked whether the coffee runs low is not asked about the mug beside it."""
-    if category is None:
-        return order
-    return replace(order, lines=tuple(line for line in order.lines if line.category == category))
+    if subject.category is not None:
+        return replace(order, lines=tuple(line for line in order.lines if line.category == subject.category))
+    if subject.product is not None:
+        return replace(order, lines=tuple(line for line in order.lines if purchases.key_of(line) == subject.product))
+    return order
 
 
 def _contact(house: House, contact: Contact) -> ContactFacts:

@@ -42,13 +42,12 @@ from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Step
-from bot.worker import flows
+from bot.worker import flows, reorder
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
 STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, always with the body of the first try
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
-REORDER_TIMER = "reorder:"  # and the category that should be used up
 
 _TOLD: dict[type[ShopEvent], str] = {
     PrivacyAsked: "asked for what the law grants people",
@@ -242,6 +241,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from _follow(house, shop, contact, recorded)
     return None
 
@@ -251,6 +251,7 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
     recorded = yield from mirror.tell_apart(shop, key, word, min(at, house.now))
     if recorded is None:
         return "its order is not known yet"
+    yield from reorder.follow(house, recorded.order)
     yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
@@ -260,6 +261,7 @@ def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
     recorded = yield from mirror.tell_apart(shop, event.order, Word.REFUND, at, name=event.refund, amount=event.amount, lines=event.lines)
     if recorded is None:
         return "its order is not known yet"
+    yield from reorder.follow(house, recorded.order)
     yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")
     return None
 
@@ -280,10 +282,8 @@ def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> S
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
     is_new = recorded.before is None or recorded.was_unpaid
-    if is_new and status is not OrderStatus.CANCELLED and not order.unpaid:
-        yield from _expect_reorder(house, contact, order)
-        if is_news:
-            yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
+    if is_new and is_news and status is not OrderStatus.CANCELLED and not order.unpaid:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
     if order.unpaid and not recorded.was_unpaid and is_news:
@@ -305,11 +305,3 @@ def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order)
     """Somebody who goes by one of the order's names, too: better one reminder too few than one for what was bought."""
     yield from mirror.close_carts(contact, shop, order.facts.placed_at)
     yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, begins=False)
-
-
-def _expect_reorder(house: House, contact: int, order: mirror.Order) -> Step[None]:
-    """The owner says after how many days each category is used up; nothing is due for what is never bought again."""
-    for category in order.facts.categories:
-        length = house.playbook.rules.reorder.get(category)
-        if length is not None:
-            yield from inbox.set_timer(order.facts.placed_at + length, contact, REORDER_TIMER + category, order.id, 0)

@@ -15,9 +15,8 @@ from bot.store import contacts, conversations, discounts, inbox, mirror, outbox,
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
-from bot.worker import flows
+from bot.worker import flows, reorder
 from bot.worker.playbook import House
-from bot.worker.shopping import REORDER_TIMER
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
 CODE_TIMER = "code"  # a code whose run had to wait its turn
@@ -34,8 +33,8 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
         return "too late: we were down when it was due"
     if kind.startswith(flows.START_TIMER):
         return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
-    if kind.startswith(REORDER_TIMER):
-        return (yield from _reorder(house, contact, kind.removeprefix(REORDER_TIMER), subject))
+    if reorder.is_timer(kind):
+        return (yield from _reorder(house, contact, kind, subject, generation))
     if kind == CODE_TIMER:
         return (yield from code_decided(house, subject))
     return f"nobody knows the timer '{kind}'"
@@ -131,19 +130,18 @@ def _cart(house: House, revision: Revision, contact: int, checkout: int, generat
     return None
 
 
-def _reorder(house: House, contact: int, category: str, order_id: int) -> Step[str | None]:
-    order = yield from mirror.order(order_id)
-    if order is None or order.facts.status == "cancelled":
-        return "the order was cancelled"
-    if (yield from mirror.bought_since(contact, category, order.facts.placed_at)):
-        return f"{category} was bought again since"
+def _reorder(house: House, contact: int, kind: str, order_id: int, generation: int) -> Step[str | None]:
+    judged = yield from reorder.judge(house, contact, kind, order_id, generation)
+    if isinstance(judged, str):
+        return judged
     wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
     if wait_until is not None:
-        yield from inbox.set_timer(wait_until, contact, REORDER_TIMER + category, order_id, 0)
+        yield from inbox.set_timer(wait_until, contact, kind, order_id, generation)
         return "it is not its turn: looked at again later"
-    yield from contacts.audit(contact, house.now, "reorder", f"{category} should be used up")
-    about = Subject(SubjectKind.ORDER, order_id, category)
-    yield from flows.happen(house, contact, house.number, order.shop, Trigger.REORDER_DUE, about)
+    yield from reorder.asked(contact, judged)
+    yield from contacts.audit(contact, house.now, "reorder", f"{judged.need.name} should be used up")
+    about = judged.need.of(order_id)
+    yield from flows.happen(house, contact, house.number, judged.order.shop, Trigger.REORDER_DUE, about)
     return None
 
 

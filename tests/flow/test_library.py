@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.flow.library import Audience, StaffHours, StoreRules, extract, load, restore
 from bot.flow.model import Trigger
 from bot.flow.revision import ButtonKind, Category, Role, TemplateButton
-from bot.flow.rules import read_limits, read_staff_hours
+from bot.flow.rules import UsedUp, read_limits, read_staff_hours
 from tests.bench.loading import a_hundred_flows
 
 from .owner import STORE, shipped_files, store, told, warned
@@ -268,7 +268,7 @@ def test_the_rules_are_what_the_owner_wrote() -> None:
         opt_out_words=("stop", "やめる"),
         links={"returns": "https://casa.example/r?a=1"},
         staff_hours=StaffHours(frozenset({0, 1, 2, 4}), clock(9), clock(18)),
-        reorder={"coffee": timedelta(days=25), "gift-card": None},
+        reorder={"coffee": UsedUp(25.0), "gift-card": UsedUp(None)},
         segments={"new": "orders.count is 0", "big": "orders.total is at least 300 and not in new"},
         audiences={"hesitant": Audience("tags has hesitant and not in big", timedelta(days=30))},
     )
@@ -289,7 +289,7 @@ RULES = [
     ("https://", "casa://", "8:9: write a whole link that begins with https://", {"links": {}}),
     ("Monday to", "Moonday to", "9:1: write staff hours like 'Monday to Friday, 09:00 to 18:00'", {"staff_hours": None}),
     ("09:00 to 18:00", "18:00 to 09:00", "9:1: staff hours end on the day they begin: write the earlier time first", {"staff_hours": None}),
-    ("25 days", "soon", "10:11: write a length of time like '1 hour' or '2 days'", {"reorder": {"gift-card": None}}),
+    ("25 days", "soon", "10:11: write a length of time like '1 hour' or '2 days'", {"reorder": {"gift-card": UsedUp(None)}}),
     ("is 0", "is many", "11:17: cannot compare a number with text: write for example 'orders.count is at least 3'", None),
     ("not in new", "not in nwe", "11:81: I do not know the segment 'nwe', did you mean 'new'?", None),
     ("is 0", "is 0 or in big", "11:12: the segment 'new' leads back to itself through 'big': define one of them without the other", None),

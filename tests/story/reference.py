@@ -113,7 +113,8 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "opt_out_words": "words that stop everything at once, in any language",
         "links": "links that texts use as `{store.links.returns}`",
         "staff_hours": "when somebody is at the desk",
-        "reorder": "when a purchase should be used up, by product or category; `never` for what is not bought again",
+        "reorder": "when a purchase is used up, by product id, SKU or category: `25 days`, `{days: 25, per_unit: yes}` for so many days a "
+        "piece, or `never`; of what is not named it is learnt from what people buy again",
         "segments": "conditions with a name, for `in big_spenders`",
         "audiences": "lists of people for paid ads",
         "prices": "what Meta charges for a message, for `comeback costs` and for rehearsals",

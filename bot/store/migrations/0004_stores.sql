@@ -42,3 +42,66 @@ create table heard (                               -- when a shop last told us a
   shop text primary key,
   at integer not null
 ) without rowid;
+
+-- ---- reorder
+
+alter table shop_order add column delivered_at integer;  -- when it was first told to have arrived
+
+create table purchase (                           -- a product of an order that counts, as far as it was not given back
+  shop_order integer not null references shop_order (id),
+  product text not null,                          -- the shop's key; where it has none, its SKU, else its name
+  contact integer not null references contact (id),
+  shop text not null,
+  pieces integer not null,
+  at integer not null,                            -- delivered, where that is known, else ordered
+  primary key (shop_order, product)
+) without rowid;
+create index purchase_product on purchase (shop, product, contact, at);
+create index purchase_contact on purchase (contact, shop, product);
+
+create table sold_product (                       -- what orders called it last
+  shop text not null,
+  product text not null,
+  name text not null,
+  sku text,
+  category text,
+  primary key (shop, product)
+) without rowid;
+
+create table product_evidence (                   -- what all people did with a product, worked out each night
+  shop text not null,
+  product text not null,
+  buyers integer not null,
+  people integer not null,                        -- of them who came back
+  gaps integer not null,
+  half_days integer,                              -- days between two purchases in the middle, doubled: a median may end in a half
+  early integer,                                  -- days after which a quarter had come back
+  late integer,                                   -- and three quarters
+  worked_out_at integer not null,
+  primary key (shop, product)
+) without rowid;
+
+create table awaited_purchase (                   -- when somebody will need something again
+  contact integer not null references contact (id),
+  shop text not null,
+  what text not null,                             -- reorder:<category>, or reorder_product:<product>: the kind of its timer
+  shop_order integer not null references shop_order (id),  -- the last purchase of it
+  since integer not null,                         -- when that was, as of its purchase
+  due integer not null,
+  generation integer not null,                    -- a timer with another one is stale
+  asked integer not null default 0,               -- 1: they were asked in this cycle
+  primary key (contact, shop, what)
+) without rowid;
+create index awaited_purchase_order on awaited_purchase (shop_order);
+
+insert into purchase (shop_order, product, contact, shop, pieces, at)
+select id, product, contact, shop, sum(pieces), placed_at from (
+  select o.id, o.contact, o.shop, o.placed_at, coalesce(json_extract(l.value, '$[4]'), json_extract(l.value, '$[0]')) as product,
+    json_extract(l.value, '$[1]') as pieces
+  from shop_order o, json_each(o.lines) l where o.status <> 'cancelled') p
+where pieces > 0 group by id, product;
+insert into sold_product (shop, product, name, category)
+select shop, product, name, category from (
+  select o.shop, coalesce(json_extract(l.value, '$[4]'), json_extract(l.value, '$[0]')) as product, json_extract(l.value, '$[0]') as name,
+    json_extract(l.value, '$[5]') as category from shop_order o, json_each(o.lines) l where o.status <> 'cancelled' order by o.placed_at) p
+where true on conflict (shop, product) do update set name = excluded.name, category = excluded.category;

@@ -220,6 +220,20 @@ update checkout set contact = :keep where contact = :gone
 -- name: merge_shop_order
 update shop_order set contact = :keep where contact = :gone
 
+-- name: merge_purchase
+update purchase set contact = :keep where contact = :gone
+
+-- name: merge_awaited_purchase
+-- of two dates that of the later purchase counts: its timer is set already
+insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation, asked)
+select :keep, shop, what, shop_order, since, due, generation, asked from awaited_purchase where contact = :gone
+on conflict (contact, shop, what) do update set shop_order = excluded.shop_order, since = excluded.since, due = excluded.due,
+  generation = excluded.generation, asked = excluded.asked
+where excluded.since > awaited_purchase.since
+
+-- name: merge_awaited_purchase_rest
+delete from awaited_purchase where contact = :gone
+
 -- name: merge_run
 update run set contact = :keep where contact = :gone
 

@@ -1,0 +1,239 @@
+"""When will they need it again: each order and delivery moves the date on which a person is asked; what it rests on is found out nightly.
+
+What is awaited is a product, or all of a category where the owner says when the category is used up (`reorder:` in store.yaml). The date is
+the owner's where they gave one, else 0.8 of the time expected: a nudge should come before the tin is empty. There is one nudge for each
+purchase, and none long after the expected time: they left, which is a matter for win-back.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.flow.rules import StoreRules
+from bot.flow.run import Subject, SubjectKind
+from bot.policy.reorder import OPENS_AT, OVER_AT, Basis, Evidence, Expectation, Override, Purchase, expected, gaps_of, outlooks
+from bot.store import inbox, mirror, purchases
+from bot.store.database import Database, StoreUnavailable
+from bot.store.mirror import Order
+from bot.store.purchases import Awaited, Bought, Place, Sold
+from bot.store.step import Step
+from bot.worker.playbook import House
+
+log = logging.getLogger(__name__)
+
+CATEGORY_TIMER = "reorder:"  # and the category that should be used up
+PRODUCT_TIMER = "reorder_product:"  # and the product
+MISSED = timedelta(days=2)  # a date so long ago (an import, down-time) is not caught up on
+WORK_OUT_SECONDS = 3_600  # between two looks whether it is time to find out again
+WORTH_FOR = timedelta(hours=20)  # a night's findings; a look at the same hour of the next day finds them too old
+SAVED_AT_ONCE = 500  # products: some 10 ms of the one writer
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What somebody may need again: a product, or anything of a category. `timer` is the kind of its timer."""
+
+    shop: str
+    name: str
+    product: str | None = None
+    category: str | None = None
+    override: Override | None = None
+
+    @property
+    def timer(self) -> str:
+        """The kind of its timers."""
+        return f"{CATEGORY_TIMER}{self.category}" if self.category is not None else f"{PRODUCT_TIMER}{self.product}"
+
+    def of(self, order: int) -> Subject:
+        """What a flow that begins with it is about."""
+        return Subject(SubjectKind.ORDER, order, self.category, self.product)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """When somebody will need something again: so long after their last purchase. `opens` is when to ask (UTC)."""
+
+    last: Bought
+    expectation: Expectation
+    opens: datetime
+
+    @property
+    def over(self) -> datetime:
+        """From when on nobody asks any more."""
+        return self.last.at + timedelta(days=self.expectation.days * OVER_AT)
+
+
+def is_timer(kind: str) -> bool:
+    """Whether a timer of this kind is for something that should be used up."""
+    return kind.startswith((CATEGORY_TIMER, PRODUCT_TIMER))
+
+
+def need_of(rules: StoreRules, sold: Sold) -> Need:
+    """What buying this product means for later: the owner's word for the product, for its SKU, or for its category."""
+    for key in (sold.product, sold.sku):
+        if key is not None and key in rules.reorder:
+            return Need(sold.shop, sold.name, product=sold.product, override=_override(rules, key))
+    if sold.category is not None and sold.category in rules.reorder:
+        return Need(sold.shop, sold.category, category=sold.category, override=_override(rules, sold.category))
+    return Need(sold.shop, sold.name, product=sold.product)
+
+
+def need_behind(rules: StoreRules, shop: str, timer: str) -> Step[Need]:
+    """What a timer is for. What the owner says by now counts."""
+    if timer.startswith(CATEGORY_TIMER):
+        category = timer.removeprefix(CATEGORY_TIMER)
+        return Need(shop, category, category=category, override=_override(rules, category) if category in rules.reorder else Override(None))
+    return need_of(rules, (yield from purchases.sold(shop, timer.removeprefix(PRODUCT_TIMER))))
+
+
+def _override(rules: StoreRules, key: str) -> Override:
+    return Override(rules.reorder[key].days, rules.reorder[key].per_unit)
+
+
+# ---- one person
+
+
+def foresee(contact: int, need: Need) -> Step[Foreseen | None]:
+    """When somebody will need it again; None when they bought none, or nobody can say."""
+    if need.override is not None and need.override.days is None:
+        return None
+    if need.product is not None:
+        bought = yield from purchases.of_product(contact, need.shop, need.product)
+        others = None if need.override else (yield from purchases.evidence(need.shop, need.product))
+    else:
+        bought, others = (yield from purchases.of_category(contact, need.shop, need.category or "")), None
+    if not bought:
+        return None
+    last = bought[-1]
+    pieces = sum(one.pieces for one in bought if one.order == last.order)
+    expectation = expected(gaps_of(one.day for one in bought), others, need.override, pieces)
+    if expectation is None:
+        return None
+    share = 1.0 if expectation.basis is Basis.OWNER else OPENS_AT
+    return Foreseen(last, expectation, last.at + timedelta(days=expectation.days * share))
+
+
+def follow(house: House, order: Order, arrived_at: datetime | None = None) -> Step[None]:
+    """An order was told of: whoever's purchases it changed are awaited anew. `arrived_at` is when it came, where this word says it did."""
+    facts = order.facts
+    changed = yield from purchases.keep(order.id, order.contact, order.shop, facts.lines, facts.placed_at, arrived_at)
+    needs: dict[tuple[int, str], Need] = {}
+    for contact, product in sorted(changed):
+        need = need_of(house.playbook.rules, (yield from purchases.sold(order.shop, product)))
+        needs[contact, need.timer] = need
+    for (contact, _), need in needs.items():
+        yield from await_next(house, contact, need)
+
+
+def await_next(house: House, contact: int, need: Need) -> Step[None]:
+    """Set the date on which they are to be asked, from all that is known now."""
+    known = yield from purchases.awaited(contact, need.shop, need.timer)
+    found = yield from foresee(contact, need)
+    if found is None or found.opens < house.now - MISSED:
+        if known is not None:
+            yield from purchases.forget_awaited(contact, need.shop, need.timer)
+        return
+    same_cycle = known is not None and known.order == found.last.order
+    if same_cycle and known is not None and (known.since, known.due) == (found.last.at, found.opens):
+        return
+    asked = known is not None and same_cycle and known.asked
+    generation = known.generation + 1 if known is not None else 1
+    yield from purchases.save_awaited(
+        contact, need.shop, Awaited(need.timer, found.last.order, found.last.at, found.opens, generation, asked=asked)
+    )
+    if not asked:
+        yield from inbox.set_timer(found.opens, contact, need.timer, found.last.order, generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """They should be asked now."""
+
+    need: Need
+    order: Order
+    generation: int
+
+
+def judge(house: House, contact: int, timer: str, order_id: int, generation: int) -> Step[Due | str]:
+    """Whether a timer that fires still means what it was set for, or why not."""
+    order = yield from mirror.order(order_id)
+    if order is None or order.facts.status == "cancelled":
+        return "the order was cancelled"
+    need = yield from need_behind(house.playbook.rules, order.shop, timer)
+    if need.timer != timer:
+        yield from await_next(house, contact, need)
+        return f"the owner says of {need.name} by now when it is used up"
+    known = yield from purchases.awaited(contact, order.shop, timer)
+    if known is not None and known.order == order_id and (known.asked or known.generation != generation):
+        return f"they are asked about {need.name} at another time"
+    found = yield from foresee(contact, need)
+    if found is None:
+        return f"nobody can say when {need.name} is used up"
+    if found.last.order != order_id:
+        if found.last.at > order.facts.placed_at:
+            return f"{need.name} was bought again since"
+        return f"{need.name} was given back"
+    if found.opens > house.now:
+        yield from await_next(house, contact, need)
+        return f"{need.name} is expected to last longer"
+    if found.over < house.now:
+        return f"too late: {need.name} was used up long ago"
+    return Due(need, order, generation)
+
+
+def asked(contact: int, due: Due) -> Step[None]:
+    """They are asked now, and not again before they buy it again."""
+    known = yield from purchases.awaited(contact, due.order.shop, due.need.timer)
+    if known is None:  # a timer of before dates were kept
+        placed_at = due.order.facts.placed_at
+        known = Awaited(due.need.timer, due.order.id, placed_at, placed_at, due.generation)
+    yield from purchases.save_awaited(contact, due.order.shop, replace(known, order=due.order.id, asked=True))
+
+
+# ---- everybody, nightly
+
+
+class Foresight:
+    """Finds out what all people did with each product. One product is in memory at a time, whatever the shop sold."""
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+
+    async def keep_fresh(self, now: datetime) -> None:
+        """Find out again, if the last time was a night ago. What cannot be done now is done the next time."""
+        try:
+            last = await self._store.read(purchases.worked_out_at())
+            if last is None or last > now or now - last >= WORTH_FOR:
+                await self.work_out(now)
+        except StoreUnavailable as fault:
+            log.warning("what people buy again could not be worked out: %s", fault)
+
+    async def work_out(self, now: datetime) -> int:
+        """Find out now (a back-fill brought years of orders, say); returns of how many products."""
+        found: dict[str, tuple[int, Evidence | None]] = {}
+        count, shop = 0, ""
+        async for of_shop, bought in self._by_product():
+            if of_shop != shop or len(found) >= SAVED_AT_ONCE:
+                await self._store.run(purchases.save_evidence(shop, found, now))
+                shop, found = of_shop, {}
+            for outlook in outlooks(bought):
+                found[outlook.product] = (len(outlook.people), outlook.evidence)
+                count += 1
+        await self._store.run(purchases.save_evidence(shop, found, now))
+        await self._store.run(purchases.forget_evidence(now))
+        return count
+
+    async def _by_product(self) -> AsyncIterator[tuple[str, list[Purchase]]]:
+        """Each product's purchases, with its shop."""
+        held: list[Purchase] = []
+        place = Place()
+        while page := await self._store.read(purchases.page(place)):
+            for after, bought in page:
+                if held and (after.shop, after.product) != (place.shop, place.product):
+                    yield place.shop, held
+                    held = []
+                held.append(bought)
+                place = after
+        if held:
+            yield place.shop, held
