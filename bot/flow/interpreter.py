@@ -7,12 +7,13 @@ generation; what comes for an older one (a timer, a button, a code) is stale and
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from bot.flow import position, reply
 from bot.flow.condition import Condition, ConditionError, holds, parse
 from bot.flow.facts import Facts, Money
-from bot.flow.measure import read_discount
+from bot.flow.measure import read_budget, read_discount
 from bot.flow.message import Writer
 from bot.flow.model import (
     AskStep,
@@ -36,6 +37,7 @@ from bot.flow.revision import Revision
 from bot.flow.run import (
     AddTag,
     Advance,
+    CodeTerms,
     DiscountMade,
     DiscountRefused,
     Effect,
@@ -268,12 +270,23 @@ class _Play:
     def discount(self, here: Position, step: DiscountStep) -> Position | None:
         try:
             worth = read_discount(step.discount, self.facts.store.currency)
+            budget = None if step.budget is None else read_budget(step.budget, self.facts.store.currency)
         except ValueError as error:
             return self.without_discount(here, str(error))
         self.wait(here, Waiting.DISCOUNT)
         share, amount = (None, worth) if isinstance(worth, Money) else (worth, None)
-        self.effects.append(MakeDiscount(self.generation, self.later(step.valid_for), share, amount))
+        cost = (amount or self.share_of_cart(share)) if isinstance(budget, Money) else None
+        terms = CodeTerms(step.code, step.from_, budget, step.cap, cost)
+        self.effects.append(MakeDiscount(self.generation, self.later(step.valid_for), share, amount, terms))
         return None
+
+    def share_of_cart(self, share: Decimal | None) -> Money | None:
+        """What a share costs: of the cart the run is about, else of the person's last order."""
+        orders = self.facts.orders
+        total = self.facts.cart.total if self.facts.cart else orders.last.total if orders.last else None
+        if share is None or total is None or total.currency != self.facts.store.currency:
+            return None
+        return Money(int((total.minor * share / 100).to_integral_value(ROUND_CEILING)), total.currency)
 
     def without_discount(self, here: Position, why: str) -> Position | None:
         self.notes.append(f"no discount could be made: {why}")

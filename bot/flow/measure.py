@@ -20,6 +20,7 @@ _UNITS = {
 }
 _LENGTH = re.compile(r"(\d{1,4})\s+(second|minute|hour|day|week)s?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
+_CODES = re.compile(r"(\d{1,9})\s+codes?", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s?%", re.ASCII)
 
 
@@ -54,6 +55,16 @@ def span(start: time, end: time) -> timedelta:
     """How long it is from one clock time to the next time it is the other."""
     minutes = (end.hour - start.hour) * 60 + end.minute - start.minute
     return timedelta(minutes=minutes % (24 * 60))
+
+
+def read_budget(text: str, currency: str) -> Money | int:
+    """`500 EUR`, or `500` in the store's currency -> Money; `200 codes` -> 200. Nothing is a mistake."""
+    if match := _CODES.fullmatch(text.strip()):
+        if int(match[1]) > 0:
+            return int(match[1])
+    elif (amount := money.parse(text, currency)) is not None and amount.currency == currency and amount.minor > 0:
+        return amount
+    raise WrittenWrongly(Mistake.BAD_DISCOUNT, f"write a budget like '500 {currency}' or '200 codes', it is for a month")
 
 
 def read_discount(text: str, currency: str) -> Decimal | Money:

@@ -4,6 +4,7 @@ A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one 
 A step is found by its path in the file (`steps.0.answers.2.then.1`): the same path names its place in the text and a run's position.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -329,14 +330,44 @@ class IfStep(Step):
     else_: tuple["AnyStep", ...] = Field(default=(), alias="else")
 
 
+MOST_CODES = 90  # of one person within 90 days: more is no cap
+_SOURCE = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9_-]{0,39}$", "examples": ["pool"]}  # the name of a file, too
+_CODE = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{3,40}$", "examples": ["WELCOME5"]}
 _DISCOUNT = r"^\s*\d+(\.\d+)?\s*(%|[A-Z]{3})?\s*$"
 
 
+def _is_source(text: str) -> str:
+    if not re.fullmatch(str(_SOURCE["pattern"]), text):
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, "write 'from: pool', or the name of a file of codes in small letters, such as 'summer'")
+    return text
+
+
+def _is_code(text: str) -> str:
+    if not re.fullmatch(str(_CODE["pattern"]), text):
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, "a code has 3 to 40 letters and digits, such as WELCOME5")
+    return text
+
+
+def _as_cap(written: object) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", str(written)) or not 1 <= int(str(written)) <= MOST_CODES:
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, f"write how many codes one person gets within 90 days, from 1 to {MOST_CODES}")
+    return int(str(written))
+
+
 class DiscountStep(Step):
-    """`discount:` a share (`5%`) or a sum (`10 EUR`); the run goes on when the code exists, or with `if_none:`."""
+    """`discount:` a share (`5%`) or a sum (`10 EUR`); the run goes on when the code exists, or with `if_none:`.
+
+    The code is one of the customer's own: made for them, or with `from: pool` taken from those that were made in the shop ahead of time,
+    with another word from the file `flows/codes/<word>.csv`. With `code:` it is one the shop has, the same for everybody.
+    `budget:` is for a calendar month ("500 EUR", "200 codes"), `cap:` how many codes one person gets within 90 days.
+    """
 
     discount: Annotated[str, WithJsonSchema({"type": ["string", "number"], "pattern": _DISCOUNT, "examples": ["5%", "10 EUR"]})]
     valid_for: Length
+    from_: Annotated[str, AfterValidator(_is_source), WithJsonSchema(_SOURCE)] | None = Field(default=None, alias="from")
+    code: Annotated[str, AfterValidator(_is_code), WithJsonSchema(_CODE)] | None = None
+    budget: Annotated[str, WithJsonSchema({"type": ["string", "number"], "examples": ["500 EUR", "200 codes"]})] | None = None
+    cap: Annotated[int, BeforeValidator(_as_cap), WithJsonSchema({"type": ["string", "integer"], "examples": [2]})] | None = None
     if_none: tuple["AnyStep", ...] | None = None
 
 

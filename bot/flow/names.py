@@ -57,11 +57,13 @@ def summary(lines: Iterable[Line]) -> tuple[str, ...]:
 
 
 def link_with_code(link: str, code: str) -> str:
-    """The link with the query parameter `discount`, everything else as it was. Total: never raises, whatever the link is."""
+    """The link with the query parameter `discount` (of a WooCommerce checkout link: `coupon`), everything else as it was. Total: never
+    raises, whatever the link is."""
     address, hash_sign, fragment = link.partition("#")
     address, _, query = address.partition("?")
-    kept = [part for part in query.split("&") if part and not part.startswith("discount=")]
-    return f"{address}?{'&'.join([*kept, 'discount=' + quote(code, safe='')])}{hash_sign}{fragment}"
+    name = "coupon=" if address.rstrip("/").endswith("/checkout-link") else "discount="  # WooCommerce 10.0: /checkout-link/?products=1:2
+    kept = [part for part in query.split("&") if part and not part.startswith(name)]
+    return f"{address}?{'&'.join([*kept, name + quote(code, safe='')])}{hash_sign}{fragment}"
 
 
 def _cart_link(cart: CartFacts, discount: Discount | None) -> str | None:

@@ -301,6 +301,27 @@ class RemoveTag:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeTerms:
+    """Where a code comes from, and what holds it back.
+
+    `code` is one that the shop has already, the same for everybody. `source` is `POOL` (codes made in the shop ahead of time) or the
+    name of a file of codes (`flows/codes/<name>.csv`). `budget` is for a calendar month of the flow: money, or a number of codes.
+    `cap` is how many codes one person may get within 90 days, whatever flow they come from. `cost` is what this code is thought to cost
+    the shop, None when nobody can say.
+    """
+
+    code: str | None = None
+    source: str | None = None
+    budget: Money | int | None = None
+    cap: int | None = None
+    cost: Money | None = None
+
+
+POOL = "pool"
+NO_TERMS = CodeTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class MakeDiscount:
     """Make a code in the shop, then resume with `DiscountMade(generation)`. Ends `ends` (UTC)."""
 
@@ -308,6 +329,7 @@ class MakeDiscount:
     ends: datetime
     percent: Decimal | None = None
     amount: Money | None = None
+    terms: CodeTerms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,12 @@ from bot.shop.event import Shopper as Buyer
 from bot.store import discounts, outbox
 from bot.store.contacts import Resolved
 from bot.store.database import Database
-from bot.store.discounts import Wanted
+from bot.store.discounts import Verdict, Wanted
 from bot.store.inbox import Entry
 from bot.store.model import Source
 from bot.store.outbox import Claim, Claimed, Held
 from bot.store.step import Step, from_micros
-from bot.worker import customer, flows, shopping, staff, timers
+from bot.worker import customer, discounter, flows, shopping, staff, timers
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender
 
@@ -312,8 +312,8 @@ class Life:
     def make(self, wanted: Wanted) -> None:
         code = wanted.discount
         worth = f"{code.percent}%" if code.amount is None else f"{money.amount(code.amount)} {code.amount.currency}"
-        self.tell(What.CODE, self.paper.runs[wanted.run]["flow"], text=worth)
-        self.paper.run(discounts.made(wanted, self.now))
+        if self.paper.run(discounter.made_at_once(wanted, self.house)) is Verdict.FREE:
+            self.tell(What.CODE, self.paper.runs[wanted.run]["flow"], text=worth)
         self.answer = 0, ""
         self.work(timers.code_decided(self.house, wanted.id))
 

@@ -21,6 +21,9 @@ NONE: Rows = ()
 ONE: Rows = ({},)
 _SAVEPOINTS = ("savepoint ", "release ")
 _QUEUED = frozenset({"queued", "verifying", "held"})
+_LIVE_CODE = frozenset({"made", "issued"})
+_GOT_CODE = _LIVE_CODE | {"redeemed", "expired", "revoked"}
+_SPENT_CODE = _LIVE_CODE | {"wanted", "redeemed"}
 _ON_THE_WIRE = frozenset({"sending", "sent", "unknown"})
 
 
@@ -637,7 +640,11 @@ class Paper:
         known = ((one["run"], one["generation"]) for one in self.discounts.values())
         if (values["run"], values["generation"]) not in known:
             self._last_discount += 1
-            row = {**values, "id": self._last_discount, "state": "wanted", "why": None, "attempts": 0, "retry_at": values["now"]}
+            row = {
+                **{**values, "id": self._last_discount, "state": "wanted", "why": None, "attempts": 0, "retry_at": values["now"]},
+                **{"created_at": values["now"], "counted": 0},
+                **dict.fromkeys(("first", "pool", "issued_at", "redeemed_order", "leaked_order", "close_at")),
+            }
             self.discounts[self._last_discount] = row
         return NONE
 
@@ -653,6 +660,87 @@ class Paper:
 
     def discount_refused(self, values: Values) -> Rows:
         return self._decide(values["id"], {"state": "refused", "why": values["why"]})
+
+    def discount_live(self, values: Values) -> Rows:
+        own = (one for one in self.discounts.values() if one["first"] is None and one["id"] != values["id"])
+        live = (one for one in own if one["state"] in _LIVE_CODE)
+        found = [one for one in live if (one["flow"], one["shop"]) == (values["flow"], values["shop"]) and one["ends"] >= values["until"]]
+        return [dict(one) for one in reversed(found)]
+
+    def discount_same_again(self, values: Values) -> Rows:
+        same = {name: values[name] for name in ("code", "canonical", "ends", "pool", "first")}
+        return self._decide(values["id"], {"state": "made", **same})
+
+    def discount_count(self, values: Values) -> Rows:
+        self.discounts[values["id"]]["counted"] = 1
+        return NONE
+
+    def discount_got(self, values: Values) -> Rows:
+        own = (one for one in self.discounts.values() if one["first"] is None and one["id"] != values["id"])
+        got = [one for one in own if one["state"] in _GOT_CODE or (one["state"] == "wanted" and one["counted"])]
+        return ({"codes": sum(one["created_at"] >= values["since"] for one in got)},)
+
+    def discount_carts(self, values: Values) -> Rows:
+        counted = (one for one in self.checkouts.values() if one["state"] != "emptied")
+        return ({"carts": sum(one["updated_at"] >= values["since"] for one in counted)},)
+
+    def discount_queue_for_budget(self, _: Values) -> Rows:
+        return NONE  # nobody else is there
+
+    def discount_spent(self, values: Values) -> Rows:
+        own = (one for one in self.discounts.values() if one["flow"] == values["flow"] and one["counted"] and one["id"] != values["id"])
+        spent = [one for one in own if one["created_at"] >= values["since"] and one["state"] in _SPENT_CODE]
+        return ({"codes": len(spent), "minor": sum(one["cost_minor"] or 0 for one in spent)},)
+
+    def discount_issued(self, values: Values) -> Rows:
+        row = self.discounts[values["id"]]
+        if row["state"] == "made":
+            row.update(state="issued", issued_at=values["now"])
+        return NONE
+
+    def discount_release(self, values: Values) -> Rows:
+        row = self.discounts[values["id"]]
+        again = any(one["first"] == row["id"] and one["state"] != "released" for one in self.discounts.values())
+        if row["state"] != "made" or again:
+            return NONE
+        row["state"] = "released"
+        return (row,)
+
+    def discount_back_to_pool(self, _: Values) -> Rows:
+        return NONE  # no shop is asked, so there are no pools
+
+    def discount_by_code(self, values: Values) -> Rows:
+        mine = (one for one in self.discounts.values() if one["canonical"] == values["canonical"] and one["shop"] == values["shop"])
+        return [dict(one) for one in mine if one["state"] in _GOT_CODE]
+
+    def discount_redeemed(self, values: Values) -> Rows:
+        row = self.discounts[values["id"]]
+        if row["redeemed_order"] is not None:
+            return NONE
+        row.update(state="redeemed", redeemed_order=values["order_key"], close_at=None)
+        return (row,)
+
+    def discount_leaked(self, values: Values) -> Rows:
+        row = self.discounts[values["id"]]
+        if row["leaked_order"] is not None or row["redeemed_order"] is not None:
+            return NONE
+        row["leaked_order"] = values["order_key"]
+        return (row,)
+
+    def discount_unredeem(self, values: Values) -> Rows:
+        for row in self.discounts.values():
+            if row["redeemed_order"] == values["order_key"]:
+                row.update(redeemed_order=None, state="issued" if row["state"] == "redeemed" else row["state"])
+            if row["leaked_order"] == values["order_key"]:
+                row["leaked_order"] = None
+        return NONE
+
+    def discount_revoke(self, values: Values) -> Rows:
+        own = (one for one in self.discounts.values() if values["shop"] in (None, one["shop"]) and one["created_at"] <= values["before"])
+        revoked = [one for one in own if one["state"] in _LIVE_CODE]
+        for row in revoked:
+            row.update(state="revoked", why=values["why"])
+        return [{"code": row["code"]} for row in revoked]
 
     def _decide(self, discount: int, decision: Values) -> Rows:
         row = self.discounts[discount]

@@ -20,7 +20,7 @@ from bot.store import contacts, discounts, health
 from bot.store.contacts import Noted
 from bot.store.database import Database, open_database
 from bot.store.model import Identity, IdentityKind
-from bot.worker import dispatcher
+from bot.worker import discounter, dispatcher
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender
 
@@ -142,7 +142,7 @@ class Play:
             worked = await self._store.run(dispatcher.work(self._house()))
             wanted = await self._store.run(discounts.wanted(self.now, 100))
             for one in wanted:
-                decided = discounts.refused(one, NO_CODES, self.now) if self.codes_run_out else discounts.made(one, self.now)
+                decided = discounts.refused(one, NO_CODES, self.now) if self.codes_run_out else discounter.made_at_once(one, self._house())
                 await self._store.run(decided)
             sent = (await self._sender.send_due(lambda: None)).moved
             await self._sender.finish()

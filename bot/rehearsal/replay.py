@@ -19,7 +19,7 @@ from bot.store import discounts, health, inbox, replay
 from bot.store.database import Database, open_database
 from bot.store.model import Source
 from bot.store.replay import PersonThen, Recorded
-from bot.worker import dispatcher
+from bot.worker import discounter, dispatcher
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender
 
@@ -107,7 +107,7 @@ class _House:
     async def _send(self) -> int:
         wanted = await self._store.run(discounts.wanted(self._now, AT_ONCE))
         for one in wanted:
-            await self._store.run(discounts.made(one, self._now))
+            await self._store.run(discounter.made_at_once(one, self._house()))
         sent = (await self._sender.send_due(lambda: None)).moved
         await self._sender.finish()
         return len(wanted) + sent

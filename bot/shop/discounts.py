@@ -1,13 +1,16 @@
 """Discount codes: how one is made up, and how it comes to exist in the shop.
 
-The code is decided and stored before the shop hears of it; putting the same code again after a crash changes nothing.
+The code is decided and stored before the shop hears of it; putting the same code again after a crash changes nothing. A shop on a
+platform makes codes many at a time (`CodeApi`): `shopify_api.py` and `woocommerce_api.py` have theirs.
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -44,6 +47,57 @@ class ShopUnreachable(Exception):
         self.why = why
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the codes of a pool are worth: `percent` or `amount`, once a person, from `starts` until `ends` (UTC). `title` is what the owner
+    reads in the store; it names the pool, and no other has it. `code` is the parent discount's own, promised to nobody."""
+
+    title: str
+    code: str
+    percent: Decimal | None
+    amount: Money | None
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of codes: `ready` ones exist in the store as ours, under its ids; `lost` ones never will, and why."""
+
+    ready: Mapping[str, str]
+    lost: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The store works on it; `bulk` is its id for that."""
+
+    bulk: str
+
+
+class CodeApi(Protocol):
+    """A store that makes codes many at a time. Everything raises DiscountRefused (the store says no) or ShopUnreachable (nobody knows what
+    came of it: ask with the same codes again)."""
+
+    at_once: int
+    """Codes of one call."""
+
+    async def open(self, offer: Offer, *, unsure: bool) -> str:
+        """Make what the codes belong to; returns the store's id of it. `unsure`: it was asked for before, and may be there."""
+
+    async def add(self, place: str, offer: Offer, codes: Sequence[str]) -> Outcome | UnderWay:
+        """Make codes. A code that is there already as one of ours is ready."""
+
+    async def look(self, place: str, offer: Offer, codes: Sequence[str]) -> Mapping[str, str]:
+        """Which of these codes exist as ours, and under which ids."""
+
+    async def poll(self, place: str, offer: Offer, bulk: str) -> Outcome | UnderWay | None:
+        """How far the store is; None when it knows of no such work."""
+
+    async def close(self, place: str, code: str, store_id: str) -> None:
+        """Take a code out; one that is not there any more is out."""
+
+
 async def make(
     session: aiohttp.ClientSession,
     *,
@@ -75,6 +129,53 @@ async def make(
         raise ShopUnreachable(f"the shop did not answer within {_ANSWER_TIME.total:.0f} seconds") from None
     except (aiohttp.ClientError, OSError) as error:
         raise ShopUnreachable(f"the shop cannot be reached ({type(error).__name__})") from error
+
+
+class PutCodes:
+    """The generic contract as a `CodeApi`: each code is a `PUT` of its own, and putting one again changes nothing."""
+
+    at_once = 10  # shops limit their interfaces to a few calls a second
+
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, secret: str, clock: Callable[[], datetime]) -> None:
+        self._session, self._url, self._secret, self._clock = session, url, secret, clock
+
+    async def open(self, offer: Offer, *, unsure: bool) -> str:
+        """The contract knows no parents."""
+        return ""
+
+    async def add(self, place: str, offer: Offer, codes: Sequence[str]) -> Outcome | UnderWay:
+        """Puts them one after the other. A shop that refuses the first says no to all of it; a later one is lost alone."""
+        ready, lost = dict[str, str](), dict[str, str]()
+        for code in codes:
+            try:
+                await make(
+                    self._session,
+                    url=self._url,
+                    secret=self._secret,
+                    code=code,
+                    percent=offer.percent,
+                    amount=offer.amount,
+                    ends=offer.ends,
+                    now=self._clock(),
+                )
+            except DiscountRefused as refusal:
+                if not ready:
+                    raise
+                lost[code] = refusal.why
+            else:
+                ready[code] = ""
+        return Outcome(ready, lost)
+
+    async def look(self, place: str, offer: Offer, codes: Sequence[str]) -> Mapping[str, str]:
+        """Need not be asked: putting them again tells."""
+        return {}
+
+    async def poll(self, place: str, offer: Offer, bulk: str) -> Outcome | UnderWay | None:
+        """Nothing is ever under way."""
+        return None
+
+    async def close(self, place: str, code: str, store_id: str) -> None:
+        """The contract has no way to take a code back: it ends by itself."""
 
 
 def new_code(prefix: str, random: Callable[[int], bytes]) -> str:
@@ -109,16 +210,17 @@ async def _judge(response: aiohttp.ClientResponse) -> None:
 async def _sentence(response: aiohttp.ClientResponse) -> str:
     """The shop's own `error`, on one line and cut; the bare status when it gave none."""
     try:
-        told = decode(await _beginning(response))
+        told = decode(await beginning(response, _ANSWER_BYTES))
     except Unreadable:
         told = Fields({})
     return told.text("error", _ERROR_CHARS) or f"the shop answered {response.status}"
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """An answer's bytes, not many more than `most`: whatever the shop says, it does not fill our memory."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > _ANSWER_BYTES:
+        if len(body) > most:
             break
     return bytes(body)

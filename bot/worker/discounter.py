@@ -1,25 +1,49 @@
-"""The discounter: makes the codes that runs wait for in the shop. The same code is put again after a crash, which changes nothing."""
+"""The discounter: sees to it that the codes runs wait for exist in the shop before anybody is promised one.
+
+    is there to be one at all? (cap, budget, the same person's live code) -> static: at once; made for this person: put in the shop;
+    of a pool: taken from those that exist, which are made ahead of time, many at a time -> the run goes on
+
+Whatever is asked of a shop was written down before, so the same codes are asked for again after a crash. Codes that must not work any
+longer are taken out of the shop.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from bot.flow.run import POOL
 from bot.shop import discounts as shop_discounts
-from bot.shop.discounts import DiscountRefused, ShopUnreachable
-from bot.store import discounts
+from bot.shop.discounts import CodeApi, DiscountRefused, Offer, ShopUnreachable, UnderWay, new_code
+from bot.store import discounts, pools
 from bot.store.database import Database
-from bot.store.discounts import Wanted
+from bot.store.discounts import Verdict, Wanted
+from bot.store.pools import Batch, Closing, Pool
+from bot.store.step import Step
 from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # codes at a time: shops limit their interfaces to a few calls a second
+FROM_POOL_AT_ONCE = 200  # codes that only the database is asked for
 MAX_TRIES = 5
 FIRST_RETRY = timedelta(seconds=5)
+DOWN_FOR = timedelta(minutes=5)  # when a shop that was down, or said no, is asked again
+POLL_AGAIN = timedelta(seconds=1)
+LOOK_AGAIN = timedelta(seconds=5)  # whoever waits for a pool is woken when it is filled; this is for what went wrong in between
+LONGEST_WAIT = timedelta(minutes=15)  # for a pool: then the customer hears something else
+
+FileOfCodes = Callable[[str], Sequence[str] | None]
+
+
+def no_files(_: str) -> Sequence[str] | None:
+    """There are no files of codes."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +55,8 @@ class CodeMaker:
 
 
 class Discounter:
-    """Makes what is wanted, a few at a time."""
+    """Makes what is wanted, a few at a time. `makers` make codes one by one, for one person each; `apis` many at a time, for pools.
+    `files` reads the codes in `flows/codes/<name>.csv`, None where there is no such file."""
 
     def __init__(
         self,
@@ -39,47 +64,223 @@ class Discounter:
         session: aiohttp.ClientSession,
         makers: Mapping[str, CodeMaker],
         house: Callable[[], House],
+        apis: Mapping[str, CodeApi] | None = None,
+        files: FileOfCodes = no_files,
     ) -> None:
         self._store = store
         self._session = session
         self._makers = makers
         self._house = house
+        self._apis = apis or {}
+        self._files = files
+        self._asked_now = asyncio.Semaphore(AT_ONCE)
 
     async def make_wanted(self) -> int:
-        """Make the codes that are wanted now; returns how many were tried."""
-        wanted = await self._store.run(discounts.wanted(self._house().now, AT_ONCE))
-        await asyncio.gather(*(self._make(one) for one in wanted))
-        return len(wanted)
-
-    async def _make(self, wanted: Wanted) -> None:
-        maker = self._makers.get(wanted.shop)
+        """Make the codes that are wanted now, fill pools, take out what is over; returns how much was done."""
         now = self._house().now
-        if maker is None:
-            why = f"the shop '{wanted.shop}' has no COMEBACK_SHOP_..._DISCOUNTS_URL, so no code can be made"
-            await self._store.run(discounts.refused(wanted, why, now))
+        wanted, due, closing = await self._store.run(_look(now))
+        await asyncio.gather(*map(self._make, wanted), *map(self._fill, due), *(self._take_out(one, now) for one in closing))
+        return len(wanted) + len(due) + len(closing)
+
+    async def _make(self, one: Wanted) -> None:
+        house = self._house()
+        maker = self._makers.get(one.shop)
+        if one.terms.code is None and one.terms.source is None and maker is not None:
+            await self._put(one, maker)
             return
-        code = wanted.discount
-        try:
-            await shop_discounts.make(
-                self._session,
-                url=maker.url,
-                secret=maker.secret,
-                code=code.code,
-                percent=code.percent,
-                amount=code.amount,
-                ends=code.ends,
-                now=now,
-            )
-        except DiscountRefused as refusal:
-            await self._store.run(discounts.refused(wanted, refusal.why, self._house().now))
-        except ShopUnreachable as fault:
-            await self._unreachable(wanted, fault.why)
-        else:
-            await self._store.run(discounts.made(wanted, self._house().now))
+        if one.terms.source in (None, POOL):
+            await self._store.run(self._from_pool(one, house))
+            return
+        codes = await asyncio.to_thread(self._files, one.terms.source)
+        await self._store.run(_from_file(one, house, codes))
 
-    async def _unreachable(self, wanted: Wanted, why: str) -> None:
-        now = self._house().now
-        if wanted.attempts + 1 >= MAX_TRIES:
-            await self._store.run(discounts.refused(wanted, why, now))
+    # ---- one for this person alone
+
+    async def _put(self, one: Wanted, maker: CodeMaker) -> None:
+        if await self._store.run(judge(one, self._house())) is not Verdict.FREE:
+            return
+        code = one.discount
+        try:
+            async with self._asked_now:
+                await shop_discounts.make(
+                    self._session,
+                    url=maker.url,
+                    secret=maker.secret,
+                    code=code.code,
+                    percent=code.percent,
+                    amount=code.amount,
+                    ends=code.ends + discounts.GRACE,
+                    now=self._house().now,
+                )
+        except DiscountRefused as refusal:
+            await self._store.run(discounts.refused(one, refusal.why, self._house().now))
+        except ShopUnreachable as fault:
+            await self._unreachable(one, fault.why)
         else:
-            await self._store.run(discounts.again(wanted.id, now + FIRST_RETRY * 2**wanted.attempts, why))
+            await self._store.run(discounts.made(one, self._house().now))
+
+    async def _unreachable(self, one: Wanted, why: str) -> None:
+        now = self._house().now
+        if one.attempts + 1 >= MAX_TRIES:
+            await self._store.run(discounts.refused(one, why, now))
+        else:
+            await self._store.run(discounts.again(one.id, now + FIRST_RETRY * 2**one.attempts, why))
+
+    # ---- one that exists already
+
+    def _from_pool(self, one: Wanted, house: House) -> Step[None]:
+        """Static ones, too: they need the shop as little."""
+        if one.terms.code is None and one.shop not in self._apis:
+            yield from discounts.refused(one, f"no code can be made for the shop '{one.shop}': {HOW_TO}", house.now)
+            return
+        if (yield from judge(one, house)) is not Verdict.FREE:
+            return
+        if one.terms.code is not None:
+            yield from discounts.made(one, house.now)
+            return
+        pool = yield from _pool_for(one, house)
+        code = yield from pools.take(pool.id, one.id)
+        if code is not None:
+            yield from discounts.taken(one, code, pool.id, house.now)
+        elif pool.attempts >= MAX_TRIES:
+            yield from discounts.refused(one, pool.why or "the shop makes no codes", house.now)
+        elif house.now - one.created_at > LONGEST_WAIT:
+            yield from discounts.refused(one, "the shop was too slow to make codes", house.now)
+        else:
+            yield from discounts.wait_for(one.id, pool.id, house.now + LOOK_AGAIN)
+
+    # ---- filling
+
+    async def _fill(self, pool: Pool) -> None:
+        api = self._apis.get(pool.shop)
+        if api is None:  # the shop was taken out of the settings
+            await self._store.run(pools.later(pool.id, self._house().now + DOWN_FOR))
+            return
+        try:
+            await self._work_on(pool, api)
+        except DiscountRefused as refusal:
+            now = self._house().now
+            log.warning("the shop '%s' makes no codes for the flow %s: %s", pool.shop, pool.flow, refusal.why)
+            await self._store.run(pools.failed(pool, refusal.why, now + DOWN_FOR, MAX_TRIES, now))
+        except ShopUnreachable as fault:
+            now, tries = self._house().now, pool.attempts + 1
+            pause = DOWN_FOR if tries >= MAX_TRIES else FIRST_RETRY * 2**pool.attempts
+            await self._store.run(pools.failed(pool, fault.why, now + pause, tries, now))
+
+    async def _work_on(self, pool: Pool, api: CodeApi) -> None:
+        """One step forward: the parent, a batch, or a look at how far the shop is."""
+        offer = Offer(pool.title, pool.code, pool.percent, pool.amount, _starts(pool), pool.ends)
+        place = pool.place
+        if place is None:
+            await self._store.run(pools.parent_asked(pool.id))
+            place = await api.open(offer, unsure=pool.asked)
+            await self._store.run(pools.opened(pool.id, place))
+        if pool.bulk is not None:
+            outcome = await api.poll(place, offer, pool.bulk)
+        else:
+            batch = await self._store.run(pools.next_batch(pool, api.at_once, self._fresh_codes()))
+            if not batch.codes:
+                await self._store.run(pools.later(pool.id, self._house().now + LOOK_AGAIN))
+                return
+            outcome = await self._add(pool, api, place, offer, batch)
+        now = self._house().now
+        if isinstance(outcome, UnderWay):
+            await self._store.run(pools.under_way(pool.id, outcome.bulk, now + POLL_AGAIN))
+        elif outcome is None:  # the shop forgot it: its codes are asked for once more
+            await self._store.run(pools.settle(pool, {}, (), now))
+        else:
+            if outcome.lost:
+                log.warning("the shop '%s' did not make %d codes: %s", pool.shop, len(outcome.lost), next(iter(outcome.lost.values())))
+            await self._store.run(pools.settle(pool, outcome.ready, tuple(outcome.lost), now))
+
+    async def _add(self, pool: Pool, api: CodeApi, place: str, offer: Offer, batch: Batch) -> shop_discounts.Outcome | UnderWay:
+        there = await api.look(place, offer, batch.codes) if batch.unsure else {}
+        if there:
+            await self._store.run(pools.settle(pool, there, (), self._house().now))
+        missing = [code for code in batch.codes if code not in there]
+        return await api.add(place, offer, missing) if missing else shop_discounts.Outcome({}, {})
+
+    def _fresh_codes(self) -> list[str]:
+        prefix = self._house().code_prefix
+        return [new_code(prefix, secrets.token_bytes) for _ in range(pools.REFILL)]
+
+    # ---- taking out
+
+    async def _take_out(self, one: Closing, now: datetime) -> None:
+        api = self._apis.get(one.shop)
+        again: datetime | None = None
+        if api is not None and one.place is not None and not one.over:
+            try:
+                await api.close(one.place, one.code, one.store_id or "")
+            except ShopUnreachable:
+                again = now + DOWN_FOR
+            except DiscountRefused as refusal:
+                log.warning("a code of the shop '%s' cannot be taken back, it ends by itself: %s", one.shop, refusal.why)
+        await self._store.run(pools.closed(one.discount, again))
+
+
+HOW_TO = "set its COMEBACK_SHOP_..._DISCOUNTS_URL, or what its platform needs (COMEBACK_SHOP_..._API_TOKEN or _API_KEY)"
+
+
+def _look(now: datetime) -> Step[tuple[list[Wanted], list[Pool], list[Closing]]]:
+    wanted = yield from discounts.wanted(now, FROM_POOL_AT_ONCE)
+    due = yield from pools.due(now, AT_ONCE)
+    yield from discounts.expire(now)
+    return wanted, due, (yield from pools.closing(now, AT_ONCE))
+
+
+def made_at_once(one: Wanted, house: House) -> Step[Verdict]:
+    """As a shop does that makes every code, at once: for rehearsals, which ask no shop."""
+    verdict = yield from judge(one, house)
+    if verdict is Verdict.FREE:
+        yield from discounts.made(one, house.now)
+    return verdict
+
+
+def judge(one: Wanted, house: House) -> Step[Verdict]:
+    """Whether a code is to be had, by the store's own months."""
+    return (yield from discounts.judge(one, _month(house)[0], house.now))
+
+
+def _from_file(one: Wanted, house: House, codes: Sequence[str] | None) -> Step[None]:
+    source = one.terms.source or ""
+    if codes is None:
+        yield from discounts.refused(one, f"there is no file flows/codes/{source}.csv", house.now)
+        return
+    if (yield from judge(one, house)) is not Verdict.FREE:
+        return
+    ever = datetime(9999, 1, 1, tzinfo=UTC)
+    pool = yield from pools.ensure(pools.EVERYBODYS, source, "", None, None, until=ever, ends=ever, code="", now=house.now)
+    code = yield from pools.take(pool.id, one.id)
+    if code is None:
+        yield from pools.add_from_file(pool, codes)
+        code = yield from pools.take(pool.id, one.id)
+    if code is None:
+        yield from discounts.refused(one, f"every code in flows/codes/{source}.csv is given away", house.now)
+    else:
+        yield from discounts.taken(one, code, pool.id, house.now)
+
+
+def _pool_for(one: Wanted, house: House) -> Step[Pool]:
+    """This month's pool. All its codes work as long as the last of them is promised for, and a little longer."""
+    _, until = _month(house)
+    ends = until + (one.discount.ends - one.created_at) + discounts.GRACE
+    worth = one.discount
+    code = new_code(house.code_prefix, secrets.token_bytes)
+    return (
+        yield from pools.ensure(
+            one.shop, POOL, one.flow, worth.percent, worth.amount, until=until, ends=ends, code=code, now=house.now
+        )
+    )
+
+
+def _starts(pool: Pool) -> datetime:
+    return pool.until - timedelta(days=40)  # before its month began, wherever the store's clock stands
+
+
+def _month(house: House) -> tuple[datetime, datetime]:
+    """Begin and end (UTC) of the store's calendar month."""
+    here = house.now.astimezone(ZoneInfo(house.playbook.rules.timezone))
+    first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return first.astimezone(UTC), following.astimezone(UTC)

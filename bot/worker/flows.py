@@ -36,7 +36,7 @@ from bot.store import contacts, conversations, discounts, inbox, outbox, runs, t
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
 from bot.store.step import Step, attempt
-from bot.worker import consent, facts
+from bot.worker import codes, consent, facts
 from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
 
 MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
@@ -243,7 +243,8 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
         case SetTimer():
             yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
         case MakeDiscount():
-            yield from discounts.want(run.id, effect.generation, contact, live.shop, _discount(house, effect), now)
+            code = _discount(house, effect)
+            yield from discounts.want(run.id, effect.generation, contact, live.shop, code, now, flow=run.flow, terms=effect.terms)
         case AddTag():
             if (yield from contacts.add_tag(contact, effect.tag, now)):
                 return (Trigger.TAG_ADDED,)
@@ -303,8 +304,7 @@ def _worth_until(house: House, live: Live, effect: Send) -> datetime:
 
 
 def _discount(house: House, effect: MakeDiscount) -> Discount:
-    prefix = "".join(letter for letter in house.playbook.rules.name.upper() if "A" <= letter <= "Z")[:4] or "CODE"
-    return Discount(new_code(prefix, secrets.token_bytes), effect.ends, effect.percent, effect.amount)
+    return Discount(new_code(house.code_prefix, secrets.token_bytes), effect.ends, effect.percent, effect.amount)
 
 
 def opt_out(
@@ -348,3 +348,4 @@ def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = Fa
             yield from end(house, live, "opted out", "the person stopped marketing messages")
     yield from outbox.cancel_contact(contact, "the person stopped marketing messages", marketing_only=not said_stop)
     yield from contacts.audit(contact, house.now, "consent", why)
+    yield from codes.opted_out(house, contact)

@@ -123,6 +123,11 @@ class House:
     now: datetime
     tally: Tally = SILENT  # is told what happens, to be counted
 
+    @property
+    def code_prefix(self) -> str:
+        """What the store's discount codes begin with."""
+        return "".join(letter for letter in self.playbook.rules.name.upper() if "A" <= letter <= "Z")[:4] or "CODE"
+
     def key(self, *parts: object) -> str:
         """The key of a message (at most 512 characters go with it, Cloud API: biz_opaque_callback_data)."""
         return ":".join((self.instance, *map(str, parts)))

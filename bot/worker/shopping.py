@@ -42,7 +42,7 @@ from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Step
-from bot.worker import flows, reorder
+from bot.worker import codes, flows, reorder
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -241,6 +241,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from _follow(house, shop, contact, recorded)
     return None
@@ -251,6 +252,8 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
     recorded = yield from mirror.tell_apart(shop, key, word, min(at, house.now))
     if recorded is None:
         return "its order is not known yet"
+    if recorded.order.facts.status == OrderStatus.CANCELLED:
+        yield from codes.called_off(shop, key)
     yield from reorder.follow(house, recorded.order)
     yield from _follow(house, shop, recorded.order.contact, recorded)
     return None

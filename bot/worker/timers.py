@@ -150,11 +150,13 @@ def code_decided(house: House, discount: int) -> Step[str | None]:
     wanted = yield from discounts.load(discount)
     live = yield from runs.load(wanted.run)
     if live is None or live.run.outcome is not None:
+        yield from discounts.release(discount)
         return "the run is over"
     wait_until = yield from not_its_turn(house, live.contact, live.number, live.run.id, asks=True)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, live.contact, CODE_TIMER, discount, wanted.generation)
         return "it is not its turn: looked at again later"
     decided = DiscountRefused(wanted.generation, wanted.why or "") if wanted.refused else DiscountMade(wanted.generation, wanted.discount)
+    yield from discounts.issued(discount, house.now)
     yield from flows.advance(house, live, decided)
     return None

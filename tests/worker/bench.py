@@ -18,7 +18,7 @@ from bot.store import contacts, discounts, runs
 from bot.store.database import Database
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Statement, Step
-from bot.worker import dispatcher
+from bot.worker import discounter, dispatcher
 from bot.worker.playbook import House, Playbook
 from bot.worker.sender import Sender
 
@@ -175,7 +175,7 @@ class Bench:
         """The shop makes the codes that are wanted, or refuses them; returns how many."""
         wanted = await self.store.run(discounts.wanted(self.now, 50))
         for one in wanted:
-            await self.store.run(discounts.refused(one, refuse, self.now) if refuse else discounts.made(one, self.now))
+            await self.store.run(discounts.refused(one, refuse, self.now) if refuse else discounter.made_at_once(one, self.house()))
         return len(wanted)
 
     # ---- what became of it

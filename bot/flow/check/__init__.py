@@ -18,7 +18,7 @@ from bot.flow.check.rivals import judge_rivals
 from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
 from bot.flow.check.words import judge_condition, judge_text
-from bot.flow.measure import read_discount
+from bot.flow.measure import read_budget, read_discount
 from bot.flow.model import (
     LONGEST_TAG,
     NOT_TOLD_YET,
@@ -123,6 +123,14 @@ def _judge_discount(case: Case, path: str, step: DiscountStep) -> None:
         read_discount(step.discount, case.rules.currency)
     except WrittenWrongly as wrong:
         case.told.tell(f"{path}.discount", wrong.kind, wrong.message)
+    if step.code is not None and step.from_ is not None:
+        case.told.tell(f"{path}.code", Mistake.BAD_DISCOUNT, "it comes from one place: keep 'from:' or 'code:'")
+    if step.budget is None:
+        return
+    try:
+        read_budget(step.budget, case.rules.currency)
+    except WrittenWrongly as wrong:
+        case.told.tell(f"{path}.budget", wrong.kind, wrong.message)
 
 
 def _judge_go_to(case: Case, path: str, step: GoToStep) -> None:

@@ -43,6 +43,93 @@ create table heard (                               -- when a shop last told us a
   at integer not null
 ) without rowid;
 
+-- ---- codes
+
+create table discount_new (                       -- as before, but one code may be promised to one person twice
+  id integer primary key,
+  run integer not null references run (id),
+  generation integer not null,
+  contact integer not null references contact (id),
+  shop text not null,
+  code text not null,
+  percent text,
+  amount_minor integer,
+  currency text,
+  ends integer not null,
+  state text not null default 'wanted',           -- wanted, made, issued, redeemed, expired, revoked, released, refused, held
+  why text,
+  attempts integer not null default 0,
+  retry_at integer not null,
+  created_at integer not null,
+  flow text not null default '',
+  canonical text not null default '',             -- the code as orders are compared with it: upper case, trimmed
+  source text,                                    -- null: made for this person; pool, static, or the name of a file
+  counted integer not null default 0,             -- 1: it counts against the budget of its flow and the cap of its person
+  cost_minor integer,                               -- what it is thought to cost, in the store's currency
+  terms text not null default '{}',
+  first integer,                                    -- the grant whose code this is once more; null: a code of its own
+  pool integer,
+  issued_at integer,
+  redeemed_order text,                            -- the order's key in its shop
+  leaked_order text,                              -- somebody else's order
+  close_at integer,                                 -- when to take it out of the store; null: nothing to take out
+  unique (run, generation)
+);
+insert into discount_new (id, run, generation, contact, shop, code, percent, amount_minor, currency, ends, state, why, attempts, retry_at,
+    created_at, canonical)
+  select id, run, generation, contact, shop, code, percent, amount_minor, currency, ends, state, why, attempts, retry_at, created_at, upper(code)
+  from discount;
+drop table discount;
+alter table discount_new rename to discount;
+create index discount_wanted on discount (retry_at) where state = 'wanted';
+create index discount_live on discount (contact, created_at);
+create index discount_canonical on discount (canonical);
+create index discount_flow on discount (flow, created_at) where counted = 1;
+create index discount_ending on discount (ends) where state in ('made', 'issued');
+create index discount_closing on discount (close_at) where close_at is not null;
+create index discount_redeemed on discount (redeemed_order) where redeemed_order is not null;
+create index discount_leaked on discount (leaked_order) where leaked_order is not null;
+
+create table code_pool (                          -- codes that exist in a store before they are promised
+  id integer primary key,
+  shop text not null,                             -- empty for a file of the owner's: its codes are nobody's but the file's
+  source text not null,                           -- pool, or the name of the file
+  flow text not null,
+  worth text not null,                            -- '5%', '10.00 EUR'
+  percent text,
+  amount_minor integer,
+  currency text,
+  until integer not null,                           -- until when codes are taken from it, and more are made
+  ends integer not null,                            -- of every code in it, in the store
+  code text not null,                             -- of the parent discount, decided before the store hears of it
+  place text,                                     -- the store's id of the parent discount; null: not made yet
+  asked integer not null default 0,               -- 1: the store was asked for the parent, perhaps without an answer
+  bulk text,                                      -- the store's id of what it is working on
+  retry_at integer not null,
+  attempts integer not null default 0,
+  why text,                                       -- the last failure, a sentence for the owner
+  unique (shop, source, flow, worth, ends)
+);
+create index code_pool_due on code_pool (retry_at);
+
+create table pool_code (
+  id integer primary key,
+  pool integer not null references code_pool (id),
+  shop text not null,
+  code text not null,
+  state text not null,                            -- planned, asked, ready, taken, lost
+  store_id text,                                  -- the store's own id of it
+  discount integer,                                 -- who got it
+  unique (shop, code)
+);
+create index pool_code_state on pool_code (pool, state, id);
+create unique index pool_code_discount on pool_code (discount) where discount is not null;
+
+create table code_budget (                        -- a row to queue at: two that spend the last of a budget do it one after the other
+  flow text primary key,
+  looked integer not null
+) without rowid;
+
 -- ---- reorder
 
 alter table shop_order add column delivered_at integer;  -- when it was first told to have arrived
