@@ -101,6 +101,10 @@ def _now_and_then(now: datetime) -> Step[None]:
         "insert into attachment (message, number, kind, media_id, told_mime, voice, at, retry_at)"
         f" select min(id), 'old', 'image', '1', 'image/png', 0, {micros}, {micros} from message",
         f"insert into upload (number, sha256, media_id, uploaded_at) values ('old', '{'0' * 64}', '1', {micros})",
+        "insert into product_evidence (shop, product, buyers, people, gaps, half_days, early, late, worked_out_at)"
+        f" values ('casa', 'p-huila', 3, 2, 4, 55, 20, 30, {micros})",
+        "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
+        f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
         " state) values ('held-1', 1, 'old', '', 'staff', 0, 1, '{\"text\":{\"body\":\"x\"}}', 'x', 0, 0, 0, 'held')",
     ):

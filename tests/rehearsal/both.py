@@ -1,7 +1,7 @@
 """A store on paper beside a real SQLite: each statement is asked of both, and their answers must be the same."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -15,11 +15,19 @@ TABLES = {  # table -> the rows of the paper that should be in it
     "run": ("id", "flow", "state", "outcome", "body", "started_at", "ended_at"),
     "checkout": ("id", "key", "state", "updated_at", "generation", "lines", "total_minor", "link"),
     "shop_order": ("id", "key", "status", "placed_at", "updated_at", "lines", "total_minor", "counted", "checkout_key"),
+    "purchase": ("shop_order", "product", "pieces", "at"),
+    "awaited_purchase": ("what", "shop_order", "since", "due", "generation", "asked"),
     "discount": ("id", "run", "generation", "state", "ends", "why"),
     "audit": ("at", "about", "text"),
     "message": ("at", "author", "text"),
     "consent_record": ("channel", "state", "at", "method", "source", "effective"),
 }
+
+KEYS = {"purchase": "shop_order, product", "awaited_purchase": "what"}  # of tables without a rowid
+
+
+def _by(*names: str) -> Callable[[dict[str, Any]], list[Any]]:
+    return lambda row: [row[name] for name in names]
 
 
 class Both(WatchedPaper):
@@ -62,9 +70,12 @@ class Both(WatchedPaper):
             **{"outbox": [*self.outbox.values()], "run": [*self.runs.values()], "checkout": [*self.checkouts.values()]},
             **{"shop_order": [*self.orders.values()], "discount": [*self.discounts.values()], "audit": self.audits},
             **{"message": self.written, "consent_record": self.consents},
+            **{"purchase": sorted(self.purchases, key=_by("shop_order", "product"))},
+            **{"awaited_purchase": sorted(self.awaited.values(), key=_by("what"))},
         }
         for table, columns in TABLES.items():
-            rows = self._sqlite.execute(f"select * from {table} where contact = ? order by rowid", [self.contact["id"]]).fetchall()
+            order = KEYS.get(table, "rowid")
+            rows = self._sqlite.execute(f"select * from {table} where contact = ? order by {order}", [self.contact["id"]]).fetchall()
             assert [[row[column] for column in columns] for row in rows] == [[one[column] for column in columns] for one in own[table]]
         [row] = self._sqlite.execute("select * from contact where id = ?", [self.contact["id"]]).fetchall()
         assert {column: row[column] for column in row.keys() if column != "merged_into"} == self.contact  # noqa: SIM118 - a Row's values else
