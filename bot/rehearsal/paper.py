@@ -314,9 +314,6 @@ class Paper:
                 _close(checkout, "superseded")
         return NONE
 
-    def mirror_order_of_checkout(self, values: Values) -> Rows:
-        return ONE if any(order["checkout_key"] == values["key"] for order in self.orders.values()) else NONE
-
     def mirror_close_ordered(self, values: Values) -> Rows:
         for checkout in self._open_checkouts():
             since = checkout["started_at"] - values["late"]
@@ -354,10 +351,11 @@ class Paper:
                 _close(checkout, "ordered")
         return NONE
 
-    def mirror_is_bought(self, values: Values) -> Rows:
-        strong = any(values[name] in self.bought for name in ("checkout", "cart", "click"))
-        weak = any(self.bought.get(values[name], -1) >= values["since"] for name in ("customer", "phone", "email"))
-        return ONE if strong or weak else NONE
+    def mirror_bought_at(self, values: Values) -> Rows:
+        strong = [self.bought[values[name]] for name in ("checkout", "cart", "click") if values[name] in self.bought]
+        weak = [self.bought[values[name]] for name in ("customer", "phone", "email") if values[name] in self.bought]
+        placed = [order["placed_at"] for order in self.orders.values() if order["checkout_key"] == values["key"]]
+        return ({"at": max([*strong, *(at for at in weak if at >= values["since"]), *placed], default=None)},)
 
     def mirror_bury_names(self, values: Values) -> Rows:
         self.bought[values["key"]] = max(self.bought.get(values["key"], 0), values["placed_at"])
@@ -564,12 +562,6 @@ class Paper:
         order = self.orders[message["needs_of"]]
         anew = any(one["placed_at"] > order["placed_at"] and one["counted"] for one in self.orders.values())
         return bool(order["payment"] != "failed" or order["status"] != "placed" or anew)
-
-    def outbox_goes_on(self, values: Values) -> Rows:
-        for message in self.outbox.values():
-            if message["run"] == values["run"] and message["needs"] == "cart_open" and message["state"] in _QUEUED:
-                message["needs_of"] = values["checkout"]
-        return NONE
 
     def _answered_by(self, message: Values) -> str | None:
         """The platform's id of what a flow answers."""

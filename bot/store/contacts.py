@@ -119,7 +119,7 @@ def _strongest(people: Sequence[Identity], leads: Sequence[Identity], now: datet
 
 
 def _is_blank(contact: int) -> Step[bool]:
-    """Whether a contact has no number of its own, ordered nothing and wrote nothing: taking it in shows nobody anything."""
+    """Whether a contact has no number of its own, ordered nothing under any name and wrote nothing: taking it in shows nobody anything."""
     rows = yield sql("contact.is_blank", contact=contact)
     return bool(rows[0]["blank"])
 
@@ -156,6 +156,13 @@ def _known(identities: Iterable[Identity]) -> Step[dict[Identity, int]]:
         if rows:
             found[identity] = rows[0]["id"]
     return found
+
+
+def lead(contact: int, identities: Sequence[Identity], now: datetime) -> Step[None]:
+    """The keys of carts and orders among these names lead to a contact from now on."""
+    leads = [identity for identity in identities if identity.kind in _LEADS]
+    if leads:
+        yield sql_many("contact.lead_name", [_named(identity, contact, to_micros(now)) for identity in leads])
 
 
 def hold(contact: int) -> Step[None]:

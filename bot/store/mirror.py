@@ -84,7 +84,11 @@ def record_cart(shop: str, contact: int, told: CartTold) -> Step[Cart | None]:
         return None  # for good: a shop touches a finished checkout for many reasons, and nobody is reminded of what they bought
     at = to_micros(told.at)
     started_at = min(at, row["started_at"]) if row is not None else at
-    bought = told.completed or (yield from _is_bought(shop, told, started_at))
+    bought_at = yield from _bought_at(shop, told, started_at)
+    bought = told.completed or bought_at is not None
+    if bought_at is not None:  # by this person, then: their other carts up to then are bought, too
+        yield from _bury(shop, [name for name in told.names if name.kind in _PEOPLE], bought_at)
+        yield from close_carts(contact, shop, from_micros(bought_at))
     if row is not None and row["updated_at"] > at:
         yield from _late_word(shop, row, told, started_at, bought=bought)
         return None
@@ -123,15 +127,22 @@ def _late_word(shop: str, row: Row, told: CartTold, started_at: int, *, bought: 
         yield from settle(row["contact"])
 
 
-def _is_bought(shop: str, told: CartTold, started_at: int) -> Step[bool]:
-    """Whether an order that came first left a tombstone under one of the cart's names; under a person's, it counts for an hour."""
+def _bought_at(shop: str, told: CartTold, started_at: int) -> Step[int | None]:
+    """When the order was placed that came first and left a tombstone under one of the cart's names; under a person's, it counts for what
+    was begun within an hour after it."""
     keys = _tombstones(shop, told.names)
-    strong: dict[str, bytes | None] = {kind.value: keys.get(kind) for kind in _EPISODES}
-    weak: dict[str, bytes | None] = {kind.value: keys.get(kind) for kind in _PEOPLE}
+    named = {kind.value: keys.get(kind) for kind in (*_EPISODES, *_PEOPLE)}
     since = started_at - _micros(LATE_CART)
-    return bool((yield sql("mirror.is_bought", **strong, **weak, since=since))) or bool(
-        (yield sql("mirror.order_of_checkout", shop=shop, key=told.key))
-    )
+    rows = yield sql("mirror.bought_at", **named, since=since, shop=shop, key=told.key)
+    at: int | None = rows[0]["at"]
+    return at
+
+
+def _bury(shop: str, names: Iterable[Identity], placed_at: int) -> Step[None]:
+    """Leave an order's tombstones. In one order always: others do so beside us."""
+    keys = sorted(set(_tombstones(shop, names).values()))
+    if keys:
+        yield sql_many("mirror.bury_names", [{"key": key, "placed_at": placed_at} for key in keys])
 
 
 _EPISODES = (IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.CLICK)
@@ -265,9 +276,7 @@ def _close_joined(shop: str, told: OrderTold, placed_at: int) -> Step[None]:
         yield sql("mirror.close_cart", shop=shop, cart=cart_key)
     if click := keys.get(IdentityKind.CLICK):
         yield sql("mirror.close_click", shop=shop, click=click)
-    stones = set(_tombstones(shop, told.names).values())
-    if stones:
-        yield sql_many("mirror.bury_names", [{"key": key, "placed_at": placed_at} for key in sorted(stones)])
+    yield from _bury(shop, told.names, placed_at)
 
 
 def _merged(known: Row | None, contact: int, told: OrderTold) -> dict[str, Any]:
@@ -332,7 +341,7 @@ def _as_it_stands(told: dict[str, Any], words: Sequence[Row]) -> dict[str, Any]:
     refunds = [word for word in words if word["kind"] == Word.REFUND]
     since = [word for word in refunds if word["at"] > told["updated_at"]]
     total = _left(told["told_minor"], told["told_refunded"], refunds, since)
-    went_back = bool(refunds) and total == 0
+    went_back = total == 0 and (bool(refunds) or bool(told["told_refunded"]))
     failed = told["payment"] == _FAILED and status == "placed"
     return {
         "status": status,
@@ -396,12 +405,6 @@ def _recorded(shop: str, key: str, before: Row | None) -> Step[OrderRecorded]:
     if before is None:
         return OrderRecorded(_order(rows[0]), None)
     return OrderRecorded(_order(rows[0]), before["status"], _order(before).unpaid)
-
-
-def buyer(shop: str, key: str) -> Step[int | None]:
-    """Whose order it is; None when it is not known."""
-    known = yield sql("mirror.order", shop=shop, key=key)
-    return int(known[0]["contact"]) if known else None
 
 
 def order(order_id: int) -> Step[Order | None]:

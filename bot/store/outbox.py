@@ -156,11 +156,6 @@ def enqueue(draft: Draft, now: datetime) -> Step[None]:
     )
 
 
-def goes_on(run: int, checkout: int) -> Step[None]:
-    """What a run has queued about a cart is about a newer one of the person's now."""
-    yield sql("outbox.goes_on", run=run, checkout=checkout)
-
-
 def cancel_run(run: int, why: str) -> Step[None]:
     """What a run has queued is not sent."""
     yield sql("outbox.cancel_run", run=run, why=why)

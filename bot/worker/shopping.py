@@ -37,7 +37,7 @@ from bot.shop.event import (
     VariantStocked,
 )
 from bot.shop.field import NO_CURRENCY
-from bot.store import contacts, inbox, mirror, outbox, runs
+from bot.store import contacts, inbox, mirror, runs
 from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
@@ -114,10 +114,11 @@ def _about_somebody(
 
 def _buyer(house: House, shop: str, event: ShopEvent) -> Step[Resolved | None]:
     """An order that names nobody is kept for the cart it came from: whoever that turns out to be has bought."""
-    if not isinstance(event, OrderChanged) or (event.checkout, event.cart, event.click) == (None, None, None):
+    if not isinstance(event, OrderChanged) or event.test or (event.checkout, event.cart, event.click) == (None, None, None):
         return None
-    known = yield from mirror.buyer(shop, event.order)
-    return Resolved(known if known is not None else (yield from contacts.create(house.now)))
+    nobody = yield from contacts.create(house.now)
+    yield from contacts.lead(nobody, tuple(delivery.names(event, shop)), house.now)
+    return Resolved(nobody)
 
 
 def _describe(contact: int, shopper: Shopper) -> Step[None]:
@@ -197,7 +198,8 @@ def _bought(house: House, contact: int, cart: Subject) -> Step[None]:
 
 
 def _go_on_in(house: House, contact: int, cart: Cart) -> Step[None]:
-    """The person went on in a newer cart: so does what was begun about the older."""
+    """The person went on in a newer cart: so does what was begun about the older. (A reminder of the older that still waits to be sent does
+    not go; with it ends its run, and the newer is waited for by itself.)"""
     for live in (yield from runs.live(contact)):
         about = live.run.subject
         if about is None or about.kind is not SubjectKind.CART or about.id == cart.id:
@@ -205,7 +207,6 @@ def _go_on_in(house: House, contact: int, cart: Cart) -> Step[None]:
         older = yield from mirror.cart(about.id)
         if older is not None and older.state is CartState.SUPERSEDED and older.shop == cart.shop:
             yield from runs.save(replace(live.run, subject=Subject(SubjectKind.CART, cart.id)), house.now)
-            yield from outbox.goes_on(live.run.id, cart.id)
 
 
 def _watch(house: House, contact: int, checkout: int, generation: int, active_at: datetime) -> Step[None]:

@@ -22,10 +22,11 @@ select coalesce(c.merged_into, c.id) as id from also_known a join contact c on c
 where a.kind = :kind and a.scope = :scope and a.value = :value
 
 -- name: is_blank
-select orders_count = 0
-  and not exists (select 1 from identity i where i.contact = c.id and i.kind in ('phone', 'wa_id', 'line', 'bsuid', 'parent_bsuid'))
+-- or nobody: an order that named no one, kept for the cart it came from
+select not exists (select 1 from identity i where i.contact = c.id and i.kind in ('phone', 'wa_id', 'line', 'bsuid', 'parent_bsuid'))
   and not exists (select 1 from message m where m.contact = c.id)
-  and not exists (select 1 from shop_order o where o.contact = c.id) as blank
+  and (orders_count = 0 and not exists (select 1 from shop_order o where o.contact = c.id)
+    or not exists (select 1 from identity i where i.contact = c.id and i.kind in ('email', 'customer'))) as blank
 from contact c where c.id = :contact
 
 -- name: holder

@@ -51,14 +51,13 @@ update checkout set state = 'ordered', generation = generation + 1 where shop = 
 -- name: close_click
 update checkout set state = 'ordered', generation = generation + 1 where shop = :shop and click = :click and state <> 'ordered'
 
--- name: order_of_checkout
-select 1 from shop_order where shop = :shop and checkout_key = :key limit 1
-
--- name: is_bought
-select 1 from bought where key in (:checkout, :cart, :click)
-union all
-select 1 from bought where key in (:customer, :phone, :email) and placed_at >= :since
-limit 1
+-- name: bought_at
+select max(b.placed_at) as at from (
+  select placed_at from bought where key in (:checkout, :cart, :click)
+  union all
+  select placed_at from bought where key in (:customer, :phone, :email) and placed_at >= :since
+  union all
+  select placed_at from shop_order where shop = :shop and checkout_key = :key) as b
 
 -- name: bury_names
 insert into bought (key, placed_at) values (:key, :placed_at)

@@ -7,9 +7,6 @@ values (:key, :contact, :number, :shop, :run, :flow, :author, :marketing, :reply
   :needs, :needs_of)
 on conflict (key) do nothing
 
--- name: goes_on
-update outbox set needs_of = :checkout where run = :run and needs = 'cart_open' and state in ('queued', 'verifying', 'held')
-
 -- name: cancel_run
 update outbox set state = 'cancelled', why = :why where run = :run and state in ('queued', 'verifying', 'held')
 
