@@ -22,12 +22,13 @@ from bot.channel.whatsapp import templates
 from bot.channel.whatsapp.media import Media
 from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.templates import TemplateState
-from bot.owner_files import Watch
+from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
 from bot.settings import read as read_settings
-from bot.shop import bigcommerce, mappings, plain, shopify, woocommerce
+from bot.shop import bigcommerce, mappings, plain, shopify, shopify_api, woocommerce, woocommerce_api
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.delivery import Adapter
+from bot.shop.discounts import CodeApi, PutCodes
 from bot.shop.mapping import MappedShop
 from bot.shop.plain import Plain
 from bot.shop.shopify import Shopify
@@ -181,11 +182,12 @@ async def start_app(
             for shop in settings.shops.values()
             if shop.discounts_url and shop.platform == plain.PLATFORM
         }
+        apis = {name: api for name, shop in settings.shops.items() if (api := _code_api(session, shop, clock)) is not None}
         crew = Crew(
             store,
             house,
             sender,
-            Discounter(store, session, makers, house),
+            Discounter(store, session, makers, house, apis, partial(codes_of_file, settings.flows)),
             optouts,
             registry,
             Fetcher(store, shelved, media, clock),
@@ -201,6 +203,18 @@ async def start_app(
         await overflow.start(door.take_in)
         rooms.push_async_callback(overflow.stop)
         return App(store, files, crew, session, url, rooms.pop_all())
+
+
+def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, clock: Clock) -> CodeApi | None:
+    """Where a shop makes codes many at a time; None where nothing is said of it."""
+    if shop.platform == plain.PLATFORM and shop.discounts_url:
+        return PutCodes(session, url=shop.discounts_url, secret=shop.secrets[0], clock=clock)
+    if shop.api_token and (shop.api_url or shop.domain):
+        url = f"{shop.api_url}{shopify_api.PATH}" if shop.api_url else shopify_api.graphql_url(shop.domain or "")
+        return shopify_api.Shopify(session, url=url, token=shop.api_token)
+    if shop.api_url and shop.api_key and shop.api_secret:
+        return woocommerce_api.WooCommerce(session, url=shop.api_url, key=shop.api_key, secret=shop.api_secret)
+    return None
 
 
 def way_in(shop: ShopSettings, flows: Path) -> Adapter:

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # a file saved is a flow served a moment later; a look is a few dozen calls of stat
 HASHES_KEPT = 1024  # files whose hash is known as long as they stay as they are: more than a store's flows show
+CODES = "codes"  # the folder of files of discount codes, beside the flows
+CODES_BYTES = 8 * 2**20  # half a million codes
 _PATTERNS = (("flows", "**/*.yaml"), ("locales", "**/*.po"))
 _SHOWN = tuple(sorted({ending for endings in ENDINGS.values() for ending in endings} - {".txt"}))  # a story is a text, too
 
@@ -66,6 +68,18 @@ def _hashed(path: Path, _changed_at: int, size: int) -> OwnFile:
     """A file's hash, taken once as long as it stays as it is: a film must not be read every second."""
     with path.open("rb") as file:
         return OwnFile(hashlib.file_digest(file, "sha256").hexdigest(), size)
+
+
+def codes_of_file(flows: Path, name: str) -> list[str] | None:
+    """The discount codes in `flows/codes/<name>.csv`: the first column, each once, without a heading that says `code`. None where there is
+    no such file that can be read."""
+    try:
+        with (flows / CODES / f"{name}.csv").open("rb") as file:
+            text = file.read(CODES_BYTES).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return None
+    first = (line.replace(";", ",").partition(",")[0].strip().strip('"') for line in text.splitlines())
+    return [code for code in dict.fromkeys(first) if code and code.isprintable() and code.lower() != "code"]
 
 
 def _text(path: Path) -> str:

@@ -53,7 +53,7 @@ _NAMES = (
     "COMEBACK_WHATSAPP_PEOPLE_A_DAY",
     "COMEBACK_WHATSAPP_PER_SECOND",
 )
-_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY")
+_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY", "API_URL", "API_TOKEN", "API_KEY", "API_SECRET")
 _PLATFORMS = (plain.PLATFORM, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
 SHORTEST_SECRET = 8  # of a shop's: theirs have thirty and more, WooCommerce lets the owner make one up
@@ -101,7 +101,10 @@ class ShopSettings:
 
     `platform` is `shop` (the generic contract), `shopify`, `woocommerce`, `bigcommerce` or the name of a mapping. `domain` is what the
     platform calls the store, to be compared with what a delivery says: `casa.myshopify.com`, or BigCommerce's store hash.
-    `consent_key` is under which name WooCommerce keeps the checkbox for WhatsApp."""
+    `consent_key` is under which name WooCommerce keeps the checkbox for WhatsApp.
+
+    The platform's own API, where codes are made: `api_token` is Shopify's access token, `api_key` and `api_secret` are WooCommerce's.
+    `api_url` is the WooCommerce store's front page; of Shopify it is made out of `domain`, and needed for a sandbox alone."""
 
     name: str
     secrets: tuple[str, ...] = field(repr=False)
@@ -110,6 +113,10 @@ class ShopSettings:
     platform: str = plain.PLATFORM
     domain: str | None = None
     consent_key: str | None = None
+    api_url: str | None = None
+    api_token: str | None = field(default=None, repr=False)
+    api_key: str | None = None
+    api_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not stand in a log."""
         found = [self.desk_password, self.metrics_token, *(secret for shop in self.shops.values() for secret in shop.secrets)]
+        found += [secret for shop in self.shops.values() for secret in (shop.api_token, shop.api_secret)]
         if self.whatsapp is not None:
             found += [self.whatsapp.token, self.whatsapp.verify_token, *self.whatsapp.app_secrets]
         if is_server(self.database):
@@ -364,7 +372,7 @@ class _Reading:
         return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
 
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
-        secret, discounts_url, region, platform, domain, consent_key = _names_of(name)
+        secret, discounts_url, region, platform, domain, consent_key, *api = _names_of(name)
         kind = self._platform(platform)
         secrets = self._shop_secrets(secret, kind)
         if needed:
@@ -380,7 +388,17 @@ class _Reading:
             kind,
             self._domain(domain, kind),
             self._of_platform(consent_key, kind, woocommerce.PLATFORM),
+            *self._api(kind, *api),
         )
+
+    def _api(self, platform: str, url: str, token: str, key: str, secret: str) -> tuple[str | None, str | None, str | None, str | None]:
+        """A store's own API: Shopify's by a token, WooCommerce's by its address, a key and a secret."""
+        self._of_platform(token, platform, shopify.PLATFORM)
+        given = [self._of_platform(name, platform, woocommerce.PLATFORM) is not None for name in (key, secret)]
+        self._of_platform(url, platform, shopify.PLATFORM, woocommerce.PLATFORM)
+        if platform == woocommerce.PLATFORM and any(given) and not (all(given) and self.text(url)):
+            self.fault(key, f"is one of three that belong together: give {url}, {key} and {secret}, or none of them")
+        return self.url(url), self.secret(token), self.secret(key), self.secret(secret)
 
     def _platform(self, name: str) -> str:
         value = (self.text(name) or plain.PLATFORM).lower()

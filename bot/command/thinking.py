@@ -12,7 +12,7 @@ from bot.flow.run import Run, Waiting
 from bot.flow.spoken import branch_name, quoted, saying
 from bot.policy.decision import Consent, Control, Reason
 from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
-from bot.store import contacts, desk, mirror, purchases, runs, story
+from bot.store import contacts, desk, discounts, mirror, purchases, runs, story
 from bot.store.contacts import Contact
 from bot.store.desk import Talk
 from bot.store.mirror import CartState
@@ -112,8 +112,10 @@ class Thinking:
         for live in _shown(told):
             revision = yield from self._playbook.revision(live.run.revision)
             flows.append(_flow_now(revision.flow, live.run))
+        habit = (yield from discounts.last_habit(contact)).sentence
+        facts = (*_facts(person, talk), *([habit] if habit else ()))
         return Mind(
-            _facts(person, talk), tuple(flows), tuple(sorted(coming, key=lambda one: one.due)), tuple(self._timeline(told)[:rows])
+            facts, tuple(flows), tuple(sorted(coming, key=lambda one: one.due)), tuple(self._timeline(told)[:rows])
         )
 
     def next_due(self) -> Step[datetime | None]:

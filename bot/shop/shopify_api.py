@@ -22,6 +22,7 @@ from bot.flow import money
 from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay, beginning
 
 API_VERSION = "2026-10"
+PATH = f"/admin/api/{API_VERSION}/graphql.json"
 MOST_CODES = 250  # Admin GraphQL: 251 give MAX_INPUT_SIZE_EXCEEDED
 LOOKS_AT_ONCE = 25  # codes asked for in one query: far below the 1,000 points a query may cost
 THROTTLED_TRIES = 6
@@ -190,7 +191,7 @@ class Shopify:
 
 def graphql_url(domain: str) -> str:
     """The address for `casa.myshopify.com`."""
-    return f"https://{domain}/admin/api/{API_VERSION}/graphql.json"
+    return f"https://{domain}{PATH}"
 
 
 def _input(offer: Offer) -> dict[str, Any]:

@@ -211,6 +211,12 @@ def habit_of(contact: int, now: datetime, *, but: int = 0) -> Step[Habit]:
     return Habit(codes, carts)
 
 
+def last_habit(contact: int) -> Step[Habit]:
+    """The same as it stood when they last wanted a code."""
+    at = (yield sql("discount.last", contact=contact))[0]["at"]
+    return Habit(0, 0) if at is None else (yield from habit_of(contact, from_micros(at)))
+
+
 # ---- how it went
 
 

@@ -32,6 +32,9 @@ update discount set counted = 1 where id = :id and state = 'wanted'
 select count(*) as codes from discount where contact = :contact and created_at >= :since and first is null and id <> :id
   and (state in ('made', 'issued', 'redeemed', 'expired', 'revoked') or state = 'wanted' and counted = 1)
 
+-- name: last
+select max(created_at) as at from discount where contact = :contact
+
 -- name: carts
 select count(*) as carts from checkout where contact = :contact and updated_at >= :since and state <> 'emptied'
 
