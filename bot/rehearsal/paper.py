@@ -382,9 +382,6 @@ class Paper:
         live = [order for order in self.orders.values() if order["counted"]]
         return (max(live, key=lambda order: (order["placed_at"], order["id"])),) if live else NONE
 
-    def mirror_orders_after(self, values: Values) -> Rows:
-        return [one for one in self.orders.values() if one["counted"] and one["placed_at"] > values["after"]]
-
     def mirror_insert_order(self, values: Values) -> Rows:
         self._last_order += 1
         row = {**values, "id": self._last_order}

@@ -419,12 +419,6 @@ def last_order(contact: int) -> Step[Order | None]:
     return _order(rows[0]) if rows else None
 
 
-def bought_since(contact: int, category: str, after: datetime) -> Step[bool]:
-    """Whether the person ordered something of the category after that moment."""
-    rows = yield sql("mirror.orders_after", contact=contact, after=to_micros(after))
-    return any(line.category == category for row in rows for line in _decode_lines(row["lines"]))
-
-
 def _order(row: Row) -> Order:
     facts = OrderFacts(
         number=row["number"],

@@ -4,24 +4,33 @@ Four guesses of each person's last gap from the gaps before it, over made-up his
 the sales of a real one (Dunnhumby's "Complete Journey", where the packages of the extra `bench` are installed: for measuring only).
 """
 
+import asyncio
 import resource
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, files
 from itertools import groupby
 from math import log
 from operator import attrgetter
+from pathlib import Path
 from random import Random
 from statistics import mean, median
+from tempfile import TemporaryDirectory
 
 from bot.policy.reorder import Evidence, Purchase, evidence, expected, gaps_of, outlooks
+from bot.store.database import open_database
+from bot.worker.reorder import Foresight
 
 YEAR = 365
 HISTORIES = 60_000  # pairs of a person and a product
 BUYERS = 200  # of a made-up product
 LINES = 1_000_000  # order lines, for time and memory
+_DAY = 86_400_000_000
 FEWEST_DAYS = 3  # of a pair, to leave one gap out and have one left
 
 Guess = Callable[[Sequence[int], Evidence], float | None]
@@ -110,22 +119,65 @@ def _report(name: str, purchases: Iterable[Purchase]) -> None:
     print(f"  actual over expected: {told}")
 
 
+PRODUCTS, PEOPLE = 5_000, 20_000  # of the shop whose lines are counted for time and memory
+
+
 def many_lines(lines: int = LINES) -> Iterator[Purchase]:
-    """So many order lines of a shop with 5,000 products, sorted as the store gives them."""
+    """So many order lines of a shop, sorted as the store gives them."""
     random = Random(11)
-    products, each = 5_000, lines // 5_000
-    for product in range(products):
-        people = sorted(random.randrange(20_000) for _ in range(each))
+    for product in range(PRODUCTS):
+        people = sorted(random.randrange(PEOPLE) for _ in range(lines // PRODUCTS))
         for person, group in groupby(people):
             yield from (Purchase(f"p{product:05d}", person, day) for day in sorted(random.randrange(YEAR) for _ in group))
+
+
+def fill(path: Path, lines: int = LINES) -> None:
+    """So many purchases into an empty database, as they come in over a year. Beneath the store, for speed."""
+    random = Random(12)
+    bought = (
+        (order, f"p{random.randrange(PRODUCTS):05d}", random.randrange(PEOPLE), order * YEAR * _DAY // lines)
+        for order in range(1, lines + 1)
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        text = "insert into purchase (shop_order, product, contact, shop, pieces, at) values (?, ?, ?, 'main', 1, ?)"
+        connection.executemany(text, bought)
+
+
+async def _a_night(path: Path) -> int:
+    store = await open_database(path)
+    try:
+        return await Foresight(store).work_out(datetime.now(UTC))
+    finally:
+        await store.close()
+
+
+def night(lines: int = LINES) -> None:
+    """What the crew does once a night, on a real file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "bench.db")
+        asyncio.run(_empty(path))
+        fill(path, lines)
+        began = time.perf_counter()
+        products = asyncio.run(_a_night(path))
+        took, size = time.perf_counter() - began, path.stat().st_size / 1024**2
+    print(f"{lines:,} purchases in a file of {size:.0f} MB: {products:,} products worked out in {took:.1f} s; {_most():.0f} MB at most")
+
+
+async def _empty(path: Path) -> None:
+    await (await open_database(path)).close()
+
+
+def _most() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> int:
     """Measure and print."""
     began = time.perf_counter()
     counted = sum(len(outlook.people) for outlook in outlooks(many_lines()))
-    took, most = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{LINES:,} order lines: {counted:,} expectations in {took:.1f} s; {most:.0f} MB at most in this process")
+    took = time.perf_counter() - began
+    print(f"{LINES:,} order lines: {counted:,} expectations in {took:.1f} s; {_most():.0f} MB at most in this process")
+    night()
     _report("made-up histories", made_up())
     if (sold := real()) is None:
         print("Complete Journey: not installed (pip install -e '.[bench]')")

@@ -256,16 +256,6 @@ async def test_a_stale_word_of_an_order_changes_neither_its_status_nor_its_sum(s
     assert (known.orders_count, known.orders_minor, known.orders_currency) == (1, 1000, "EUR")
 
 
-async def test_what_was_bought_since_is_known_by_category(store: Database, lola: int) -> None:
-    await store.run(order_told(lola, "o1", NOW))
-    assert not await store.run(mirror.bought_since(lola, "coffee", NOW))
-    await store.run(order_told(lola, "o2", NOW + DAY))
-    assert await store.run(mirror.bought_since(lola, "coffee", NOW))
-    assert not await store.run(mirror.bought_since(lola, "gift-card", NOW))
-    await store.run(order_told(lola, "o2", NOW + DAY, at=NOW + 2 * DAY, status="cancelled"))
-    assert not await store.run(mirror.bought_since(lola, "coffee", NOW))
-
-
 # ---- any order of arrival
 
 LOLA = [phone("34600000001"), email("lola@x.es"), customer("1")]

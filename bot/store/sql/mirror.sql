@@ -75,9 +75,6 @@ select * from shop_order where id = :id
 -- name: last_order
 select * from shop_order where contact = :contact and counted = 1 order by placed_at desc, id desc limit 1
 
--- name: orders_after
-select lines from shop_order where contact = :contact and counted = 1 and placed_at > :after
-
 -- name: insert_order
 insert into shop_order (shop, key, contact, number, status, reached, checkout_key, placed_at, updated_at, lines, total_minor, currency,
   tracking_link, reorder_link, codes, counted, payment, payment_link, told_lines, told_minor, told_refunded)
