@@ -16,12 +16,14 @@ from bot.sandbox.demo_view import DeskDoor
 from bot.sandbox.graph import BODY_LIMIT, Graph
 from bot.sandbox.page import Page, World
 from bot.sandbox.shop import Shop
+from bot.sandbox.store_api import StoreApi
 from bot.sandbox.storefront import Storefront
 from bot.sandbox.thought import Thoughts
 
 SETTLE_SECONDS = 5.0  # a button of the page answers at the latest then, whatever the bot still does
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-FOR_MACHINES = ("/v", "/discounts/", "/whatsapp_business/")  # bearer token and signature guard these, whatever host name a client writes
+# bearer token and signature guard these, whatever host name a client writes
+FOR_MACHINES = ("/v", "/discounts/", "/whatsapp_business/", "/admin/api/", "/wp-json/")
 
 
 async def _stand_still(_: timedelta) -> None:
@@ -112,7 +114,9 @@ class CloudSandbox:
 
 
 class Sandbox(CloudSandbox):
-    """With a shop. The clock belongs to the caller: it returns UTC, `jump` moves it and wakes the bot.
+    """With a shop, and if wanted with the code APIs of stores' platforms (`store`).
+
+    The clock belongs to the caller: it returns UTC, `jump` moves it and wakes the bot.
 
     `next_due` is when the bot does something next, `settled` returns when it has nothing to do now.
     """
@@ -127,15 +131,17 @@ class Sandbox(CloudSandbox):
         *,
         cloud: CloudApi | None = None,
         shop: Shop,
+        store: StoreApi | None = None,
     ) -> None:
-        self.shop = shop
+        self.shop, self.store = shop, store
         cloud = cloud or CloudApi(clock)
         self._demo = Demo(clock, cloud, shop, jump=jump, next_due=next_due, staff=staff)
         super().__init__(cloud, self._demo, settled, jump)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The shop's too."""
-        return [*super().routes(), *self.shop.routes(), *self._demo.routes(), *Storefront(self.shop).routes()]
+        platforms = self.store.routes() if self.store else []
+        return [*super().routes(), *self.shop.routes(), *platforms, *self._demo.routes(), *Storefront(self.shop).routes()]
 
     def know_the_bot(self, thoughts: Thoughts, desk: DeskDoor) -> None:
         """The page tells what the bot thinks and leads to its desk from now on."""

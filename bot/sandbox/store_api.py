@@ -10,9 +10,8 @@ import hmac
 import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -68,7 +67,7 @@ class _Bulk:
 class StoreApi:
     """One store, by both APIs. `codes` are all there are, by their upper-case letters."""
 
-    def __init__(self, *, token: str, key: str = "ck_sandbox", clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, *, token: str, key: str = "ck_sandbox") -> None:
         self.token, self.key = token, key
         self.codes: dict[str, StoreCode] = {}
         self.discounts: dict[str, Json] = {}

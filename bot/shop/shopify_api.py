@@ -132,11 +132,14 @@ class Shopify:
         work = (await self.ask(_POLL, {"id": bulk})).get("discountRedeemCodeBulkCreation")
         if work is None:
             return None
-        if not work["done"]:
-            return UnderWay(bulk)
-        nodes = work["codes"]["nodes"]
-        ready = {str(node["code"]): str(node["discountRedeemCode"]["id"]) for node in nodes if node.get("discountRedeemCode")}
-        failed = {str(node["code"]): _first_message(node.get("errors")) for node in nodes if not node.get("discountRedeemCode")}
+        try:
+            if not work["done"]:
+                return UnderWay(bulk)
+            nodes = work["codes"]["nodes"]
+            ready = {str(node["code"]): str(node["discountRedeemCode"]["id"]) for node in nodes if node.get("discountRedeemCode")}
+            failed = {str(node["code"]): _first_message(node.get("errors")) for node in nodes if not node.get("discountRedeemCode")}
+        except (KeyError, TypeError, AttributeError):
+            raise ShopUnreachable("the shop's answer cannot be read") from None
         ours = await self.look(place, offer, tuple(failed)) if failed else {}
         return Outcome({**ready, **ours}, {code: why for code, why in failed.items() if code not in ours})
 

@@ -221,7 +221,8 @@ async def test_a_code_that_somebody_else_uses_has_leaked_and_does_not_count(benc
         await bench.order(who=PEPE, discount_codes=[code])
         await bench.work()
         rows = await bench.rows("select state, leaked_order, redeemed_order from discount order by id")
-        assert [tuple(row) for row in rows] == [("issued", "o1", None), ("revoked", None, None)]
+        assert [row["state"] for row in rows] == ["issued", "revoked"]
+        assert [(row["leaked_order"], row["redeemed_order"]) for row in rows] == [("o1", None), (None, None)]
         assert any("was used by somebody else" in note for note in await bench.notes())
 
 

@@ -1,6 +1,6 @@
 """A store's code API on a port of its own, and a house that gets its codes there."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -56,7 +56,7 @@ def woocommerce(session: aiohttp.ClientSession, url: str) -> WooCommerce:
     return WooCommerce(session, url=url, key="ck_sandbox", secret=TOKEN)
 
 
-KINDS = {"shopify": shopify, "woocommerce": woocommerce}
+KINDS: dict[str, Callable[[aiohttp.ClientSession, str], CodeApi]] = {"shopify": shopify, "woocommerce": woocommerce}
 
 
 @asynccontextmanager
