@@ -196,6 +196,7 @@ PLATFORMS = {
     "COMEBACK_SHOP_CASA_PLATFORM": "Shopify",
     "COMEBACK_SHOP_CASA_SECRET": "shpss_new, shpss_old",
     "COMEBACK_SHOP_CASA_DOMAIN": "https://Casa-Lola.myshopify.com/",
+    "COMEBACK_SHOP_CASA_API_TOKEN": "shpat_token",
     "COMEBACK_SHOP_LOLA_PLATFORM": "woocommerce",
     "COMEBACK_SHOP_LOLA_SECRET": "a, b; c d\nthe one before",
     "COMEBACK_SHOP_LOLA_CONSENT_KEY": "_whatsapp_opt_in",
@@ -218,6 +219,17 @@ def test_each_shop_has_a_platform_and_what_belongs_to_it() -> None:
     }
 
 
+def test_a_stores_own_api_is_read_and_its_secrets_are_secrets() -> None:
+    given = {"API_URL": "https://lola.example/", "API_KEY": "ck_1", "API_SECRET": "cs_hidden"}
+    settings = read({**PLATFORMS, **{f"COMEBACK_SHOP_LOLA_{name}": value for name, value in given.items()}}, serving=False)
+    lola = settings.shops["lola"]
+    assert (lola.api_url, lola.api_key, lola.api_secret) == ("https://lola.example", "ck_1", "cs_hidden")
+    assert settings.shops["casa"].api_token == "shpat_token"
+    assert {"cs_hidden", "shpat_token"} <= set(settings.secrets())
+    assert "cs_hidden" not in repr(settings)
+    assert "shpat_token" not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -232,6 +244,10 @@ def test_each_shop_has_a_platform_and_what_belongs_to_it() -> None:
         ("CASA_DOMAIN", "casa-lola.com", "COMEBACK_SHOP_CASA_DOMAIN: is not the store's own name"),
         ("LOLA_DOMAIN", "lola.example", "COMEBACK_SHOP_LOLA_DOMAIN: is for shopify and bigcommerce alone: remove it"),
         ("CASA_CONSENT_KEY", "x", "COMEBACK_SHOP_CASA_CONSENT_KEY: is for woocommerce alone: remove it"),
+        ("LOLA_API_TOKEN", "x", "COMEBACK_SHOP_LOLA_API_TOKEN: is for shopify alone: remove it"),
+        ("CASA_API_KEY", "x", "COMEBACK_SHOP_CASA_API_KEY: is for woocommerce alone: remove it"),
+        ("PAGO_API_URL", "https://x.example", "COMEBACK_SHOP_PAGO_API_URL: is for shopify and woocommerce alone: remove it"),
+        ("LOLA_API_KEY", "ck_1", "COMEBACK_SHOP_LOLA_API_KEY: is one of three that belong together"),
     ],
 )
 def test_what_does_not_fit_a_platform_is_a_fault(name: str, value: str, sentence: str) -> None:

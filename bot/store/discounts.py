@@ -299,7 +299,8 @@ def unredeem(shop: str, order: str) -> Step[None]:
 
 
 def revoke(contact: int, why: str, now: datetime, *, shop: str | None = None, before: datetime | None = None) -> Step[list[str]]:
-    """Take back what a person did not use: of one shop, or of all; what was promised up to `before`, or until now. Returns the codes."""
+    """Take back what a person did not use, where the shop can: of one shop, or of all; what was promised up to `before`, or until now.
+    Returns the codes."""
     rows = yield sql("discount.revoke", contact=contact, shop=shop, before=to_micros(before or now), why=why, now=to_micros(now))
     return sorted({str(row["code"]) for row in rows})
 

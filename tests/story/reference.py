@@ -60,7 +60,11 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
     "DiscountStep": {
         "discount": "a share, or a sum off",
         "valid_for": "how long the code can be used",
-        "if_none": "steps, when the shop cannot make a code; without it the flow ends there",
+        "from": "`pool`: one of those made in the shop ahead of time; another word: from the file `flows/codes/<word>.csv`",
+        "code": "a code that the shop has, the same for everybody",
+        "budget": "for a calendar month: `500 EUR`, or `200 codes`",
+        "cap": "how many codes one person gets within 90 days, from any flow",
+        "if_none": "steps, when there is no code: none left, the budget spent, the shop down; without it the flow ends there",
     },
     "TagStep": {"tag": "a word to find the person by, in conditions and audiences"},
     "UntagStep": {"untag": "the word to take off"},

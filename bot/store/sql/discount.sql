@@ -91,8 +91,10 @@ where shop = :shop and id in (select id from discount where redeemed_order = :or
   union select id from discount where leaked_order = :order_key)
 
 -- name: revoke
-update discount set state = 'revoked', why = :why, close_at = case when pool is not null and first is null then cast(:now as bigint) end
+-- only what a store made for us can be taken out of it again
+update discount set state = 'revoked', why = :why, close_at = case when first is null then cast(:now as bigint) end
 where contact = :contact and (cast(:shop as text) is null or shop = :shop) and state in ('made', 'issued') and created_at <= :before
+  and pool is not null and (source is null or source = 'pool')
 returning code
 
 -- name: expire
