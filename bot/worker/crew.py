@@ -83,7 +83,7 @@ class Crew:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
-        self._foresight = Foresight(store)
+        self._foresight = Foresight(store, house)
         self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
         self._stopping = False
         self.superseded = asyncio.Event()
@@ -146,7 +146,7 @@ class Crew:
 
     async def _foresee(self) -> None:
         async with self._foreseeing:
-            await self._foresight.keep_fresh(self._house().now)
+            await self._foresight.keep_fresh()
 
     async def recover(self) -> None:
         """What stands still may go on: a token works again, a block has ended."""

@@ -6,14 +6,14 @@ purchase, and none long after the expected time: they left, which is a matter fo
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.flow.rules import StoreRules
 from bot.flow.run import Subject, SubjectKind
-from bot.policy.reorder import OPENS_AT, OVER_AT, Basis, Evidence, Expectation, Override, Purchase, expected, gaps_of, outlooks
-from bot.store import inbox, mirror, purchases
+from bot.policy.reorder import OPENS_AT, OVER_AT, Basis, Evidence, Expectation, Outlook, Override, Purchase, expected, gaps_of, outlooks
+from bot.store import contacts, inbox, mirror, purchases
 from bot.store.database import Database, StoreUnavailable
 from bot.store.mirror import Order
 from bot.store.purchases import Awaited, Bought, Place, Sold
@@ -28,6 +28,8 @@ MISSED = timedelta(days=2)  # a date so long ago (an import, down-time) is not c
 WORK_OUT_SECONDS = 3_600  # between two looks whether it is time to find out again
 WORTH_FOR = timedelta(hours=20)  # a night's findings; a look at the same hour of the next day finds them too old
 SAVED_AT_ONCE = 500  # products: some 10 ms of the one writer
+AWAITED_AT_ONCE = 50  # people: the same
+AHEAD = 2  # days that a night looks ahead for people to await
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,35 +196,71 @@ def asked(contact: int, due: Due) -> Step[None]:
 # ---- everybody, nightly
 
 
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """Somebody who should be asked about a product within the next days, as all that is known by now says."""
+
+    shop: str
+    product: str
+    contact: int
+
+
+def _due_soon(outlook: Outlook, now: datetime) -> Iterator[int]:
+    """Who should be asked before the next night but one: more often than it is looked, so that no day falls between."""
+    today = now.toordinal()
+    for contact, last, expectation in outlook.people:
+        if expectation is not None and today <= last + expectation.days * OPENS_AT < today + AHEAD:
+            yield contact
+
+
+def _await_all(house: House, soon: Sequence[Soon]) -> Step[None]:
+    """Set their dates, where that was not done when they bought: too little was known of the product then."""
+    for one in sorted(soon, key=lambda one: one.contact):  # everybody in the same order: none waits for one who waits for them
+        need = need_of(house.playbook.rules, (yield from purchases.sold(one.shop, one.product)))
+        if need.override is None:
+            yield from contacts.hold(one.contact)
+            yield from await_next(house, one.contact, need)
+
+
 class Foresight:
-    """Finds out what all people did with each product. One product is in memory at a time, whatever the shop sold."""
+    """Finds out what all people did with each product, and awaits those of whom only that tells when they need it again. One product is in
+    memory at a time, whatever the shop sold."""
 
-    def __init__(self, store: Database) -> None:
+    def __init__(self, store: Database, house: Callable[[], House]) -> None:
         self._store = store
+        self._house = house
 
-    async def keep_fresh(self, now: datetime) -> None:
+    async def keep_fresh(self) -> None:
         """Find out again, if the last time was a night ago. What cannot be done now is done the next time."""
+        now = self._house().now
         try:
             last = await self._store.read(purchases.worked_out_at())
             if last is None or last > now or now - last >= WORTH_FOR:
-                await self.work_out(now)
+                await self.work_out()
         except StoreUnavailable as fault:
             log.warning("what people buy again could not be worked out: %s", fault)
 
-    async def work_out(self, now: datetime) -> int:
+    async def work_out(self) -> int:
         """Find out now (a back-fill brought years of orders, say); returns of how many products."""
+        now, count, shop = self._house().now, 0, ""
         found: dict[str, tuple[int, Evidence | None]] = {}
-        count, shop = 0, ""
+        soon: list[Soon] = []
         async for of_shop, bought in self._by_product():
             if of_shop != shop or len(found) >= SAVED_AT_ONCE:
-                await self._store.run(purchases.save_evidence(shop, found, now))
-                shop, found = of_shop, {}
+                await self._save(shop, found, soon, now)
+                shop, found, soon = of_shop, {}, []
             for outlook in outlooks(bought):
                 found[outlook.product] = (len(outlook.people), outlook.evidence)
+                soon += [Soon(shop, outlook.product, contact) for contact in _due_soon(outlook, now)]
                 count += 1
-        await self._store.run(purchases.save_evidence(shop, found, now))
+        await self._save(shop, found, soon, now)
         await self._store.run(purchases.forget_evidence(now))
         return count
+
+    async def _save(self, shop: str, found: Mapping[str, tuple[int, Evidence | None]], soon: Sequence[Soon], now: datetime) -> None:
+        await self._store.run(purchases.save_evidence(shop, found, now))
+        for first in range(0, len(soon), AWAITED_AT_ONCE):
+            await self._store.run(_await_all(self._house(), soon[first : first + AWAITED_AT_ONCE]))
 
     async def _by_product(self) -> AsyncIterator[tuple[str, list[Purchase]]]:
         """Each product's purchases, with its shop."""

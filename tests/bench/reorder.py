@@ -22,8 +22,10 @@ from random import Random
 from statistics import mean, median
 from tempfile import TemporaryDirectory
 
+from bot.flow.library import Library
 from bot.policy.reorder import Evidence, Purchase, evidence, expected, gaps_of, outlooks
 from bot.store.database import open_database
+from bot.worker.playbook import House, Playbook
 from bot.worker.reorder import Foresight
 
 YEAR = 365
@@ -146,7 +148,8 @@ def fill(path: Path, lines: int = LINES) -> None:
 async def _a_night(path: Path) -> int:
     store = await open_database(path)
     try:
-        return await Foresight(store).work_out(datetime.now(UTC))
+        house = House(Playbook(Library()), store.instance, "", datetime(1971, 1, 1, tzinfo=UTC))  # the evening of the last purchase
+        return await Foresight(store, lambda: house).work_out()
     finally:
         await store.close()
 

@@ -36,7 +36,7 @@ async def shop(where: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ben
     await one.order("coffee", LOLA, items=[COFFEE, CARD])
     await one.order("soap", PEPE, items=[SOAP])
     await one.work()
-    await Foresight(store).work_out(one.now)
+    await Foresight(store, one.house).work_out()
     await one.order("later", PEPE, items=[SOAP])
     await one.work()
     yield one
