@@ -47,6 +47,7 @@ class Paper:
         self._revisions: dict[str, dict[str, Any]] = {}
         self._last_contact = self._last_run = self._last_message = self._last_checkout = self._last_order = 0
         self._last_discount = self._last_entry = 0
+        self.heard: dict[str, int] = {}  # it outlives the person
         self._clear()
 
     def _clear(self) -> None:
@@ -361,6 +362,13 @@ class Paper:
         self.bought[values["key"]] = max(self.bought.get(values["key"], 0), values["placed_at"])
         return NONE
 
+    def mirror_is_heard(self, values: Values) -> Rows:
+        return ONE if self.heard.get(values["shop"], -1) >= values["since"] else NONE
+
+    def mirror_hear(self, values: Values) -> Rows:
+        self.heard[values["shop"]] = max(self.heard.get(values["shop"], 0), values["at"])
+        return NONE
+
     def mirror_add_word(self, values: Values) -> Rows:
         self.order_words.setdefault((values["order_key"], values["kind"], values["key"]), dict(values))
         return NONE
@@ -545,7 +553,7 @@ class Paper:
         return [
             {
                 **{"id": message, "answers": self._answered_by(self.outbox[message])},
-                **{"pointless": int(self._is_pointless(self.outbox[message]))},
+                **{"pointless": int(self._is_pointless(self.outbox[message])), "heard_at": self.heard.get(self.outbox[message]["shop"])},
                 **known,
             }
             for message in json.loads(values["ids"])

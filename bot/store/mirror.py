@@ -21,6 +21,7 @@ from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, from_micros, sql, sql_many, to_micros
 
 LATE_CART = timedelta(hours=1)  # a cart begun within an hour after an order is a late word of that order's cart, whatever its key
+HEARD_EVERY = timedelta(minutes=10)  # how exactly it is known when a shop was last heard
 TOMBSTONE = timedelta(days=30)  # how long an order's names are kept for carts that come late; a shop tries again for days at most
 
 
@@ -169,6 +170,12 @@ def settle(contact: int) -> Step[None]:
     """Close the person's open carts that an order came after, in each shop; of those left the newest stays open."""
     yield sql("mirror.close_ordered", contact=contact, late=_micros(LATE_CART))
     yield sql("mirror.supersede_older", contact=contact)
+
+
+def hear(shop: str, now: datetime) -> Step[None]:
+    """The shop told something. Written down now and then only: everybody would wait for the one row."""
+    if not (yield sql("mirror.is_heard", shop=shop, since=to_micros(now - HEARD_EVERY))):
+        yield sql("mirror.hear", shop=shop, at=to_micros(now))
 
 
 def forget_bought(now: datetime) -> Step[None]:

@@ -104,11 +104,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one look at the outbox brought. `more`: there may be more that is due."""
+    """What one look at the outbox brought. `more`: there may be more that is due. `doubts`: how many wait for a word of their shop now."""
 
     claimed: tuple[Claimed, ...]
     held: tuple[Held, ...]
     more: bool
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +196,25 @@ def asked_at(run: int) -> Step[tuple[bool, datetime | None]]:
 
 
 Judge = Callable[[Message, Person], Decision]
+NOBODY_ASKED: Mapping[str, datetime] = {}
 
 
 def claim(
-    judge: Judge, *, owner: str, epoch: int, now: datetime, limit: int, ration: Ration | None = None, resting: Collection[str] = ()
+    judge: Judge,
+    *,
+    owner: str,
+    epoch: int,
+    now: datetime,
+    limit: int,
+    ration: Ration | None = None,
+    resting: Collection[str] = (),
+    heard_since: Mapping[str, datetime] = NOBODY_ASKED,
 ) -> Step[Claim]:
     """Claim due messages: ask policy for each, and commit those that may go as `sending`.
 
     `ration` says which of those find room in the platform's limits, and when; without it all do. `resting` are lanes (see `lane`) that
-    are not looked at. Raises Superseded when another process has taken the database over.
+    are not looked at. What needs a cart open or an order unpaid, of a shop that told nothing since its moment in `heard_since`, does not
+    go before the shop was asked (`doubted`). Raises Superseded when another process has taken the database over.
     """
     if not (yield sql("outbox.in_charge", epoch=epoch, owner=owner)):
         raise Superseded("another process has taken this database over")
@@ -213,19 +224,7 @@ def claim(
             yield from ration(())  # what came in slows us down, too
         return Claim((), (), more=False)
     addressees = yield from _addressees([row["id"] for row in due], now)
-    obstacles = yield from _obstacles(now)
-    may_go: dict[int, Row] = {}
-    held: list[Held] = []
-    for queued in due:
-        if queued["contact"] in may_go:
-            continue  # the turn of those behind comes when it is settled
-        addressee = addressees[queued["id"]]
-        row = yield from _as_it_goes(queued, addressee, now)
-        decision = (yield from _out_of_lane(row, now)) or judge(_message(row, addressee, obstacles), addressee.person)
-        if isinstance(decision, Send):
-            may_go[row["contact"]] = row
-        else:
-            held.append((yield from _hold(row, decision)))
+    may_go, held, doubts = yield from _judged(due, addressees, judge, heard_since, now)
     rulings = {} if ration is None else (yield from ration([_candidate(row, addressees[row["id"]], now) for row in may_go.values()]))
     claimed: list[Claimed] = []
     for row in may_go.values():
@@ -239,7 +238,68 @@ def claim(
     if claimed:
         mark = {"owner": owner, "epoch": epoch, "lease_until": to_micros(now + LEASE), "now": to_micros(now)}
         yield sql_many("outbox.sending", [{"id": one.id, **mark} for one in claimed])
-    return Claim(tuple(claimed), tuple(held), more=len(due) == limit)
+    return Claim(tuple(claimed), tuple(held), more=len(due) == limit, doubts=doubts)
+
+
+def _judged(
+    due: Sequence[Row], addressees: Mapping[int, "_Addressee"], judge: Judge, heard_since: Mapping[str, datetime], now: datetime
+) -> Step[tuple[dict[int, Row], list[Held], int]]:
+    """Ask policy for each: what may go, by contact; what is held; how many wait for a word of their shop now."""
+    obstacles = yield from _obstacles(now)
+    may_go: dict[int, Row] = {}
+    held: list[Held] = []
+    doubts = 0
+    for queued in due:
+        if queued["contact"] in may_go:
+            continue  # the turn of those behind comes when it is settled
+        addressee = addressees[queued["id"]]
+        row = yield from _as_it_goes(queued, addressee, now)
+        decision = (yield from _out_of_lane(row, now)) or judge(_message(row, addressee, obstacles), addressee.person)
+        if isinstance(decision, Send) and addressee.is_doubtful(queued, heard_since.get(queued["shop"])):
+            doubts += 1
+            yield sql("outbox.doubt", id=queued["id"], now=to_micros(now))
+        elif isinstance(decision, Send):
+            may_go[row["contact"]] = row
+        else:
+            held.append((yield from _hold(row, decision)))
+    return may_go, held, doubts
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A message that waits as `verifying`, and what the shop is asked: `need` of the checkout or order with the shop's `key`."""
+
+    id: int
+    contact: int
+    shop: str
+    run: int | None
+    flow: str | None
+    need: Need
+    key: str
+    expires_at: datetime
+
+
+def doubted(now: datetime, again: timedelta, limit: int) -> Step[list[Doubted]]:
+    """Messages whose shop is to be asked now; each is given out again after `again`, should nobody settle it by then."""
+    rows = yield sql("outbox.doubted", now=to_micros(now), until=to_micros(now + again), limit=limit)
+    found: list[Doubted] = []
+    for row in rows:
+        need = Need(row["needs"])
+        keys = yield sql("outbox.doubted_cart" if need is Need.CART_OPEN else "outbox.doubted_order", id=row["needs_of"])
+        found.append(
+            Doubted(row["id"], row["contact"], row["shop"], row["run"], row["flow"], need, keys[0]["key"], from_micros(row["expires_at"]))
+        )
+    return found
+
+
+def verified(message: int, now: datetime) -> Step[None]:
+    """The shop says that it is so: the message may be claimed again, where policy is asked anew."""
+    yield sql("outbox.verified", id=message, now=to_micros(now))
+
+
+def disproved(message: int, why: Reason) -> Step[bool]:
+    """The shop says that it is not so: the message is cancelled. Returns whether it still waited for that."""
+    return bool((yield sql("outbox.disproved", id=message, why=why)))
 
 
 ANY_NUMBER = "*"
@@ -264,12 +324,19 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 @dataclass(frozen=True, slots=True)
 class _Addressee:
     """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`: what
-    the message needs is not so any more."""
+    the message needs is not so any more. `heard_at`: when the message's shop last told anything."""
 
     person: Person
     names: tuple[Name, ...]
     answers: str | None
     pointless: bool
+    heard_at: int | None
+
+    def is_doubtful(self, message: Row, since: datetime | None) -> bool:
+        """Whether what a message needs is known from before that moment only; without one nobody can be asked."""
+        if since is None or message["needs"] is None:
+            return False
+        return max(self.heard_at or 0, message["verified_at"] or 0) < to_micros(since)
 
 
 def _newest(names: Sequence[Name], kind: IdentityKind) -> str | None:
@@ -294,7 +361,7 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names, row["answers"], bool(row["pointless"]))
+    return _Addressee(person, names, row["answers"], bool(row["pointless"]), row["heard_at"])
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:

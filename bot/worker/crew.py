@@ -27,6 +27,7 @@ from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
 from bot.worker.reorder import WORK_OUT_SECONDS, Foresight
 from bot.worker.sender import Sender
+from bot.worker.verifying import Verifying
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Crew:
         keeper: Keeper | None = None,
         limits: Limits | None = None,
         recovery: Recovery | None = None,
+        verifying: Verifying | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -79,6 +81,9 @@ class Crew:
             self._sending,
             _Loop("discounter", self._discount),
         ]
+        self._verifying = verifying
+        if verifying is not None:
+            self._loops.append(_Loop("verifier", self._verify))
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
         self._tasks: list[asyncio.Task[None]] = []
@@ -216,7 +221,17 @@ class Crew:
         return worked.more or worked.held_elsewhere
 
     async def _send(self) -> bool:
-        return (await self._sender.send_due(self._sending.wake.set)).more
+        look = await self._sender.send_due(self._sending.wake.set)
+        if look.doubts:
+            self.wake()
+        return look.more
+
+    async def _verify(self) -> bool:
+        assert self._verifying is not None
+        asked = await self._verifying.ask_due()
+        if asked:
+            self._sending.wake.set()
+        return asked > 0
 
     async def _discount(self) -> bool:
         made = await self._discounter.make_wanted()

@@ -25,6 +25,7 @@ from bot.worker import failures, flows
 from bot.worker.pacer import Pacer
 from bot.worker.playbook import House
 from bot.worker.receipts import Receipts
+from bot.worker.verifying import Verifying
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,12 @@ NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.STAFF_HOLDS})  # answers that are
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at the outbox brought: how many messages were claimed or held, and whether `more` may be due now."""
+    """What one look at the outbox brought: how many messages were claimed or held, whether `more` may be due now, and how many `doubts`
+    their shops are to be asked about."""
 
     moved: int
     more: bool
+    doubts: int = 0
 
 
 class Sender:
@@ -57,8 +60,10 @@ class Sender:
         optouts: OptOutLog | None = None,
         pacer: Pacer | None = None,
         receipts: Receipts | None = None,
+        verifying: Verifying | None = None,
     ) -> None:
-        """Without a `pacer` everything goes at once; without `receipts` nobody hears that they were read."""
+        """Without a `pacer` everything goes at once; without `receipts` nobody hears that they were read; without `verifying` no shop is
+        asked whether a reminder may go."""
         self._store = store
         self._channel = channel
         self._house = house
@@ -66,6 +71,7 @@ class Sender:
         self._optouts = optouts
         self._pacer = pacer
         self._receipts = receipts
+        self._verifying = verifying
         self._on_wire: set[asyncio.Task[None]] = set()
         self._taken: dict[Taken, asyncio.Future[None]] = {}
         self._settling: asyncio.Task[None] | None = None
@@ -91,7 +97,8 @@ class Sender:
             self._on_wire.add(task)
             task.add_done_callback(self._on_wire.discard)
             task.add_done_callback(lambda _: wake())
-        return Look(len(claim.claimed) + len(claim.held), more=claim.more or bool(claim.held))  # behind what was dropped stands the next
+        more = claim.more or bool(claim.held)
+        return Look(len(claim.claimed) + len(claim.held), more, claim.doubts)  # behind what was dropped stands the next
 
     async def finish(self) -> None:
         """Wait until nothing is on the wire."""
@@ -117,7 +124,14 @@ class Sender:
             return decide(message, person, house.playbook.policy, house.now)
 
         claim = yield from outbox.claim(
-            judge, owner=self._owner, epoch=self._store.epoch, now=house.now, limit=limit, ration=ration, resting=resting
+            judge,
+            owner=self._owner,
+            epoch=self._store.epoch,
+            now=house.now,
+            limit=limit,
+            ration=ration,
+            resting=resting,
+            heard_since=self._verifying.heard_since(house.now) if self._verifying else outbox.NOBODY_ASKED,
         )
         for held in claim.held:
             about = held.flow or "message"

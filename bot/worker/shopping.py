@@ -66,6 +66,7 @@ _ORDER_TRIGGERS = {
 
 def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
     """Work an event of the shop off; returns why nothing came of it, where that is so."""
+    yield from mirror.hear(shop, house.now)
     match event:
         case CartChanged() | OrderChanged() | ShopperChanged():
             return (yield from _about_somebody(house, shop, whose, event))

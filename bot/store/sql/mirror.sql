@@ -66,6 +66,12 @@ on conflict (key) do update set placed_at = max(bought.placed_at, excluded.place
 -- name: forget_bought
 delete from bought where placed_at < :before
 
+-- name: is_heard
+select 1 from heard where shop = :shop and at >= :since
+
+-- name: hear
+insert into heard (shop, at) values (:shop, :at) on conflict (shop) do update set at = max(heard.at, excluded.at)
+
 -- name: order
 select * from shop_order where shop = :shop and key = :key
 

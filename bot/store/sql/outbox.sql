@@ -105,7 +105,8 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
       select 1 from shop_order s where s.id = o.needs_of and s.payment = 'failed' and s.status = 'placed' and not exists (
         -- they ordered anew instead
         select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
-    else 0 end as pointless
+    else 0 end as pointless,
+  (select h.at from heard h where h.shop = o.shop) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
 
@@ -183,6 +184,27 @@ update outbox set delivery = :delivery, provider_id = coalesce(provider_id, :pro
   why = case when :delivery = 'failed' then :why when state in ('refused', 'cancelled') then why else null end,
   sent_at = coalesce(sent_at, created_at), lease_until = null
 where id = :id
+
+-- name: doubt
+update outbox set state = 'verifying', not_before = :now where id = :id and state = 'queued'
+
+-- name: doubted
+-- the condition is asked again outside: another process may have taken them meanwhile
+update outbox set not_before = :until where state = 'verifying' and not_before <= :now and id in (
+  select id from outbox where state = 'verifying' and not_before <= :now order by not_before limit :limit)
+returning id, contact, shop, run, flow, needs, needs_of, expires_at
+
+-- name: doubted_cart
+select key from checkout where id = :id
+
+-- name: doubted_order
+select key from shop_order where id = :id
+
+-- name: verified
+update outbox set state = 'queued', not_before = :now, verified_at = :now where id = :id and state = 'verifying'
+
+-- name: disproved
+update outbox set state = 'cancelled', why = :why where id = :id and state = 'verifying' returning id
 
 -- name: next_due
 select min(not_before) as not_before from outbox where state = 'queued'
