@@ -44,6 +44,10 @@ insert into checkout (shop, key, contact, state, updated_at, lines, total_minor,
   select 'old', 'k' || i, i, 'ordered', 0, '[]', 1, 'EUR' from n;
 insert into shop_order (shop, key, contact, number, status, placed_at, updated_at, lines, total_minor, currency, codes)
   select 'old', 'o' || i, i, '#1', 'placed', 0, 0, '[]', 1, 'EUR', '[]' from n;
+insert into purchase (shop_order, product, contact, shop, pieces, at) select i, 'p-huila', i, 'old', 1, 0 from n;
+insert into sold_product (shop, product, name, category) select 'old', 'p' || i, 'Coffee', 'coffee' from n;
+insert into product_evidence (shop, product, buyers, people, gaps, worked_out_at) select 'old', 'p' || i, 1, 0, 0, 0 from n;
+insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation) select i, 'old', 'reorder:coffee', i, 0, 0, 1 from n;
 insert into revision (id, flow, source, stored_at) values ('old', 'old', '{}', 0);
 insert into run (contact, number, shop, flow, revision, state, outcome, body, started_at, ended_at)
   select i, '1', 'old', 'cart_reminder', 'old', 'ended', 'over', '{}', 0, 0 from n;
