@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.store import mirror
 from bot.store.database import open_database
 from tests.worker.bench import DAY, HOUR, LOLA, PEPE, Bench, playbook
 
@@ -237,3 +238,12 @@ async def test_an_order_that_was_deleted_before_it_was_told_counts_for_nothing(b
     await order(bench)
     await bench.go(MINUTE)
     assert await sums(bench) == (0, 0)
+
+
+async def test_tombstones_are_forgotten_when_no_word_can_still_be_under_way(bench: Bench) -> None:
+    await order(bench, who=None, cart_key="ck1")
+    await bench.work()
+    for days, left_over in ((20, 1), (20, 0)):
+        bench.now += days * DAY
+        await bench.store.run(mirror.forget_bought(bench.now))
+        assert len(await bench.rows("select 1 as one from bought")) == left_over
