@@ -137,10 +137,14 @@ def fill(path: Path, lines: int = LINES) -> None:
     """So many purchases into an empty database, as they come in over a year. Beneath the store, for speed."""
     random = Random(12)
     bought = (
-        (order, f"p{random.randrange(PRODUCTS):05d}", random.randrange(PEOPLE), order * YEAR * _DAY // lines)
+        (order, f"p{random.randrange(PRODUCTS):05d}", random.randrange(PEOPLE) + 1, order * YEAR * _DAY // lines)
         for order in range(1, lines + 1)
     )
+    numbers = "with recursive n (i) as (select 1 union all select i + 1 from n where i < ?) "
+    orders = "insert into shop_order (shop, key, contact, number, status, placed_at, updated_at, lines, total_minor, currency, codes)"
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"insert into contact (created_at) {numbers} select 0 from n", [PEOPLE])
+        connection.execute(f"{orders} {numbers} select 'main', i, 1, '#1', 'placed', 0, 0, '[]', 1, 'EUR', '[]' from n", [lines])
         text = "insert into purchase (shop_order, product, contact, shop, pieces, at) values (?, ?, ?, 'main', 1, ?)"
         connection.executemany(text, bought)
 
