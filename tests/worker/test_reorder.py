@@ -109,12 +109,13 @@ async def test_kinds_of_a_product_are_one_product(bench: Bench, lola: int) -> No
         ("  hygiene: {days: 10, per_unit: yes}\n", 2, 20),
         ("  hygiene: never\n  p-soap: 2 weeks\n", 1, 14),
         ("  p-soap: never\n  hygiene: 2 weeks\n", 1, None),
+        ("  SOAP-1: 12 days\n  hygiene: 2 weeks\n", 1, 12),
         ("  coffee: 25 days\n", 1, None),
     ],
 )
-async def test_the_owners_word_by_product_or_category(bench: Bench, lola: int, word: str, pieces: int, due: float | None) -> None:
+async def test_the_owners_word_by_product_sku_or_category(bench: Bench, lola: int, word: str, pieces: int, due: float | None) -> None:
     bench.playbook = rules(word)
-    await buys(bench, 0, "a", item(pieces=pieces, category="hygiene"))
+    await buys(bench, 0, "a", item(pieces=pieces, category="hygiene", sku="SOAP-1"))
     whats = (SOAP, f"{CATEGORY_TIMER}hygiene")
     assert [found for what in whats if (found := await days_until(bench, lola, what)) is not None] == ([] if due is None else [due])
 
