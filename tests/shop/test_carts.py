@@ -56,7 +56,24 @@ languages: [en]
 FLOWS = {ends: REMINDER.format(goal="goal: order_placed" if ends else "") for ends in (True, False)}
 
 JOINS = ("checkout", "cart", "click", "customer", "phone", "email")
-EVENTS = ("fill", "fill", "order", "order", "pay", "fail", "cancel", "deliver", "refund", "remove", "empty", "alone")
+EVENTS = (
+    "fill",
+    "fill",
+    "fill",
+    "fill",
+    "fill",
+    "order",
+    "order",
+    "order",
+    "pay",
+    "fail",
+    "cancel",
+    "deliver",
+    "refund",
+    "remove",
+    "empty",
+    "alone",
+)
 
 
 # ---- what is true
@@ -108,7 +125,7 @@ ACTS = st.lists(
         st.integers(0, 1),
         st.integers(0, 1),
         st.one_of(st.sampled_from(JOINS).map(lambda one: (one,)), st.just(JOINS)),
-        st.lists(st.sampled_from([0, 0, 0, 2, 30, 90]), max_size=2).map(tuple),
+        st.one_of(st.just((0,)), st.lists(st.sampled_from([0, 0, 2, 30, 90]), max_size=2).map(tuple)),
     ),
     min_size=1,
     max_size=9,
@@ -221,15 +238,19 @@ class Known:
         return [order for order in self.day.orders if self.of(order.key, "order")]
 
     def is_bought(self, person: int, number: int) -> bool:
-        """By its own keys for good; by the person, where it was begun before the order, or within the hour after."""
+        """By its own keys for good; by the person, where it was begun before the order, or within the hour after. (Whose an order is that
+        names nobody, its cart tells.)"""
         cart = self.day.cart(person, number)
         started = self.started(cart)
         return any(
             (order.cart == number and {"checkout", "cart", "click"} & set(order.names))
-            or (started is not None and order.placed_at >= started - LATE)
+            or (self._is_known(order) and started is not None and order.placed_at >= started - LATE)
             for order in self.ordered()
             if order.person == person
         )
+
+    def _is_known(self, order: TrueOrder) -> bool:
+        return bool({"customer", "phone", "email"} & set(order.names) or self.of(self.day.cart(order.person, order.cart), "open"))
 
     def live(self, person: int) -> str | None:
         """The cart that must be open: the newest word of all the person's carts is that it has something in it, and it is not bought."""
