@@ -1,9 +1,11 @@
 """Codes out of a store: none promised before it exists there, none given twice, the same one again for the same person."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bot.owner_files import codes_of_file
 from bot.store import discounts
 
 from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
@@ -256,3 +258,10 @@ async def test_a_code_nobody_was_told_goes_to_somebody_else(bench: Bench) -> Non
         await house.settle(5)
         assert (await house.states())[0] in ("released", "revoked")
         assert house.arrivals.promised == {}
+
+
+def test_a_file_of_codes_is_read_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "summer.csv").write_bytes('\ufeffCode;note\r\n"SUN1";x\r\nSUN2,y\r\n\r\nSUN1\r\n'.encode())
+    assert codes_of_file(tmp_path, "summer") == ["SUN1", "SUN2"]
+    assert codes_of_file(tmp_path, "winter") is None
