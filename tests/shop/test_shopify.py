@@ -513,6 +513,7 @@ def test_a_row_carries_every_name_of_the_person() -> None:
         Identity(IdentityKind.CHECKOUT, "eeafa272cebfd4b22385bc4b645e762c", "casa"),
         Identity(IdentityKind.CART, "c1-68778783ad298f1c80c3bafcddeea02f", "casa"),
         Identity(IdentityKind.ORDER, "820982911946154508", "casa"),
+        Identity(IdentityKind.CLICK, "K7Q2", "casa"),
     }
 
 

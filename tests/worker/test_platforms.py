@@ -151,7 +151,7 @@ async def test_an_order_arrives_and_a_deleted_one_counts_no_more(bench: Bench) -
     assert (await bench.person()).orders_count == 0
     await shopify(bench, "orders/delete", {"id": 5})
     await bench.go()
-    assert [row["why"] for row in await bench.rows("select why from inbox order by id desc limit 1")] == ["its order is not known"]
+    assert [row["why"] for row in await bench.rows("select why from inbox order by id desc limit 1")] == ["its order is not known yet"]
 
 
 async def test_woocommerces_draft_is_a_cart_until_it_is_an_order(bench: Bench) -> None:
