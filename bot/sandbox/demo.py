@@ -1,5 +1,6 @@
 """The demo's world: a shop, its customers' phones, the caller's clock, staff at a desk, and the bot's mind (`Thoughts`)."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,12 +15,16 @@ from bot.sandbox.demo_view import CartLine, DeskDoor, NextThing, Person, View, W
 from bot.sandbox.fault_board import FaultBoard
 from bot.sandbox.page import SAFE_HEADERS
 from bot.sandbox.phones import Action, Phones, Wish, words_of
+from bot.sandbox.rendering import HERE
 from bot.sandbox.shop import Shop
 from bot.sandbox.someone import customer_of
 from bot.sandbox.telling import Telling
 from bot.sandbox.thought import Mind, Thoughts
 from bot.sandbox.tour import STOP, Hint, Scene, hint
 from bot.sandbox.turning import Turning
+
+SHOP_PICTURES = "https://casa-bonita.example/pictures/"
+PICTURE = re.compile("[a-z-]+")
 
 
 class StaffActions(Protocol):
@@ -66,7 +71,7 @@ class Demo:
         self.thoughts: Thoughts | None = None
         people = {key: customer_of(shopper) for key, shopper in shop.shoppers.items()}
         wares = {name: one for one in shop.products.values() for name in (one.id, one.sku)}
-        self.phones = Phones(clock, cloud, people, wares, lambda link: link.removeprefix(shop.base_url))
+        self.phones = Phones(clock, cloud, people, wares, lambda link: _here(link, shop.base_url))
         self.actions: Mapping[str, Action] = {
             **Turning(clock, jump, next_due).actions,
             **self._board.actions,
@@ -233,6 +238,18 @@ class Demo:
 
     def _phone(self, wish: Wish) -> str:
         return self.phones.phone(wish["who"])
+
+
+def _here(link: str, base_url: str) -> str:
+    """The path of what lies on this page although it was sent as a link; a link to anywhere else stays as it is.
+
+    The shop that ships names its pictures by its own address; the sandbox plays that shop, so it has them.
+    """
+    for where, suffix in ((f"{base_url}/art/", ".svg"), (SHOP_PICTURES, ".jpg")):
+        name = link.removeprefix(where).removesuffix(suffix)
+        if link == f"{where}{name}{suffix}" and PICTURE.fullmatch(name) and (HERE / "art" / f"{name}.svg").is_file():
+            return f"/art/{name}.svg"
+    return link
 
 
 def _first_template(thread: tuple[Bubble, ...]) -> int:
