@@ -161,7 +161,8 @@ async def test_the_shops_own_pictures_are_drawn_though_they_were_sent_as_links(h
     await act(home, "say", who="ana", text="hola")
     for link in ("https://casa-bonita.example/pictures/your-cart.jpg", f"{home.url}/art/p-moka.svg"):
         await home.send(type="image", image={"link": link})
-    for link in ("https://casa-bonita.example/pictures/..%2f..%2fx.jpg", f"{home.url}.evil.example/a.jpg", f"{home.url}//evil.example/a.svg"):
+    strange = "https://casa-bonita.example/pictures/..%2f..%2fx.jpg"
+    for link in (strange, f"{home.url}.evil.example/a.jpg", f"{home.url}//evil.example/a.svg"):
         await home.send(type="image", image={"link": link})
     seen = await look(home)
     assert [node.attributes["src"] for node in seen.of("picture")] == ["/art/your-cart.svg", "/art/p-moka.svg"]
