@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 
@@ -235,6 +236,16 @@ async def test_a_number_with_the_phone_app_on_it_is_slow_whatever_else_is_told(b
     assert await bench.store.read(pace.number_by_phone("34911000000")) == NUMBER
 
 
+async def test_a_number_that_staff_write_from_with_the_phone_app_is_slow_from_then_on(bench: Bench) -> None:
+    await bench.writes("Hello")
+    await bench.go()
+    echo = {"from": "34911000000", "to": LOLA, "id": "wamid.echo", "timestamp": str(int(bench.now.timestamp())), "type": "text"}
+    await bench.whatsapp("smb_message_echoes", message_echoes=[{**echo, "text": {"body": "I am here"}}])
+    await bench.work()
+    (number,) = (await bench.store.read(pace.standing(bench.now))).numbers
+    assert (number.with_app, number.per_second) == (True, 20)
+
+
 async def test_two_processes_share_one_pace(bench: Bench) -> None:
     """Two senders on one database get moments of their own: together as many as one alone."""
     clock = paced(bench)
@@ -326,12 +337,17 @@ async def test_a_stop_that_comes_while_a_message_waits_for_its_moment_is_heard(b
     paced(bench)
     await reminders(bench, 12)
     assert bench.sender._pacer is not None
-    bench.sender._pacer._gate(NUMBER).heard(STANDARD)  # so it is shut for a second
+    clock = Moments()
+    clock.now = monotonic() + HOUR.total_seconds()  # its moment has come, but the second is full
+    shut = bench.sender._pacer._gates[NUMBER] = Gate(clock)
+    shut.heard(STANDARD)
     await bench.sender.send_due(lambda: None)
     waiting = [row["contact"] for row in await bench.rows("select contact from outbox where state = 'sending' order by id desc")]
     last = await bench.rows(f"select value from identity where contact = {waiting[0]} and kind = 'phone'")
     who = last[0]["value"].removeprefix("+")
     await bench.writes("STOP", who)
+    clock.now += 1
+    shut._open()
     await bench.sender.finish()
     assert f"+{who}" not in {sent.to.phone for sent in bench.channel.sent}
 
