@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.cloud.fault import Faults, SendFault
 from tests.postgres_server import Server
 
 from .harness import Plan, settled, under_load, unsettled

@@ -1,6 +1,6 @@
 """One open question a person at a time, and an answer is only ever taken for one to a question that was read."""
 
-from bot.sandbox.fault import Faults
+from bot.sandbox.cloud.fault import Faults
 
 from .walk import Walk
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.command.thinking import Reader
-from bot.sandbox.thought import Line, Mind, Mood
+from bot.sandbox.pages.thought import Line, Mind, Mood
 
 from .walk import ANA, BEN, MONDAY, Walk
 

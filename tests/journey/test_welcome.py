@@ -1,7 +1,7 @@
 """Somebody writes to us: they are greeted, their usual questions are answered, and they may agree to offers."""
 
 from bot.policy.decision import Consent
-from bot.sandbox.bubble import Drawing
+from bot.sandbox.cloud.bubble import Drawing
 
 from .walk import DORA, Walk
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from bot.command.stage import Stage, StageStaff, open_stage
 from bot.policy.decision import Consent
-from bot.sandbox.bubble import Bubble, ButtonKind
-from bot.sandbox.catalog import Shopper
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud.bubble import Bubble, ButtonKind
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.shop.catalog import Shopper
 from bot.store import contacts
 from bot.store.contacts import Contact
 from bot.store.model import Identity, IdentityKind

@@ -20,9 +20,9 @@ from typing import Any
 
 import aiohttp
 
-from bot.sandbox import envelope
-from bot.sandbox.customer import Customer
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.customer import Customer
+from bot.sandbox.cloud.limit import SendLimit
 from tests.crash.house import BotProcess, Surroundings, free_port, surroundings, wall_clock
 from tests.crash.load import Delivery, Postman
 

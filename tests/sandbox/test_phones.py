@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.bubble import Tick
-from bot.sandbox.phone_view import EMOJI
-from bot.sandbox.phones import ADVERT, SHOWN, own_file
+from bot.sandbox.cloud.bubble import Tick
+from bot.sandbox.pages.phone_view import EMOJI
+from bot.sandbox.pages.phones import ADVERT, SHOWN, own_file
 
 from .house import ANA, House
 from .seen import act, look

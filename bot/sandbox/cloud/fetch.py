@@ -2,8 +2,8 @@
 
 import aiohttp
 
-from bot.sandbox.bubble import Drawing, Media, MediaKind
-from bot.sandbox.media import MB, SIZES, TYPES, bare_type
+from bot.sandbox.cloud.bubble import Drawing, Media, MediaKind
+from bot.sandbox.cloud.media import MB, SIZES, TYPES, bare_type
 
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.sandbox.bubble import Button, ButtonKind, Drawing, Goods, GoodsKind, Media, Offer, Place
-from bot.sandbox.drawing import catalog, media, part_of, parts_of, place, shelves
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.template import CODE_LIMIT, VARIABLE, Template, buttons_of, cards_of, component_of
+from bot.sandbox.cloud.bubble import Button, ButtonKind, Drawing, Goods, GoodsKind, Media, Offer, Place
+from bot.sandbox.cloud.drawing import catalog, media, part_of, parts_of, place, shelves
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.template import CODE_LIMIT, VARIABLE, Template, buttons_of, cards_of, component_of
 
 FILLED_BODY_LIMIT = 1024  # Cloud API: the body with its parameters (132005)
 FILLED_HEADER_LIMIT = 60  # likewise the header

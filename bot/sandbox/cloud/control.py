@@ -12,15 +12,15 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox import envelope
-from bot.sandbox.bubble import Advert, Bubble, Drawing, Goods, GoodsKind, Media, MediaKind, Shelf, Ware
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import Customer
-from bot.sandbox.drawing import place, shared_contact
-from bot.sandbox.fault import Faults
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.limit import SendLimit
-from bot.sandbox.rule import Rules
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.bubble import Advert, Bubble, Drawing, Goods, GoodsKind, Media, MediaKind, Shelf, Ware
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.customer import Customer
+from bot.sandbox.cloud.drawing import place, shared_contact
+from bot.sandbox.cloud.fault import Faults
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.cloud.rule import Rules
 
 JUMP_LIMIT = timedelta(days=3650)
 CALLS_KEPT = 1000  # the newest of a list that a test may read

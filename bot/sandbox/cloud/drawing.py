@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bot.sandbox.bubble import (
+from bot.sandbox.cloud.bubble import (
     Button,
     ButtonKind,
     Drawing,
@@ -17,7 +17,7 @@ from bot.sandbox.bubble import (
     Shelf,
     Ware,
 )
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.graph_error import GraphError
 
 TEXT_LIMIT = 4096  # Cloud API: text.body
 CAPTION_LIMIT = 1024  # Cloud API: caption of an image, a video or a document

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from bot.sandbox.account import Number
-from bot.sandbox.fault import Faults
-from bot.sandbox.webhook import Webhooks
+from bot.sandbox.cloud.account import Number
+from bot.sandbox.cloud.fault import Faults
+from bot.sandbox.cloud.webhook import Webhooks
 
 REORDER_SECONDS = 0.3  # how far an overtaken update falls back
 

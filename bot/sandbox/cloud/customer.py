@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, parse, region_code_for_number
 
-from bot.sandbox.bubble import Bubble
+from bot.sandbox.cloud.bubble import Bubble
 
 REPLY_WINDOW = timedelta(hours=24)  # Cloud API: customer service window; outside it 131047
 PHONE_DIGITS = range(7, 16)  # E.164 has at most 15 digits

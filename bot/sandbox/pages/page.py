@@ -14,9 +14,9 @@ from typing import Protocol
 
 from aiohttp import ClientConnectionResetError, web
 
-from bot.sandbox.phones import Action, Phones
-from bot.sandbox.rendering import FILES, HERE, Shown, event_of, parts_of, render, version_of
-from bot.sandbox.telling import Telling
+from bot.sandbox.pages.phones import Action, Phones
+from bot.sandbox.pages.rendering import ART, FILES, Shown, event_of, parts_of, render, version_of
+from bot.sandbox.pages.telling import Telling
 
 ART_SECONDS = 300  # while somebody visits
 FILE_SECONDS = 365 * 24 * 3600  # a file that changes gets another address
@@ -87,7 +87,7 @@ class Page:
         return _text(path, content_type, FILE_SECONDS)
 
     async def _art(self, request: web.Request) -> web.Response:
-        path = HERE / "art" / f"{request.match_info['name']}.svg"
+        path = ART / f"{request.match_info['name']}.svg"
         if not path.is_file():
             raise web.HTTPNotFound
         return _text(path, "image/svg+xml", ART_SECONDS)

@@ -8,20 +8,20 @@ from typing import Protocol
 
 from aiohttp import web
 
-from bot.sandbox.bubble import ANSWERS, Bubble
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import wa_id_of
-from bot.sandbox.demo_view import CartLine, DeskDoor, NextThing, Person, View, Waiting
-from bot.sandbox.fault_board import FaultBoard
-from bot.sandbox.page import SAFE_HEADERS
-from bot.sandbox.phones import Action, Phones, Wish, words_of
-from bot.sandbox.rendering import HERE
-from bot.sandbox.shop import Shop
-from bot.sandbox.someone import customer_of
-from bot.sandbox.telling import Telling
-from bot.sandbox.thought import Mind, Thoughts
-from bot.sandbox.tour import STOP, Hint, Scene, hint
-from bot.sandbox.turning import Turning
+from bot.sandbox.cloud.bubble import ANSWERS, Bubble
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.customer import wa_id_of
+from bot.sandbox.pages.demo_view import CartLine, DeskDoor, NextThing, Person, View, Waiting
+from bot.sandbox.pages.fault_board import FaultBoard
+from bot.sandbox.pages.page import SAFE_HEADERS
+from bot.sandbox.pages.phones import Action, Phones, Wish, words_of
+from bot.sandbox.pages.rendering import ART
+from bot.sandbox.pages.someone import customer_of
+from bot.sandbox.pages.telling import Telling
+from bot.sandbox.pages.thought import Mind, Thoughts
+from bot.sandbox.pages.tour import STOP, Hint, Scene, hint
+from bot.sandbox.pages.turning import Turning
+from bot.sandbox.shop.shop import Shop
 
 SHOP_PICTURES = "https://casa-bonita.example/pictures/"
 PICTURE = re.compile("[a-z-]+")
@@ -247,7 +247,7 @@ def _here(link: str, base_url: str) -> str:
     """
     for where, suffix in ((f"{base_url}/art/", ".svg"), (SHOP_PICTURES, ".jpg")):
         name = link.removeprefix(where).removesuffix(suffix)
-        if link == f"{where}{name}{suffix}" and PICTURE.fullmatch(name) and (HERE / "art" / f"{name}.svg").is_file():
+        if link == f"{where}{name}{suffix}" and PICTURE.fullmatch(name) and (ART / f"{name}.svg").is_file():
             return f"/art/{name}.svg"
     return link
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.fault import CodeFault, Faults, SendFault
-from bot.sandbox.phones import Action, Wish
-from bot.sandbox.shop import Shop
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.fault import CodeFault, Faults, SendFault
+from bot.sandbox.pages.phones import Action, Wish
+from bot.sandbox.shop.shop import Shop
 
 MAX_FAULTS = 5  # in a row: as often as a message is tried
 LATE_SECONDS = 5.0

@@ -14,16 +14,16 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 from aiohttp.typedefs import Handler
 
-from bot.sandbox import envelope
-from bot.sandbox.account import PROFILE_FIELDS, Number, only
-from bot.sandbox.cloud_api import Attempt, CloudApi
-from bot.sandbox.customer import Customer, wa_id_of
-from bot.sandbox.fault import SendFault
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.handshake import trouble_with
-from bot.sandbox.media import ATTACHMENTS, MB, File
-from bot.sandbox.template import Template
-from bot.sandbox.template_book import LISTED, TEMPLATE_LIMIT, cursor_of, place_of
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.account import PROFILE_FIELDS, Number, only
+from bot.sandbox.cloud.cloud_api import Attempt, CloudApi
+from bot.sandbox.cloud.customer import Customer, wa_id_of
+from bot.sandbox.cloud.fault import SendFault
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.handshake import trouble_with
+from bot.sandbox.cloud.media import ATTACHMENTS, MB, File
+from bot.sandbox.cloud.template import Template
+from bot.sandbox.cloud.template_book import LISTED, TEMPLATE_LIMIT, cursor_of, place_of
 
 VERSION = "v24.0"
 HANG_SECONDS = 120.0  # longer than any sender waits

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.sandbox.bubble import Bubble
+from bot.sandbox.cloud.bubble import Bubble
 
 LOOK_SECONDS = 0.5  # between two looks at what changed, for a page that is open
 TYPING_SECONDS = 0.6  # an answer shows three dots first: long enough to be seen, too short to wait for

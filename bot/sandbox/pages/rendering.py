@@ -13,16 +13,16 @@ from typing import Any, Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bot.sandbox import phone_view
-from bot.sandbox.bubble import ANSWERS, ButtonKind, GoodsKind, MediaKind
-from bot.sandbox.phone_view import PhoneView
-from bot.sandbox.tour import STATIONS
+from bot.sandbox.cloud.bubble import ANSWERS, ButtonKind, GoodsKind, MediaKind
+from bot.sandbox.pages import phone_view
+from bot.sandbox.pages.phone_view import PhoneView
+from bot.sandbox.pages.tour import STATIONS
 
 HERE = Path(__file__).parent
-PAGES = HERE / "pages"
-_BROWSER = HERE.parent / "browser"  # what every page of ours loads; files, so no room needs to know another
+ART = HERE.parent / "shop" / "art"
+_BROWSER = HERE.parents[1] / "browser"  # what every page of ours loads; files, so no room needs to know another
 FILES = {
-    **{f"/{name}.css": (PAGES / f"{name}.css", "text/css") for name in ("paper", "phone", "message", "demo", "lone")},
+    **{f"/{name}.css": (HERE / f"{name}.css", "text/css") for name in ("paper", "phone", "message", "demo", "lone")},
     **{f"/browser/{name}": (_BROWSER / name, "text/javascript") for name in ("htmx.min.js", "htmx-ext-sse.min.js", "live.js")},
 }
 ROWS = frozenset({"messages", "waiting"})  # lists whose rows keep their place, what is typed into them, and the reader's attention
@@ -50,7 +50,7 @@ def address_of(path: str) -> str:
 
 
 def _environment() -> Environment:
-    made = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     names = ("money", "span", "size", "formatted", "is_link", "is_web", "host_of", "initials", "code_of", "gist")
     made.globals.update({name: getattr(phone_view, name) for name in names})
     made.globals.update(

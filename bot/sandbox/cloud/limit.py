@@ -4,7 +4,7 @@ from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.graph_error import GraphError
 
 DAY = timedelta(hours=24)
 HIGH = 1_000  # messages a second from which on the API calls a number's throughput high

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.sandbox.catalog import Shopper
+from bot.sandbox.shop.catalog import Shopper
 
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from babel.numbers import format_currency
 from markupsafe import Markup
 
-from bot.sandbox.bubble import Bubble, Button, ButtonKind, Drawing, Goods, GoodsKind, Media, Offer, Ware
-from bot.sandbox.catalog import CURRENCY, Product
-from bot.sandbox.someone import Someone
+from bot.sandbox.cloud.bubble import Bubble, Button, ButtonKind, Drawing, Goods, GoodsKind, Media, Offer, Ware
+from bot.sandbox.pages.someone import Someone
+from bot.sandbox.shop.catalog import CURRENCY, Product
 
 QUOTED = 90  # characters of a message that an answer to it repeats
 EDITABLE = timedelta(minutes=15)  # WhatsApp: how long a message can be edited

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.graph_error import GraphError
 
 KB, MB = 1024, 1024 * 1024
 URL_LIFE = timedelta(minutes=5)  # Cloud API: a media URL

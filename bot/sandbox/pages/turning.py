@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from bot.sandbox.phones import Action, Wish
+from bot.sandbox.pages.phones import Action, Wish
 
 JUMP_LIMIT = timedelta(days=60)  # further than any flow waits; a slip of the finger must not end the demo
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -16,23 +16,23 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox import envelope
-from bot.sandbox.account import App, Number
-from bot.sandbox.agenda import Agenda
-from bot.sandbox.bubble import ANSWERS, Bubble, Button, Drawing, Media, Tick
-from bot.sandbox.customer import REPLY_WINDOW, Customer, region_of, wa_id_of
-from bot.sandbox.drawing import draw, part_of
-from bot.sandbox.fault import Faults, SendFault
-from bot.sandbox.fetch import links_of, trouble_with_link
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.limit import SendLimit
-from bot.sandbox.media import File, MediaShelf
-from bot.sandbox.rule import SERVICE_CHARGED_FROM, UNCAPPED, Rules
-from bot.sandbox.teller import Teller
-from bot.sandbox.template import Template
-from bot.sandbox.template_book import TemplateBook
-from bot.sandbox.template_fill import fill
-from bot.sandbox.webhook import RETRY_PAUSES, Webhooks
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.account import App, Number
+from bot.sandbox.cloud.agenda import Agenda
+from bot.sandbox.cloud.bubble import ANSWERS, Bubble, Button, Drawing, Media, Tick
+from bot.sandbox.cloud.customer import REPLY_WINDOW, Customer, region_of, wa_id_of
+from bot.sandbox.cloud.drawing import draw, part_of
+from bot.sandbox.cloud.fault import Faults, SendFault
+from bot.sandbox.cloud.fetch import links_of, trouble_with_link
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.cloud.media import File, MediaShelf
+from bot.sandbox.cloud.rule import SERVICE_CHARGED_FROM, UNCAPPED, Rules
+from bot.sandbox.cloud.teller import Teller
+from bot.sandbox.cloud.template import Template
+from bot.sandbox.cloud.template_book import TemplateBook
+from bot.sandbox.cloud.template_fill import fill
+from bot.sandbox.cloud.webhook import RETRY_PAUSES, Webhooks
 
 CALLBACK_DATA_LIMIT = 512  # Cloud API: biz_opaque_callback_data
 BLUE_TICK_SECONDS = 0.02  # between a message being seen and the read status going out

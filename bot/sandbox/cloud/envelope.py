@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.account import Number
-from bot.sandbox.bubble import Bubble, Button, ButtonKind
-from bot.sandbox.customer import Customer
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.template import Template, buttons_of
+from bot.sandbox.cloud.account import Number
+from bot.sandbox.cloud.bubble import Bubble, Button, ButtonKind
+from bot.sandbox.cloud.customer import Customer
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.template import Template, buttons_of
 
 ENTRY_SIZE = 3  # changes of one entry when updates are batched: a POST then has several entries
 LISTS = ("messages", "statuses", "user_preferences")  # what updates of one kind and number may share one value for

@@ -5,9 +5,9 @@ from html import escape
 
 from aiohttp import web
 
-from bot.sandbox.page import SAFE_HEADERS
-from bot.sandbox.rendering import address_of
-from bot.sandbox.shop import Shop
+from bot.sandbox.pages.page import SAFE_HEADERS
+from bot.sandbox.pages.rendering import address_of
+from bot.sandbox.shop.shop import Shop
 
 FRAME = """<!doctype html>
 <html lang="en">

@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.catalog import CURRENCY, PRODUCTS, SHOPPERS, Product, Shopper, decimal
-from bot.sandbox.webhook import RETRY_PAUSES, Webhooks
+from bot.sandbox.cloud.webhook import RETRY_PAUSES, Webhooks
+from bot.sandbox.shop.catalog import CURRENCY, PRODUCTS, SHOPPERS, Product, Shopper, decimal
 
 SIGNATURE_TOLERANCE = 300  # seconds; Standard Webhooks: older or newer timestamps are refused
 CODE = re.compile(r"[A-Za-z0-9-]{3,40}")

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from bot.sandbox.drawing import CARD_BODY_LIMIT, CARDS
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.drawing import CARD_BODY_LIMIT, CARDS
+from bot.sandbox.cloud.graph_error import GraphError
 
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 NAME = re.compile(r"[a-z0-9_]{1,512}")

@@ -11,14 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.bubble import Advert, Bubble, Drawing, Goods, GoodsKind, Media, MediaKind, Place, SharedContact, Shelf, Tick, Ware
-from bot.sandbox.catalog import CURRENCY, Product, decimal
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import Customer, wa_id_of
-from bot.sandbox.media import bare_type
-from bot.sandbox.phone_view import EMOJI, SHOWN_INLINE, Composing, PhoneView, StoredFile
-from bot.sandbox.someone import Someone
-from bot.sandbox.telling import Telling
+from bot.sandbox.cloud.bubble import Advert, Bubble, Drawing, Goods, GoodsKind, Media, MediaKind, Place, SharedContact, Shelf, Tick, Ware
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.customer import Customer, wa_id_of
+from bot.sandbox.cloud.media import bare_type
+from bot.sandbox.pages.phone_view import EMOJI, SHOWN_INLINE, Composing, PhoneView, StoredFile
+from bot.sandbox.pages.someone import Someone
+from bot.sandbox.pages.telling import Telling
+from bot.sandbox.shop.catalog import CURRENCY, Product, decimal
 
 TEXT_LIMIT = 4096  # characters; as long as WhatsApp lets a customer write
 SHOWN = 150  # messages: a phone shows the newest, and each is drawn again at each look

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from bot.sandbox.call_log import CallLog
-from bot.sandbox.catalog import PRODUCTS
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import REPLY_WINDOW, Customer, wa_id_of
-from bot.sandbox.demo_view import NextThing, Person
-from bot.sandbox.fault_board import Board, FaultBoard
-from bot.sandbox.handshake import trouble_with
-from bot.sandbox.phone_view import PhoneView
-from bot.sandbox.phones import PEOPLE_LIMIT, Action, Phones, Wish
-from bot.sandbox.someone import Someone
-from bot.sandbox.telling import Telling
-from bot.sandbox.turning import Turning
+from bot.sandbox.cloud.call_log import CallLog
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.customer import REPLY_WINDOW, Customer, wa_id_of
+from bot.sandbox.cloud.handshake import trouble_with
+from bot.sandbox.pages.demo_view import NextThing, Person
+from bot.sandbox.pages.fault_board import Board, FaultBoard
+from bot.sandbox.pages.phone_view import PhoneView
+from bot.sandbox.pages.phones import PEOPLE_LIMIT, Action, Phones, Wish
+from bot.sandbox.pages.someone import Someone
+from bot.sandbox.pages.telling import Telling
+from bot.sandbox.pages.turning import Turning
+from bot.sandbox.shop.catalog import PRODUCTS
 
 LOGGED = 40  # the newest deliveries and calls
 WORDS = 160  # characters of what is told of one

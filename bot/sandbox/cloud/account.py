@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.limit import HIGH, SendLimit
+from bot.sandbox.cloud.limit import HIGH, SendLimit
 
 SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging", "business_management", "catalog_management")
 FIELDS = ("messages", "message_template_status_update", "account_update", "phone_number_quality_update", "user_preferences")

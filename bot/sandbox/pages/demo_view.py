@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from bot.sandbox.catalog import Product
-from bot.sandbox.fault_board import Board
-from bot.sandbox.phone_view import PhoneView
-from bot.sandbox.shop import Order
-from bot.sandbox.thought import Mind
-from bot.sandbox.tour import Hint
+from bot.sandbox.pages.fault_board import Board
+from bot.sandbox.pages.phone_view import PhoneView
+from bot.sandbox.pages.thought import Mind
+from bot.sandbox.pages.tour import Hint
+from bot.sandbox.shop.catalog import Product
+from bot.sandbox.shop.shop import Order
 
 PARTS = (
     *("clock", "hint", "places", "people", "cart", "till", "away", "orders", "account"),

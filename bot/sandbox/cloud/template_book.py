@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.sandbox import envelope
-from bot.sandbox.agenda import Agenda
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.rule import Rules
-from bot.sandbox.template import DUPLICATE, NAME_BLOCKED, Template, new_template
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.agenda import Agenda
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.rule import Rules
+from bot.sandbox.cloud.template import DUPLICATE, NAME_BLOCKED, Template, new_template
 
 EDIT_LIMITS = ((timedelta(days=1), 1), (timedelta(days=30), 10))  # Cloud API: edits of an approved template
 NAME_REST = timedelta(days=30)  # Cloud API: a deleted name cannot be used
