@@ -149,6 +149,11 @@ class Pacer:
         least, most = WIRE
         return max(least, min(most, int(fastest * WIRE_SECONDS)))
 
+    @property
+    def waits(self) -> bool:
+        """Whether the sender will be woken, because a number has its next moment soon."""
+        return self._timer is not None and not self._timer.cancelled() and self._timer.when() > asyncio.get_running_loop().time()
+
     def resting(self, on_wire: int) -> frozenset[str]:
         """The lanes that need not be looked at now: no moments are to be had, or the wire is so full that it is kept for answers."""
         now = monotonic()

@@ -99,8 +99,8 @@ class Sender:
 
     @property
     def busy(self) -> bool:
-        """Whether something is on the wire."""
-        return bool(self._on_wire)
+        """Whether something is on the wire, or waits a moment for its turn."""
+        return bool(self._on_wire) or (self._pacer is not None and self._pacer.waits)
 
     def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float, int]]:
         """What may go, when the look at it began (`time.monotonic()`), and how many deliveries it saw."""

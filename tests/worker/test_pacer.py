@@ -192,7 +192,7 @@ async def test_a_claim_takes_what_may_start_soon_and_leaves_the_rest_queued(benc
     clock = paced(bench)
     await reminders(bench, 40)
     await bench.sender.send_due(lambda: None)
-    claimed = (await bench.states()).count("sending")
+    claimed = sum(state != "queued" for state in await bench.states())
     assert 1 <= claimed <= STANDARD // 10
     await bench.sender.finish()
     assert (await bench.states()).count("sent") == claimed
