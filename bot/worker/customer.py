@@ -151,7 +151,7 @@ def _answer(house: House, contact: int, number: str, event: MessageReceived, pre
         if isinstance(event.detail, OrderPlacedInChat):
             yield from _see_to_order(house, contact, number)
         return
-    if event.detail is not None and wordless:
+    if wordless and event.attachment is None:
         yield from _to_staff(house, contact, number, f"sent {telling.in_short(event)}")
         return
     for revision in sorted(house.playbook.starting_on(Trigger.MESSAGE_RECEIVED), key=_most_particular):
@@ -162,8 +162,8 @@ def _answer(house: House, contact: int, number: str, event: MessageReceived, pre
 
 
 def _is_wordless(event: MessageReceived) -> bool:
-    """A file without words, an order, a place, a form: a flow that asks hears that it got no words. Of these an order, a place, contacts
-    and a form are for a person to look at; who sends a mere picture or voice is greeted as who writes."""
+    """A file without words, an order, a place, a form: a flow that asks hears that it got no words. Of these, what is no
+    file is for a person to look at; who sends a mere picture or voice is greeted as who writes."""
     return not event.text.strip() or not (event.detail is None or isinstance(event.detail, ProductAsked))
 
 
