@@ -173,7 +173,8 @@ async def start_app(
         registry = _registry(store, session, whatsapp, held, clock)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
-        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=Pacer(store.arrivals), receipts=receipts)
+        pacer = Pacer(store.arrivals, alone=not is_server(settings.database))
+        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=pacer, receipts=receipts)
         if receipts:
             rooms.push_async_callback(receipts.finish)
         await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))

@@ -92,7 +92,7 @@ def test_every_room_has_a_floor() -> None:
         ("bot.shop.plain", "from ..web import door"),
         ("bot.flow.text", "from bot.policy.decision import Send"),
         ("bot.web.door", "from bot.app import build"),
-        ("bot.sandbox.shop", "from bot.shop.signature import sign"),
+        ("bot.sandbox.shop.shop", "from bot.shop.signature import sign"),
         ("bot.flow.text", "import asyncio"),
         ("bot.flow.text", "def f():\n    from os import environ"),
         ("bot.policy.hours", "import aiohttp"),
@@ -118,7 +118,7 @@ def test_the_rule_can_be_broken(module: str, source: str) -> None:
         ("bot.flow.text", "import re\nfrom datetime import datetime\nimport yaml"),
         ("bot.channel.whatsapp.send", "import pywa_async\nimport httpx\nimport time\ntime.monotonic()"),
         ("bot.worker.clock", "from datetime import datetime\ndatetime.now()"),
-        ("bot.sandbox.shop", "from aiohttp import web\nfrom bot.sandbox import cloud"),
+        ("bot.sandbox.shop.shop", "from aiohttp import web\nfrom bot.sandbox import cloud"),
     ],
 )
 def test_the_rule_leaves_the_rest_alone(module: str, source: str) -> None:

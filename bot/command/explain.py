@@ -13,7 +13,7 @@ from bot.desk import actions
 from bot.desk.actions import NotFound
 from bot.flow.measure import read_length
 from bot.owner_files import read_playbook
-from bot.sandbox.thought import Mind, Mood, Thought
+from bot.sandbox.pages.thought import Mind, Mood, Thought
 from bot.store.database import read_only
 from bot.store.step import Step
 from bot.worker.playbook import Playbook

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from bot.command.terminal import as_json, complain, paint
 from bot.sandbox.clock import TurnedClock
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.customer import wa_id_of
-from bot.sandbox.graph import VERSION
-from bot.sandbox.lone import Connection, Lone, person
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.customer import wa_id_of
+from bot.sandbox.cloud.graph import VERSION
+from bot.sandbox.pages.lone import Connection, Lone, person
+from bot.sandbox.pages.someone import Someone
 from bot.sandbox.sandbox import CloudSandbox
-from bot.sandbox.someone import Someone
 
 NAME = "sandbox"
 HELP = "WhatsApp's Cloud API alone on this machine, to try any bot against"

@@ -18,10 +18,10 @@ from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.policy.decision import Control
 from bot.sandbox.clock import TurnedClock
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.demo_view import DeskDoor
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.pages.demo_view import DeskDoor
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.shop import Shop
+from bot.sandbox.shop.shop import Shop
 from bot.settings import Settings, ShopSettings, WhatsAppSettings
 from bot.store import health
 from bot.web import desk_pages

@@ -16,8 +16,8 @@ from bot.command.stage import STAFF, Stage, StageStaff, open_stage
 from bot.command.terminal import paint
 from bot.desk import actions
 from bot.policy.decision import Reason
-from bot.sandbox.bubble import Bubble
-from bot.sandbox.catalog import Shopper
+from bot.sandbox.cloud.bubble import Bubble
+from bot.sandbox.shop.catalog import Shopper
 from bot.store import contacts, health
 from bot.store.model import Identity, IdentityKind
 

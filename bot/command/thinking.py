@@ -11,7 +11,7 @@ from bot.flow.model import AnyStep, AskStep, Flow, branches, verb_of
 from bot.flow.run import Run, Waiting
 from bot.flow.spoken import branch_name, quoted, saying
 from bot.policy.decision import Consent, Control, Reason
-from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
+from bot.sandbox.pages.thought import Coming, FlowNow, Line, Mind, Mood, Thought
 from bot.store import contacts, desk, discounts, mirror, purchases, runs, story
 from bot.store.contacts import Contact
 from bot.store.desk import Talk

@@ -107,7 +107,7 @@ class Writer:
         is_interactive = bool(made.buttons or made.link or made.products or made.catalog)
         if not is_interactive:
             made = replace(made, header=None, footer=None)
-        elif len(made.products) > 1 and not made.header:
+        elif len(made.products) > 1 and not made.header and not made.catalog:
             made = replace(made, header=cut(self.facts.store.name, MAX_SMALL_PRINT) or EMPTY_TEMPLATE_VALUE)
         stands_alone = made.place or made.card or made.media or len(made.products) == 1
         return made if made.body or (stands_alone and not made.buttons and not made.link) else replace(made, body=EMPTY_TEMPLATE_VALUE)

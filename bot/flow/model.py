@@ -176,6 +176,7 @@ class Message(Written):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": _ANY_PART,
+            "dependentRequired": {"with": ["template"]},
             "not": {"required": ["template"], "propertyNames": {"enum": [*sorted(_OF_A_TEMPLATE)]}},
         }
     )

@@ -47,10 +47,15 @@ class Pace:
 
 
 def heard(pace: Pace, messages: int, now: int) -> Pace:
-    """So many messages came in: they cannot be held back, so ours are."""
+    """So many messages came in: they cannot be held back, so ours are. But not beyond a second: Meta counts by the second, and what is
+    told late in one delivery (a thousand updates after a quiet night) was written in many."""
     pace = _of_this_clock(pace, now)
     took = messages * pace.gap(now)
-    return replace(pace, next_at=max(pace.next_at, now) + took, answer_at=max(pace.answer_at, now) + took)
+
+    def later(moment: int) -> int:
+        return max(moment, min(max(moment, now) + took, now + _SECOND))
+
+    return replace(pace, next_at=later(pace.next_at), answer_at=later(pace.answer_at))
 
 
 def answers(pace: Pace, wanted: int, now: int) -> tuple[Pace, tuple[int, ...]]:

@@ -91,7 +91,7 @@ class Postman(Sender):
 
     def claim(self, house: House) -> Step[Claim]:
         """What may go now; what waits or is dropped is told to the house as ever."""
-        claim, _ = yield from self._claim(house, AT_ONCE)
+        claim, _ = yield from self._look(house, AT_ONCE)
         return claim
 
 

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.sandbox.call_log import CallLog
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.control import Controls
-from bot.sandbox.demo import Demo, StaffActions
-from bot.sandbox.demo_view import DeskDoor
-from bot.sandbox.graph import BODY_LIMIT, Graph
-from bot.sandbox.page import Page, World
-from bot.sandbox.shop import Shop
-from bot.sandbox.store_api import StoreApi
-from bot.sandbox.storefront import Storefront
-from bot.sandbox.thought import Thoughts
+from bot.sandbox.cloud.call_log import CallLog
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.control import Controls
+from bot.sandbox.cloud.graph import BODY_LIMIT, Graph
+from bot.sandbox.pages.demo import Demo, StaffActions
+from bot.sandbox.pages.demo_view import DeskDoor
+from bot.sandbox.pages.page import Page, World
+from bot.sandbox.pages.thought import Thoughts
+from bot.sandbox.shop.shop import Shop
+from bot.sandbox.shop.store_api import StoreApi
+from bot.sandbox.shop.storefront import Storefront
 
 SETTLE_SECONDS = 5.0  # a button of the page answers at the latest then, whatever the bot still does
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})

@@ -16,10 +16,14 @@ Name = tuple[str, str, str]
 
 
 class Arrivals:
-    """The names in deliveries that were committed lately, each with the count of deliveries at the time."""
+    """The names in deliveries that were committed lately, each with the count of deliveries at the time.
+
+    `count` are those that were noted, `kept` those a step sees that runs now, in the order of `count`: on SQLite a delivery is kept and
+    answered in one transaction, before it is noted. Where nobody counts them `kept` stays 0.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.kept = 0
         self._latest: dict[Name, int] = {}
         self._order: deque[tuple[int, Name]] = deque()
         self._forgotten = 0

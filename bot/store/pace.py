@@ -187,11 +187,13 @@ Ration = Callable[[Sequence[Candidate]], Step[Mapping[int, Ruling]]]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a number's two queues look like after a claim: its limit, and in how many seconds each may be asked for moments again."""
+    """What a number's two queues look like after a claim: its limit, and in how many seconds each may be asked for moments again. `spare`
+    are moments, in so many seconds, for those that were claimed before and missed theirs."""
 
     per_second: int
     answers_in: float
     others_in: float
+    spare: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -203,12 +205,18 @@ class Rationed:
 
 
 def ration(
-    candidates: Sequence[Candidate], *, now: datetime, clock: int, heard: Mapping[str, int], most: Callable[[int], int]
+    candidates: Sequence[Candidate],
+    *,
+    now: datetime,
+    clock: int,
+    heard: Mapping[str, int],
+    missed: Mapping[str, int],
+    most: Callable[[int], int],
 ) -> Step[Rationed]:
     """Which of the candidates may go, and when. `clock` is this machine's own, in microseconds, used where the database has none.
 
-    `heard`: messages that came in since the last time, by number. `most`: how many that can wait are given a moment at once, by the
-    number's limit.
+    `heard`: messages that came in since the last time, by number; `missed`: how many that were claimed before and can wait missed their
+    moment. `most`: how many more of those are given one at once, by the number's limit.
     """
     found = Rationed()
     debts = yield from _debts(candidates)
@@ -216,7 +224,7 @@ def ration(
     day = (yield from _today(now)) if any(one.begins for one in free) else None
     if day is not None:
         free = yield from _by_day(free, day, now, found.rulings)
-    yield from _by_pace(free, clock, heard, most, found)
+    yield from _by_pace(free, clock, heard, missed, most, found)
     went = [one for one in free if isinstance(found.rulings[one.id], Go)]
     if went:
         paid = [(one, pair.free_after(debts.get((one.contact, one.number)), now)) for one in went]
@@ -314,10 +322,15 @@ def _count(begun: Sequence[Candidate], day: _Day, now: datetime) -> Step[None]:
 
 
 def _by_pace(
-    candidates: Sequence[Candidate], clock: int, heard: Mapping[str, int], most: Callable[[int], int], found: Rationed
+    candidates: Sequence[Candidate],
+    clock: int,
+    heard: Mapping[str, int],
+    missed: Mapping[str, int],
+    most: Callable[[int], int],
+    found: Rationed,
 ) -> Step[None]:
-    """Moments for those that find one."""
-    numbers = sorted({one.number for one in candidates} | {number for number, messages in heard.items() if messages})
+    """Moments for those that find one; those who missed theirs come first."""
+    numbers = sorted({one.number for one in candidates} | {number for told in (heard, missed) for number in told if told[number]})
     if not numbers:
         return
     paces = yield from _paces(numbers, clock)
@@ -329,10 +342,12 @@ def _by_pace(
         stood, moments = pace.answers(stood, len(answers), now)
         _give(answers, moments, now, found.rulings)
         answers_in = max(0, stood.answer_at - pace.ANSWERS_AT_ONCE - now) if len(moments) < len(answers) else 0
-        stood, moments = pace.others(stood, min(len(others), most(stood.per_second)), now)
-        _give(others, moments, now, found.rulings)
+        late = missed.get(number, 0)
+        stood, moments = pace.others(stood, late + min(len(others), most(stood.per_second)), now)
+        _give(others, moments[late:], now, found.rulings)
         kept[number] = stood
-        found.lanes[number] = Lane(stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6)
+        spare = tuple((moment - now) / 1e6 for moment in moments[:late])
+        found.lanes[number] = Lane(stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6, spare)
     yield from _keep(kept)
 
 

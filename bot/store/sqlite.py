@@ -21,6 +21,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Generic
@@ -105,9 +106,7 @@ class SqliteDatabase:
 
     async def receive(self, updates: Sequence[Update], now: datetime) -> int:
         """Keep updates from outside; returns how many were new. They may be acknowledged when this returns, not before."""
-        new: int = await self._written(_Delivery(updates, now))
-        self.arrivals.note(updates)
-        return new
+        return await self._written(_Delivery(updates, now))
 
     def _written(self, work: Step[T] | _Delivery, *, last: bool = False) -> asyncio.Future[T]:
         if self._closing:
@@ -157,7 +156,7 @@ class SqliteDatabase:
 
     async def _commit(self, taken: list[_Waiting[Any]]) -> None:
         try:
-            results = await _in_thread(self._writer, _transaction, [waiting.work for waiting in taken])
+            results = await _in_thread(self._writer, partial(_transaction, self.arrivals), [waiting.work for waiting in taken])
         except Exception as error:  # noqa: BLE001 - whatever failed, each caller must hear of it and the writer must live on
             log.error("the database refused a transaction of %d steps: %s", len(taken), error)
             self.failing = str(error)
@@ -165,6 +164,8 @@ class SqliteDatabase:
         else:
             self.failing = None
         for waiting, result in zip(taken, results, strict=True):
+            if isinstance(waiting.work, _Delivery) and not isinstance(result, _Failed):
+                self.arrivals.note(waiting.work.updates)
             if waiting.future.done():
                 continue  # the caller was cancelled; the step stands
             if isinstance(result, _Failed):
@@ -242,16 +243,20 @@ def _execute_on_a_bet(connection: sqlite3.Connection, statement: Statement) -> S
     return _execute(connection, statement)
 
 
-def _transaction(connection: sqlite3.Connection, all_work: Sequence[Step[Any] | _Delivery]) -> list[Any]:
+def _transaction(arrivals: Arrivals, connection: sqlite3.Connection, all_work: Sequence[Step[Any] | _Delivery]) -> list[Any]:
     """All work in one transaction, deliveries first; what failed gives its exception instead of a result. Raises when nothing could be
-    kept."""
+    kept. The steps see the deliveries, and read in `arrivals.kept` which they are."""
     deliveries = [work for work in all_work if isinstance(work, _Delivery)]
     steps = [work for work in all_work if not isinstance(work, _Delivery)]
+    before = arrivals.kept
     connection.execute("begin immediate")
     try:
-        results = [*_keep(connection, deliveries), *(_alone(connection, step) for step in steps)]
+        kept = _keep(connection, deliveries)
+        arrivals.kept += sum(not isinstance(result, _Failed) for result in kept)
+        results = [*kept, *(_alone(connection, step) for step in steps)]
         connection.execute("commit")
     except BaseException:
+        arrivals.kept = before
         if connection.in_transaction:
             connection.execute("rollback")
         raise

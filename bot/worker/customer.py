@@ -31,7 +31,7 @@ from bot.flow.revision import Revision
 from bot.flow.run import ButtonPress, Pressed, Replied, read_button_payload
 from bot.policy.consent import is_opt_out, takes_stop_back
 from bot.policy.decision import Consent, Control
-from bot.store import charges, contacts, conversations, files, inbox, outbox, templates
+from bot.store import charges, contacts, conversations, files, inbox, outbox, pace, templates
 from bot.store.contacts import Agreement, Referred
 from bot.store.inbox import Entry
 from bot.store.runs import Live
@@ -82,6 +82,7 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
 
 def _staff_wrote(house: House, contact: int, number: str, event: StaffWrote) -> Step[None]:
     """Staff answered from the phone app: a take-over, unless it is told so late that the conversation has changed hands since."""
+    yield from pace.number_told(number, house.now, with_app=True)  # Cloud API: such a number is slow
     conversation = yield from conversations.load(contact, number)
     yield from conversations.staff_said_elsewhere(contact, number, event.at, event.text, event.id, kind=event.kind)
     if event.attachment is not None:
@@ -150,17 +151,19 @@ def _answer(house: House, contact: int, number: str, event: MessageReceived, pre
         if isinstance(event.detail, OrderPlacedInChat):
             yield from _see_to_order(house, contact, number)
         return
-    if wordless:
+    if wordless and event.attachment is None:
         yield from _to_staff(house, contact, number, f"sent {telling.in_short(event)}")
         return
     for revision in sorted(house.playbook.starting_on(Trigger.MESSAGE_RECEIVED), key=_most_particular):
         if (yield from flows.begin(house, revision, contact, number, "", None, by_customer=True)):
             return
-    yield from _to_staff(house, contact, number, "wrote, and no flow has an answer")
+    said = f"sent {telling.in_short(event)}" if wordless else "wrote"
+    yield from _to_staff(house, contact, number, f"{said}, and no flow has an answer")
 
 
 def _is_wordless(event: MessageReceived) -> bool:
-    """Whether a person must look at it: a file without words, an order, a place, a form. A flow that asks hears that it got no words."""
+    """A file without words, an order, a place, a form: a flow that asks hears that it got no words. Of these, what is no
+    file is for a person to look at; who sends a mere picture or voice is greeted as who writes."""
     return not event.text.strip() or not (event.detail is None or isinstance(event.detail, ProductAsked))
 
 

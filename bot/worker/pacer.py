@@ -7,20 +7,20 @@ Nothing here stands between the last look for an opt-out and the request: the se
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from heapq import heappop, heappush
-from itertools import count
 from time import monotonic, time_ns
 
 from bot.policy.pace import STANDARD
 from bot.store import pace
 from bot.store.arrivals import Arrivals
-from bot.store.outbox import ANY_NUMBER, Claimed, lane
+from bot.store.outbox import ANY_NUMBER, Claim, Claimed, lane
 from bot.store.pace import Candidate, Lane, Ration, Ruling
 from bot.store.step import Step
 
-LEAD_SECONDS = (0.06, 0.3)  # how long before its moment a message is claimed: a few times what claims take lately, within this
+LEAD_SECONDS = (0.1, 0.3)  # how long before its moment a message is claimed: a few times what claims take lately, within this
 CLAIMS = 4.0  # times: between the waking and the commit there is more than the claim itself
 LATELY = 0.2  # weight of the newest claim in what they take lately
 ANSWERS_LEAD_SECONDS = 0.2
@@ -30,29 +30,48 @@ FILLED = 0.97  # of a second's messages: beyond it the gate is shut
 FILLED_BY_OTHERS = 0.95  # for what can wait: an answer always finds room
 WIRE_SECONDS = 0.4  # how long an answer of the platform takes on a bad day: so much of the rate may be on the wire
 WIRE = (64, 300)  # the least, and the most: a crash leaves that many unknown
+SHARED_TOLERANCE = 0.05  # seconds, where others send at the moments between: so much of a second may be fuller than it should be
 _SECOND = 1.0
 
 
 class Gate:
-    """Where the messages of one number wait for their moments."""
+    """Where the messages of one number wait for their moments.
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    A moment is not a message's own: whoever is next takes it. One that could not be used for `tolerance` seconds is void, for what others
+    send has its moments, too; who is left without one waits for the next claim, which is `asked` for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic, *, tolerance: float = _SECOND) -> None:
         self.per_second = STANDARD
+        self.asked: Callable[[], None] = lambda: None
         self._clock = clock
-        self._answers: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._others: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._tolerance = tolerance
+        self._answers: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
+        self._moments: list[float] = []
         self._lately: deque[float] = deque()
-        self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def missed(self) -> int:
+        """How many that can wait have no moment."""
+        self._forget(self._clock())
+        return max(0, sum(not future.done() for future in self._others) - len(self._moments))
 
     def heard(self, messages: int) -> None:
         """So many messages came in: they count, and cannot be held back."""
         self._lately.extend([self._clock()] * messages)
 
-    async def passed(self, *, answer: bool, moment: float) -> None:
-        """Wait until a message may start: at its moment, in its turn."""
+    def give(self, moments: Iterable[float]) -> None:
+        """Moments for those that can wait."""
+        for moment in moments:
+            heappush(self._moments, moment)
+        self._open()
+
+    async def passed(self, *, answer: bool) -> None:
+        """Wait until a message may start: an answer as soon as there is room, what can wait at the next moment."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._answers if answer else self._others, (moment, next(self._numbers), future))
+        (self._answers if answer else self._others).append(future)
         self._open()
         await future
 
@@ -62,37 +81,60 @@ class Gate:
             self._timer.cancel()
             self._timer = None
         now = self._clock()
-        while self._lately and self._lately[0] <= now - _SECOND:
-            self._lately.popleft()
-        waits = [self._let_pass(self._answers, FILLED, now), self._let_pass(self._others, FILLED_BY_OTHERS, now)]
+        self._forget(now)
+        waits = [self._let_answers_pass(now), self._let_others_pass(now)]
         soonest = min((until for until in waits if until is not None), default=None)
         if soonest is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, soonest - now), self._open)
 
-    def _let_pass(self, line: list[tuple[float, int, asyncio.Future[None]]], share: float, now: float) -> float | None:
-        """Let those of a line pass whose moment has come; returns when to look again, None when nobody waits."""
-        room = max(1, int(self.per_second * share))
-        while line:
-            moment, _, future = line[0]
-            if future.done():  # cancelled
-                heappop(line)
-            elif moment > now:
-                return moment
-            elif len(self._lately) >= room:
+    def _forget(self, now: float) -> None:
+        while self._lately and self._lately[0] <= now - _SECOND:
+            self._lately.popleft()
+        while self._moments and self._moments[0] < now - self._tolerance:
+            heappop(self._moments)
+
+    def _let_answers_pass(self, now: float) -> float | None:
+        """Returns when to look again, None when nobody waits."""
+        while self._answers:
+            if not self._answers[0].done() and not self._has_room(FILLED):
                 return self._lately[0] + _SECOND
-            else:
-                heappop(line)
-                self._lately.append(now)
-                future.set_result(None)
+            self._pass(self._answers, now)
         return None
+
+    def _let_others_pass(self, now: float) -> float | None:
+        """Returns when to look again, None when nobody waits, or a claim must give moments first."""
+        while self._others:
+            if not self._others[0].done():
+                if not self._moments:
+                    self.asked()
+                    return None
+                if self._moments[0] > now:
+                    return self._moments[0]
+                if not self._has_room(FILLED_BY_OTHERS):
+                    return self._lately[0] + _SECOND
+                heappop(self._moments)
+            self._pass(self._others, now)
+        return None
+
+    def _has_room(self, share: float) -> bool:
+        return len(self._lately) < max(1, int(self.per_second * share))
+
+    def _pass(self, line: deque[asyncio.Future[None]], now: float) -> None:
+        future = line.popleft()
+        if not future.done():  # else it was cancelled
+            self._lately.append(now)
+            future.set_result(None)
 
 
 class Pacer:
     """The platform's limits, as the sender meets them. `clock` is the wall clock of this machine in microseconds."""
 
-    def __init__(self, arrivals: Arrivals, clock: Callable[[], int] = lambda: time_ns() // 1_000) -> None:
+    def __init__(self, arrivals: Arrivals, clock: Callable[[], int] = lambda: time_ns() // 1_000, *, alone: bool = True) -> None:
+        """`alone`: no other process sends from these numbers."""
         self._arrivals = arrivals
         self._clock = clock
+        self._tolerance = _SECOND if alone else SHARED_TOLERANCE
+        self._wake: Callable[[], None] = lambda: None
         self._gates: dict[str, Gate] = {}
         self._rests: dict[str, float] = {}
         self._lanes: Mapping[str, Lane] = {}
@@ -106,6 +148,11 @@ class Pacer:
         fastest = max((gate.per_second for gate in self._gates.values()), default=STANDARD)
         least, most = WIRE
         return max(least, min(most, int(fastest * WIRE_SECONDS)))
+
+    @property
+    def waits(self) -> bool:
+        """Whether the sender will be woken, because a number has its next moment soon."""
+        return self._timer is not None and not self._timer.cancelled() and self._timer.when() > asyncio.get_running_loop().time()
 
     def resting(self, on_wire: int) -> frozenset[str]:
         """The lanes that need not be looked at now: no moments are to be had, or the wire is so full that it is kept for answers."""
@@ -121,7 +168,7 @@ class Pacer:
     def ration(self, now: datetime, on_wire: int) -> Ration:
         """For one claim: what goes, when, and what comes in to be counted."""
         room = self._room(on_wire)
-        came_in = self._arrivals.messages()
+        came_in, missed = self._arrivals.messages(), {number: gate.missed for number, gate in self._gates.items()}
         for number, messages in came_in.items():
             self._gate(number).heard(messages)
 
@@ -129,7 +176,7 @@ class Pacer:
             return max(0, min(MOST_TOGETHER, room, max(1, int(per_second * TOGETHER_SECONDS))))
 
         def ration(candidates: Sequence[Candidate]) -> Step[Mapping[int, Ruling]]:  # may run in the database's own thread
-            found = yield from pace.ration(candidates, now=now, clock=self._clock(), heard=came_in, most=most)
+            found = yield from pace.ration(candidates, now=now, clock=self._clock(), heard=came_in, missed=missed, most=most)
             self._lanes, self._looked = found.lanes, monotonic()
             return found.rulings
 
@@ -140,29 +187,44 @@ class Pacer:
         least, most = LEAD_SECONDS
         return max(least, min(most, CLAIMS * self._took))
 
-    def claimed(self, took: float, wake: Callable[[], None]) -> None:
+    def claimed(self, claim: Claim, took: float, wake: Callable[[], None]) -> None:
         """A claim is committed, and took so many seconds. Wake the sender when a lane that rests may be looked at again."""
         self._took += LATELY * (took - self._took)
+        self._wake = wake
         for number, stands in self._lanes.items():
-            self._gate(number).per_second = stands.per_second
             self._rests[lane(number, answers=True)] = self._looked + stands.answers_in - ANSWERS_LEAD_SECONDS
             self._rests[lane(number, answers=False)] = self._looked + stands.others_in - self._lead
+            gate = self._gate(number)
+            gate.per_second = stands.per_second
+            own = (one.after for one in claim.claimed if one.number == number and not one.answer)
+            gate.give(self._looked + after for after in (*stands.spare, *own))
         self._lanes = {}
+        self._come_back()
+
+    def moment(self, claimed: Claimed) -> float:
+        """When a message of the last claim may start, as far as is known (`time.monotonic()`)."""
+        return self._looked + claimed.after
+
+    def _come_back(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         now = monotonic()
         if rests := [until for until in self._rests.values() if until > now]:
-            self._timer = asyncio.get_running_loop().call_later(min(rests) - now, wake)
+            self._timer = asyncio.get_running_loop().call_later(min(rests) - now, self._wake)
 
-    def moment(self, claimed: Claimed) -> float:
-        """When a message of the last claim may start (`time.monotonic()`)."""
-        return self._looked + claimed.after
-
-    async def passed(self, claimed: Claimed, moment: float) -> None:
+    async def passed(self, claimed: Claimed) -> None:
         """Wait at the gate of its number."""
-        await self._gate(claimed.number).passed(answer=claimed.answer, moment=moment)
+        await self._gate(claimed.number).passed(answer=claimed.answer)
 
     def _gate(self, number: str) -> Gate:
-        return self._gates.setdefault(number, Gate())
+        gate = self._gates.get(number)
+        if gate is None:
+            gate = self._gates[number] = Gate(tolerance=self._tolerance)
+            gate.asked = partial(self._missed, number)
+        return gate
 
+    def _missed(self, number: str) -> None:
+        """Messages wait that have no moment: a claim gives them others, at once or when there are any."""
+        if self._rests.get(lane(number, answers=False), 0.0) <= monotonic():
+            self._wake()

@@ -83,11 +83,10 @@ class Sender:
         if free < ROOM:
             return Look(0, more=False)  # the next that ends wakes us
         house = self._house()
-        seen = self._store.arrivals.count
         asked = monotonic()
-        claim, began = await self._store.run(self._claim(house, free), last=True)
+        claim, began, seen = await self._store.run(self._claim(house, free), last=True)
         if self._pacer:
-            self._pacer.claimed(monotonic() - asked, wake)
+            self._pacer.claimed(claim, monotonic() - asked, wake)
         for held in claim.held:
             if held.news or held.until is None:
                 house.tally.not_sent(held.why, for_good=held.until is None)
@@ -107,17 +106,27 @@ class Sender:
 
     @property
     def busy(self) -> bool:
-        """Whether something is on the wire."""
-        return bool(self._on_wire)
+        """Whether something is on the wire, or waits a moment for its turn."""
+        return bool(self._on_wire) or (self._pacer is not None and self._pacer.waits)
 
-    def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float]]:
-        """What may go, and when the look at it began (`time.monotonic()`)."""
+    def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float, int]]:
+        """What may go, when the look at it began (`time.monotonic()`), and how many deliveries it saw."""
+        seen = self._store.arrivals.count  # the step itself may run later, and in another thread
         if self._pacer is None:
-            return self._look(house, limit, None, frozenset())
-        on_wire = len(self._on_wire)  # the step itself may run in another thread
-        return self._look(house, limit, self._pacer.ration(house.now, on_wire), self._pacer.resting(on_wire))
+            return self._counted(seen, self._look(house, limit))
+        on_wire = len(self._on_wire)
+        ration, resting = self._pacer.ration(house.now, on_wire), self._pacer.resting(on_wire)
+        return self._counted(seen, self._look(house, limit, ration, resting))
 
-    def _look(self, house: House, limit: int, ration: Ration | None, resting: frozenset[str]) -> Step[tuple[Claim, float]]:
+    def _counted(self, seen: int, look: Step[tuple[Claim, float]]) -> Step[tuple[Claim, float, int]]:
+        """A look, and how many deliveries it sees: those before it in its transaction, too."""
+        kept = self._store.arrivals.kept
+        claim, began = yield from look
+        return claim, began, max(seen, kept)
+
+    def _look(
+        self, house: House, limit: int, ration: Ration | None = None, resting: frozenset[str] = frozenset()
+    ) -> Step[tuple[Claim, float]]:
         began = monotonic()
 
         def judge(message: Message, person: Person) -> Decision:
@@ -149,7 +158,7 @@ class Sender:
         if self._receipts:
             self._receipts.give(claimed, moment - monotonic())
         if self._pacer:
-            await self._pacer.passed(claimed, moment)
+            await self._pacer.passed(claimed)
         if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:
             # an event of this person came in after the claim, here or perhaps at a peer: it may be an opt-out, so look again
             await self._keep(lambda: outbox.release(claimed.id))

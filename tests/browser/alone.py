@@ -18,7 +18,7 @@ from tests.sandbox import every_kind
 
 from .visit import ROOT, START_SECONDS
 
-FILES = ROOT / "bot" / "sandbox" / "files"
+FILES = ROOT / "bot" / "sandbox" / "pages" / "files"
 ELSEWHERE = "https://cdn.shop.example/moka.jpg"
 Json = dict[str, Any]
 

@@ -12,8 +12,8 @@ from bot.channel import Failure, SendError
 from bot.channel.whatsapp.payload import content_parts, receipt, stored_files
 from bot.flow import limit
 from bot.flow.run import Button, Card, ContactCard, Content, Link, Media, MediaKind, Place, TemplateMessage, Text
-from bot.sandbox.drawing import draw
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.drawing import draw
+from bot.sandbox.cloud.graph_error import GraphError
 
 PICTURE = Media(MediaKind.IMAGE, "https://cdn.example/x.jpg")
 SOUND = Media(MediaKind.AUDIO, "https://cdn.example/x.ogg")

@@ -26,7 +26,7 @@ from bot.flow import document
 from bot.flow.revision import ButtonKind, Category, Template, TemplateButton
 from bot.flow.run import Button, TemplateMessage
 from bot.flow.template import read_template
-from bot.sandbox.template import new_template
+from bot.sandbox.cloud.template import new_template
 
 from .graph import NUMBER, PHONE, Graph, always, cut, fails, graph, says
 

@@ -14,7 +14,7 @@ from bot.flow.library import load
 from bot.flow.message import Writer
 from bot.flow.model import AskStep, SendStep
 from bot.flow.run import Run, TemplateMessage
-from bot.sandbox.drawing import draw
+from bot.sandbox.cloud.drawing import draw
 from tests.flow.known import ANA, NOBODY, NOW, euros
 from tests.flow.owner import STORE
 

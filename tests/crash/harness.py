@@ -16,7 +16,7 @@ from time import monotonic
 
 import aiohttp
 
-from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.cloud.fault import Faults, SendFault
 
 from .house import BotProcess, Surroundings, surroundings, wall_clock
 from .ledger import Report, judge

@@ -23,10 +23,10 @@ from aiohttp.typedefs import Handler
 
 from bot.channel.whatsapp.templates import creation_payload
 from bot.flow import library
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.graph import VERSION, Graph
-from bot.sandbox.limit import SendLimit
-from bot.sandbox.template import new_template
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.graph import VERSION, Graph
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.cloud.template import new_template
 from bot.store.database import read_only
 from bot.store.step import Row, Statement, Step
 

@@ -24,8 +24,8 @@ _send = Sender._send
 _settle = outbox.settle
 
 
-def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[tuple[Claim, float]]:
-    claim, began = yield from _claim(self, house, limit)
+def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[tuple[Claim, float, int]]:
+    claim, began, seen = yield from _claim(self, house, limit)
     for claimed in claim.claimed:
         yield from outbox.release(claimed.id)
         lease = to_micros(house.now + LEASE + timedelta(minutes=1))
@@ -33,7 +33,7 @@ def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[tuple[Claim
         _mark[claimed.id] = written
     fresh = tuple(claimed for claimed in claim.claimed if claimed.id not in _in_memory)
     _in_memory.update(claimed.id for claimed in fresh)
-    return replace(claim, claimed=fresh), began
+    return replace(claim, claimed=fresh), began, seen
 
 
 async def _send_and_forget(self: Sender, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from bot.sandbox.cloud_api import Attempt
-from bot.sandbox.fault import SendFault
+from bot.sandbox.cloud.cloud_api import Attempt
+from bot.sandbox.cloud.fault import SendFault
 
 from .house import Surroundings
 from .load import Load, Person

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from bot.sandbox import envelope
-from bot.sandbox.customer import Customer
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.customer import Customer
 from bot.shop import signature
 
 from .house import APP_SECRET, SHOP, SHOP_SECRET, STEPS, Surroundings, wall_clock

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-from bot.sandbox.fault import Faults
+from bot.sandbox.cloud.fault import Faults
 
 from .harness import Plan, settled, under_load, unsettled
 from .house import BotProcess, Surroundings, free_port

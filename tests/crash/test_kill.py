@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.fault import SendFault
+from bot.sandbox.cloud.fault import SendFault
 
 from .harness import SHARES, Plan, play
 

@@ -7,13 +7,14 @@ import asyncio
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
 
-from bot.sandbox.fault import Faults, SendFault
+from bot.sandbox.cloud.fault import Faults, SendFault
 from tests.postgres_server import Server
 
 from .harness import Plan, settled, under_load, unsettled
@@ -82,18 +83,18 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> tuple[Rep
     """Lose answers, kill, let it settle, judge."""
     report = Report(plan.seed, plan.kills)
     async with under_load(folder, plan, server=server) as (around, load, people):
-        bot = around.bot()
-        await _kill_while_it_sends(bot, plan, around)
-        await bot.start()
-        await _until(lambda: _lost(around) >= FEWEST_LOST * (plan.kills + 1))
-        around.cloud.faults = Faults(batch=20)
-        load.over.set()
-        if not await settled(around, load, people, plan.settle, plan.patience):
-            report.violations.append(f"it did not settle: {unsettled(around)}")
-        found = ends(around)
-        await _each_is_explained(around, report)
-        if (code := await bot.terminate()) != 0:
-            report.violations.append(f"it ended with exit code {code}")
+        async with _alive(around.bot()) as bot:
+            await _kill_while_it_sends(bot, plan, around)
+            await bot.start()
+            await _until(lambda: _lost(around) >= FEWEST_LOST * (plan.kills + 1))
+            around.cloud.faults = Faults(batch=20)
+            load.over.set()
+            if not await settled(around, load, people, plan.settle, plan.patience):
+                report.violations.append(f"it did not settle: {unsettled(around)}")
+            found = ends(around)
+            await _each_is_explained(around, report)
+            if (code := await bot.terminate()) != 0:
+                report.violations.append(f"it ended with exit code {code}")
         judge(around, load, report)
         report.orphans = sum(map(int, re.findall(r"(\d+) messages were on the wire", bot.log())))
     if found.settled != found.arrived:
@@ -101,6 +102,16 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> tuple[Rep
     if found.unseen:
         report.violations.append(f"{found.unseen} messages are unknown and shown to nobody")
     return report, found
+
+
+@asynccontextmanager
+async def _alive(bot: BotProcess) -> AsyncIterator[BotProcess]:
+    """None outlives the test."""
+    try:
+        yield bot
+    finally:
+        if bot.running:
+            await bot.kill()
 
 
 async def _kill_while_it_sends(bot: BotProcess, plan: Plan, around: Surroundings) -> None:
@@ -145,7 +156,8 @@ def plan_of(full: bool) -> Plan:
     """500 sends and more, with kills; small in the quick suite."""
     if full:
         return Plan(kills=20, climbers=16, talkers=16, shoppers=24, pause=0.6, settle=150.0, patience=100.0, pauses=0, shares=LOST)
-    quick: dict[SendFault, float] = {fault: 2 * share for fault, share in LOST.items() if fault not in (SendFault.HANG, SendFault.ACCEPT_THEN_HANG)}
+    slow = (SendFault.HANG, SendFault.ACCEPT_THEN_HANG)
+    quick: dict[SendFault, float] = {fault: 2 * share for fault, share in LOST.items() if fault not in slow}
     return Plan(kills=2, climbers=8, talkers=8, shoppers=10, pause=0.5, pauses=0, shares=quick)
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.shop import Shop
+from bot.sandbox.shop.shop import Shop
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0  # a busy machine takes its time to import

@@ -14,11 +14,11 @@ import aiohttp
 from bot.command import story
 from bot.command.stage import StageStaff
 from bot.command.story import Story
-from bot.sandbox import envelope
-from bot.sandbox.cloud_api import Accepted
-from bot.sandbox.fault import Faults
-from bot.sandbox.limit import SendLimit
-from bot.sandbox.webhook import Delivery
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.cloud_api import Accepted
+from bot.sandbox.cloud.fault import Faults
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.cloud.webhook import Delivery
 
 from .walk import Walk, open_walk
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.flow.run import Text
-from bot.sandbox.fault import CodeFault, Faults
+from bot.sandbox.cloud.fault import CodeFault, Faults
 from bot.store import outbox, templates
 from bot.store.step import Statement, Step, from_micros
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.desk.board import board
-from bot.sandbox.fault import CodeFault, Faults
+from bot.sandbox.cloud.fault import CodeFault, Faults
 from bot.store import health, outbox
 
 from .post import Post

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.desk import actions
 from bot.desk.enclosure import Enclosure
 from bot.flow.run import MediaKind
-from bot.sandbox.bubble import Drawing
+from bot.sandbox.cloud.bubble import Drawing
 from bot.store import desk, outbox
 from bot.store.desk import Attached, Shelving
 from bot.store.shelf import Shelf

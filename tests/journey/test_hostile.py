@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.sandbox.bubble import Drawing
-from bot.sandbox.catalog import PRODUCTS, SHOPPERS
+from bot.sandbox.cloud.bubble import Drawing
+from bot.sandbox.shop.catalog import PRODUCTS, SHOPPERS
 from bot.store import conversations
 
 from .walk import Walk

@@ -2,7 +2,7 @@
 
 from bot.desk import actions
 from bot.policy.decision import Consent
-from bot.sandbox.bubble import Tick
+from bot.sandbox.cloud.bubble import Tick
 from bot.store import contacts
 
 from .walk import Walk

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.policy.decision import Consent
-from bot.sandbox.catalog import SHOPPERS, Shopper
+from bot.sandbox.shop.catalog import SHOPPERS, Shopper
 
 from .walk import Walk
 

@@ -17,7 +17,7 @@ import pytest
 from bot.flow.run import Button, TemplateMessage, button_payload
 from bot.policy.decision import Author, Consent
 from bot.policy.words import AGAIN, WORDS
-from bot.sandbox.catalog import SHOPPERS, Shopper
+from bot.sandbox.shop.catalog import SHOPPERS, Shopper
 from bot.store import outbox
 from bot.store.database import is_server
 from bot.store.outbox import Draft
@@ -105,7 +105,8 @@ def _stoppers(envelope: dict[str, Any]) -> Iterator[str]:
         value = change["value"]
         yield from (one["from"] for one in value.get("messages", ()) if one["type"] in ("text", "button"))
         yield from (one["wa_id"] for one in value.get("user_preferences", ()))
-        yield from (one["recipient_id"] for one in value.get("statuses", ()) if [fault["code"] for fault in one.get("errors", ())] == [131050])
+        refused = (one for one in value.get("statuses", ()) if [fault["code"] for fault in one.get("errors", ())] == [131050])
+        yield from (one["recipient_id"] for one in refused)
 
 
 async def test_nothing_starts_after_the_200_to_a_stop_in_twelve_languages_by_button_switch_refusal_and_block(

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from bot.channel.whatsapp.template_file import Unfit, as_file
 from bot.channel.whatsapp.templates import TemplateState
-from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.shop import Shop
+from bot.sandbox.shop.shop import Shop
 
 from .serving import ROOT, Ran, clean_environment, command
 

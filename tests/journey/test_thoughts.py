@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.command.thinking import Reader
-from bot.sandbox.thought import Line, Mind, Mood
+from bot.sandbox.pages.thought import Line, Mind, Mood
 
 from .walk import ANA, BEN, MONDAY, Walk
 
@@ -37,7 +37,8 @@ async def test_a_cart_left_behind_is_told_from_its_first_sign_to_the_question(wa
     told = await mind(walk)
     assert moods(told)[-3:] == [(Mood.EVENT, "A timer rang"), (Mood.DECIDED, "Started as run 1"), (Mood.SENT, "Delivered")]
     (line,) = lit(told)
-    assert (line.verb, line.text) == ("ask", "template cart_waiting")
+    assert line.verb == "ask"
+    assert line.text.endswith(", or template cart_waiting")
     branches = [one.text for one in told.flows[0].lines if not one.verb]
     assert branches[0] == "Finish my order"
     assert branches[-1] == "no answer for 1 day"

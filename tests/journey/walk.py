@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from bot.command.stage import Stage, StageStaff, open_stage
 from bot.policy.decision import Consent
-from bot.sandbox.bubble import Bubble
-from bot.sandbox.catalog import Shopper
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud.bubble import Bubble, ButtonKind
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.shop.catalog import Shopper
 from bot.store import contacts
 from bot.store.contacts import Contact
 from bot.store.model import Identity, IdentityKind
@@ -96,6 +96,11 @@ class Walk:
         got = self.got(who)
         seen, self._seen[who] = self._seen.get(who, 0), len(got)
         return got[seen:]
+
+    def links(self, who: str) -> list[str]:
+        """Where the link buttons lead that we sent to somebody, oldest first."""
+        ours = (bubble for bubble in self.phone_of(who) if not bubble.by_customer)
+        return [button.value for bubble in ours for button in bubble.drawing.buttons if button.kind is ButtonKind.LINK]
 
     def buttons(self, who: str) -> list[str]:
         """The buttons under the newest message we sent to somebody."""

@@ -12,7 +12,7 @@ import pytest_asyncio
 from bot import settings as settings_module
 from bot.command import doctor_whatsapp
 from bot.command.finding import Finding, Health
-from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.settings import Settings, WhatsAppSettings
 from tests.journey.walk import Walk, open_walk
 

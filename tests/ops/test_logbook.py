@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.command.logbook import Json, Mask, Text
-from bot.sandbox.fault import SendFault
+from bot.sandbox.cloud.fault import SendFault
 from bot.store.step import Statement, Step
 from tests.crash.harness import Plan, settled, under_load
 from tests.crash.house import APP_SECRET, SHOP_SECRET

@@ -12,7 +12,7 @@ from time import monotonic
 import aiohttp
 import pytest
 
-from bot.sandbox.fault import SendFault
+from bot.sandbox.cloud.fault import SendFault
 from bot.web.desk_socket import socket_path
 from tests.crash import house
 from tests.crash.house import BotProcess, Surroundings, surroundings

@@ -103,6 +103,12 @@ def _now_and_then(now: datetime) -> Step[None]:
         f"insert into upload (number, sha256, media_id, uploaded_at) values ('old', '{'0' * 64}', '1', {micros})",
         "insert into product_evidence (shop, product, buyers, people, gaps, half_days, early, late, worked_out_at)"
         f" values ('casa', 'p-huila', 3, 2, 4, 55, 20, 30, {micros})",
+        "insert into order_word (shop, order_key, kind, key, at, minor, lines)"
+        f" values ('casa', 'o-late', 'refund', 'r1', {micros}, 500, '[]')",
+        "insert into code_pool (shop, source, flow, worth, percent, until, ends, code, retry_at)"
+        f" values ('casa', 'pool', 'cart_reminder', '5%', '5', {micros}, {micros}, 'PARENT', {micros})",
+        "insert into pool_code (pool, shop, code, state) values (1, 'casa', 'CASA1234', 'ready')",
+        f"insert into code_budget (flow, looked) values ('cart_reminder', {micros})",
         "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
         f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"

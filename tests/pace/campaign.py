@@ -6,12 +6,12 @@ What is counted is what the sandbox saw (`witness.py`). One customer writes sixt
 """
 
 import asyncio
+import gc
 import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -20,9 +20,9 @@ from typing import Any
 
 import aiohttp
 
-from bot.sandbox import envelope
-from bot.sandbox.customer import Customer
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud import envelope
+from bot.sandbox.cloud.customer import Customer
+from bot.sandbox.cloud.limit import SendLimit
 from tests.crash.house import BotProcess, Surroundings, free_port, surroundings, wall_clock
 from tests.crash.load import Delivery, Postman
 
@@ -51,6 +51,11 @@ class Plan:
     processes: int = 1
     seed: int = 1
     patience: float = 120.0
+
+    @property
+    def wait(self) -> int:
+        """Seconds from the carts to their reminders: long enough to leave them all behind, and to begin to talk."""
+        return 10 + (self.carts + self.beyond) // 50
 
     @property
     def people(self) -> int:
@@ -162,13 +167,13 @@ class _Stage:
             await asyncio.sleep(0.5)
 
     async def leave_carts(self) -> None:
-        """So many people leave a cart behind, a while ago: the reminders are due at once."""
+        """So many people leave a cart behind at one moment, so that their reminders are due at one moment, too."""
+        left = wall_clock().isoformat()
         numbers = iter(range(self.plan.carts + self.plan.beyond))
 
         async def some() -> None:
             for nth in numbers:
                 person = self.around.cloud.introduce(f"+34633{nth:06d}", "Carla")
-                long_ago = (wall_clock() - timedelta(seconds=5)).isoformat()
                 item = {"product_id": "cup", "title": f"Cup {nth}", "quantity": 1, "unit_price": "24.00"}
                 cart = {
                     "checkout_key": f"checkout-{nth}",
@@ -176,8 +181,8 @@ class _Stage:
                     "total": "24.00",
                     "items": [item],
                     "recovery_url": "https://casa-bonita.example/cart",
-                    "updated_at": long_ago,
-                    "consent": {"whatsapp": {"state": "granted", "at": long_ago, "source": "checkout box"}},
+                    "updated_at": left,
+                    "consent": {"whatsapp": {"state": "granted", "at": left, "source": "checkout box"}},
                 }
                 await self._tell_shop("checkout.updated", person, cart)
 
@@ -203,6 +208,7 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> Report:
     async with surroundings(folder, plan.seed, server=server, limit=limit) as around, aiohttp.ClientSession(timeout=patient) as session:
         if plan.believed is not None:
             around.environ["COMEBACK_WHATSAPP_PER_SECOND"] = str(plan.believed)
+        _let_reminders_wait(folder / "flows" / "reminder.yaml", plan.wait)
         ports = [free_port() for _ in range(plan.processes)]
         bots = [around.bot(port=port) for port in ports] if server else [around.bot()]
         async with _running(bots):
@@ -212,16 +218,25 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> Report:
                 around.cloud.webhooks.url = f"{postman.peers[0]}/webhooks/whatsapp"
             await asyncio.sleep(2.0)  # it has asked for its limits
             stage = _Stage(around, postman, plan)
+            gc.freeze()
+            gc.disable()  # a collection would hold the witness up, and what came meanwhile would seem to have come at once
             began, spent = monotonic(), _processor(bots)
             await _happen(stage)
             seconds, spent = monotonic() - began, _processor(bots) - spent
             report = _reported(stage, seconds, spent)
+            gc.enable()
             for bot in bots:
                 if (code := await bot.terminate()) != 0:
                     report.violations.append(f"it ended with exit code {code}")
                 if "Traceback" in bot.log():
                     report.violations.append(bot.log()[bot.log().rindex("Traceback") :][-900:])
     return report
+
+
+def _let_reminders_wait(flow: Path, seconds: int) -> None:
+    text, usual = flow.read_text("utf-8"), "for: 1 second"
+    assert usual in text
+    flow.write_text(text.replace(usual, f"for: {seconds} seconds"), "utf-8")
 
 
 @asynccontextmanager
@@ -237,9 +252,9 @@ async def _running(bots: list[BotProcess]) -> AsyncIterator[None]:
 
 async def _happen(stage: _Stage) -> None:
     plan = stage.plan
+    await stage.leave_carts()
     people = [asyncio.create_task(stage.talk(nth)) for nth in range(plan.talkers)]
     people.append(asyncio.create_task(stage.rush()))
-    await stage.leave_carts()
     reminded, since = 0, monotonic()
     while reminded < plan.carts and monotonic() - since < plan.patience:
         await asyncio.sleep(LOOK_SECONDS)

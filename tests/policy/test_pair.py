@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.policy import pair
-from bot.sandbox.limit import Bucket
+from bot.sandbox.cloud.limit import Bucket
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

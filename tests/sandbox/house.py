@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.demo import StaffActions
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.pages.demo import StaffActions
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.shop import Shop
+from bot.sandbox.shop.shop import Shop
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"a shop's secret of some length!!").decode()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.bubble import Tick
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud.bubble import Tick
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.limit import SendLimit
 
 from .house import ANA, BEN, CART_REMINDER, NOON, House, house, reminder
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.control import CONTROLS
+from bot.sandbox.cloud.control import CONTROLS
 
 from .files import JPEG, OGG
 from .house import ANA, CART_REMINDER, House, reminder

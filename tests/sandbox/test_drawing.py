@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.bubble import ButtonKind, GoodsKind, MediaKind
-from bot.sandbox.drawing import draw
-from bot.sandbox.graph_error import GraphError
+from bot.sandbox.cloud.bubble import ButtonKind, GoodsKind, MediaKind
+from bot.sandbox.cloud.drawing import draw
+from bot.sandbox.cloud.graph_error import GraphError
 
 from .every_kind import interactive, link_card, of_the_business, replies, text
 

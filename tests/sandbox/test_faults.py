@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.bubble import Tick
-from bot.sandbox.fault import CodeFault, Faults, SendFault
-from bot.sandbox.limit import SendLimit
+from bot.sandbox.cloud.bubble import Tick
+from bot.sandbox.cloud.fault import CodeFault, Faults, SendFault
+from bot.sandbox.cloud.limit import SendLimit
 
 from .house import ANA, BEN, CART_REMINDER, House, house, reminder
 
@@ -299,7 +299,7 @@ async def test_webhooks_may_say_more_than_the_documents_and_say_it_otherwise(hom
 
 
 async def test_a_slow_receiver_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.sandbox.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+    monkeypatch.setattr("bot.sandbox.cloud.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
     async with house() as home:
         home.receiver.pauses = [0.5]
         home.cloud.receive_from(ANA, "hola")

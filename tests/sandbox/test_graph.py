@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.sandbox.graph import DATASET
+from bot.sandbox.cloud.graph import DATASET
 
 from .files import JPEG, MOVING_WEBP, OGG, PDF, WEBP
 from .house import ANA, BEN, CART_REMINDER, House, house

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from bot.sandbox.tour import STATIONS
+from bot.sandbox.pages.tour import STATIONS
 
 from .house import BEN, CART_REMINDER, NOON, House, house, reminder
 from .seen import Desk, act, look

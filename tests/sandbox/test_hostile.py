@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.graph_error import GraphError
-from bot.sandbox.limit import SendLimit
-from bot.sandbox.template import new_template
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.graph_error import GraphError
+from bot.sandbox.cloud.limit import SendLimit
+from bot.sandbox.cloud.template import new_template
 
 from .house import ANA, CART_REMINDER, NOON, reminder
 from .test_rules import CARD, OFFER, WORDS

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from bot.__main__ import main
 from bot.sandbox.clock import TurnedClock
-from bot.sandbox.cloud_api import CloudApi
-from bot.sandbox.fault import Faults, SendFault
-from bot.sandbox.handshake import trouble_with
-from bot.sandbox.lone import Connection, Lone, person
+from bot.sandbox.cloud.cloud_api import CloudApi
+from bot.sandbox.cloud.fault import Faults, SendFault
+from bot.sandbox.cloud.handshake import trouble_with
+from bot.sandbox.pages.lone import Connection, Lone, person
+from bot.sandbox.pages.turning import length_of
 from bot.sandbox.sandbox import CloudSandbox
-from bot.sandbox.turning import length_of
 
 from .house import NOON
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import Any
 
-from bot.sandbox.bubble import Bubble, GoodsKind, MediaKind
+from bot.sandbox.cloud.bubble import Bubble, GoodsKind, MediaKind
 
 from .files import JPEG, PDF
 from .house import ANA, House

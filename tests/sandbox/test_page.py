@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.bubble import Tick
-from bot.sandbox.demo_view import DeskDoor
-from bot.sandbox.fault_board import MAX_FAULTS
-from bot.sandbox.phone_view import formatted
-from bot.sandbox.thought import Coming, FlowNow, Line, Mind, Mood, Thought
+from bot.sandbox.cloud.bubble import Tick
+from bot.sandbox.pages.demo_view import DeskDoor
+from bot.sandbox.pages.fault_board import MAX_FAULTS
+from bot.sandbox.pages.phone_view import formatted
+from bot.sandbox.pages.thought import Coming, FlowNow, Line, Mind, Mood, Thought
 
 from .house import ANA, BEN, CART_REMINDER, NOON, House, house, reminder
 from .seen import Desk, Seen, act, look, reading

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.bubble import Tick
-from bot.sandbox.phone_view import EMOJI
-from bot.sandbox.phones import ADVERT, SHOWN, own_file
+from bot.sandbox.cloud.bubble import Tick
+from bot.sandbox.pages.phone_view import EMOJI
+from bot.sandbox.pages.phones import ADVERT, SHOWN, own_file
 
 from .house import ANA, House
 from .seen import act, look
@@ -155,3 +155,15 @@ async def test_a_long_chat_shows_its_newest_messages_and_how_many_are_older(home
     words = [node.text for node in (await look(home)).of("words")]
     assert (len(words), words[0], words[-1]) == (SHOWN, "message 3", f"message {SHOWN + 2}")
     assert (await look(home)).at("older").text == "3 older messages"
+
+
+async def test_the_shops_own_pictures_are_drawn_though_they_were_sent_as_links(home: House) -> None:
+    await act(home, "say", who="ana", text="hola")
+    for link in ("https://casa-bonita.example/pictures/your-cart.jpg", f"{home.url}/art/p-moka.svg"):
+        await home.send(type="image", image={"link": link})
+    strange = "https://casa-bonita.example/pictures/..%2f..%2fx.jpg"
+    for link in (strange, f"{home.url}.evil.example/a.jpg", f"{home.url}//evil.example/a.svg"):
+        await home.send(type="image", image={"link": link})
+    seen = await look(home)
+    assert [node.attributes["src"] for node in seen.of("picture")] == ["/art/your-cart.svg", "/art/p-moka.svg"]
+    assert len(seen.of("elsewhere")) == 3

@@ -21,8 +21,8 @@ from pywa.types.others import Contact, ProductsSection
 from pywa_async.client import WhatsApp as AsyncWhatsApp
 from pywa_async.types import templates as async_templates
 
-from bot.sandbox.bubble import Bubble, GoodsKind, MediaKind
-from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.cloud.bubble import Bubble, GoodsKind, MediaKind
+from bot.sandbox.cloud.cloud_api import CloudApi
 
 from .files import JPEG, MP4, OGG, PDF, WEBP
 from .house import ANA, House

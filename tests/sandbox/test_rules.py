@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.sandbox.bubble import Drawing, Tick
-from bot.sandbox.rule import Rules
+from bot.sandbox.cloud.bubble import Drawing, Tick
+from bot.sandbox.cloud.rule import Rules
 
 from .files import JPEG
 from .house import ANA, BEN, CART_REMINDER, House, house, reminder

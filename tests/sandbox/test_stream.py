@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.bubble import Bubble, Drawing
-from bot.sandbox.demo_view import PARTS
-from bot.sandbox.telling import TYPING_SECONDS, Telling
+from bot.sandbox.cloud.bubble import Bubble, Drawing
+from bot.sandbox.pages.demo_view import PARTS
+from bot.sandbox.pages.telling import TYPING_SECONDS, Telling
 
 from .house import BEN, NOON, House, house
 from .seen import act, look, next_event, reading, since_of

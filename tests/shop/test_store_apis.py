@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from bot.flow.facts import Money
-from bot.sandbox.store_api import StoreApi
+from bot.sandbox.shop.store_api import StoreApi
 from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay
 from bot.shop.shopify_api import Bucket, Shopify, graphql_url
 from bot.shop.woocommerce_api import WooCommerce

@@ -92,7 +92,8 @@ async def test_content_shared_by_two_messages_stays_until_the_last_expires(store
     assert await store.run(files.expire(NOW + 6 * DAY, 90, NOW + 96 * DAY)) == 0
     assert await store.read(files.live_in("cc")) == frozenset()
     found = await store.read(files.find(CAT))
-    assert found is not None and found.deleted_at == NOW + 96 * DAY
+    assert found is not None
+    assert found.deleted_at == NOW + 96 * DAY
 
 
 async def test_what_comes_again_after_it_was_deleted_is_there_again(store: Database) -> None:

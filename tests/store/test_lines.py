@@ -20,7 +20,7 @@ PHONES = (
 
 
 def _lines(folder: Path) -> str:
-    text = (folder / "0003_whatsapp.sql").read_text()
+    text = (folder / "0003_whatsapp_stores.sql").read_text()
     begin = text.index("insert into identity")
     return text[begin : text.index(";", begin)]
 

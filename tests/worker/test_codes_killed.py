@@ -16,7 +16,7 @@ from time import time
 
 from aiohttp import web
 
-from bot.sandbox.store_api import StoreApi
+from bot.sandbox.shop.store_api import StoreApi
 from bot.store.database import is_server, open_database, read_only
 from bot.store.step import Row, Statement, Step
 

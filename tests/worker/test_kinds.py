@@ -29,11 +29,9 @@ def leaves(sql: str, *rows: tuple[Any, ...], titles: str) -> None:
 
 
 TALK = "select control, reason from conversation"
-leaves(TALK, ("waiting", "sent a picture"), titles="image with its hash in hexadecimal")
+GREETED = "select c.control, r.flow, r.state from conversation c join run r on r.contact = c.contact"
+leaves(GREETED, ("bot", "welcome", "waiting"), titles="image with its hash in hexadecimal\nvoice note\naudio\nsticker\nsticker that moves")
 leaves(TALK, ("waiting", "sent a document"), titles="document")
-leaves(TALK, ("waiting", "sent a voice message"), titles="voice note")
-leaves(TALK, ("waiting", "sent a sound"), titles="audio")
-leaves(TALK, ("waiting", "sent a sticker"), titles="sticker\nsticker that moves")
 leaves(TALK, ("waiting", "sent a place"), titles="location")
 leaves(TALK, ("waiting", "sent something without words"), titles="location in words\na type of next year")
 leaves(TALK, ("waiting", "sent contact cards"), titles="contacts")

@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 from bot.channel.whatsapp.templates import fetch
-from bot.sandbox.cloud_api import CloudApi
+from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.shop import Shop
+from bot.sandbox.shop.shop import Shop
 from bot.store import templates
 from bot.store.templates import Standing
 from bot.worker.playbook import Playbook

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.channel import Delivered, Outgoing
 from bot.flow.run import TemplateMessage
-from bot.sandbox.store_api import StoreApi
+from bot.sandbox.shop.store_api import StoreApi
 from bot.shop.discounts import CodeApi
 from bot.shop.shopify_api import Bucket, Shopify
 from bot.shop.woocommerce_api import WooCommerce

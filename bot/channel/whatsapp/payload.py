@@ -192,8 +192,8 @@ def _header(content: Text, kind: str, uploads: Uploads) -> Json | None:
             raise _Fault("only an image, a video or a document can stand above buttons, at most three of them, or a link")
         return {"type": content.media.kind.value, content.media.kind.value: _file(content.media, uploads)}
     if content.header:
-        if kind in ("product", "catalog_message"):
-            raise _Fault("a single product or a catalog has no header")
+        if kind == "catalog_message":
+            raise _Fault("a catalog has no header")
         return {"type": "text", "text": _words(content.header, limit.MAX_SMALL_PRINT, "the header")}
     if kind == "product_list":
         raise _Fault("a list of products needs a header")
@@ -246,7 +246,7 @@ def _products(content: Text) -> tuple[str, Json]:
     if not content.catalog_id:
         raise _Fault("products need the id of the catalog they are in: add 'catalog:' to store.yaml")
     head = {"catalog_id": content.catalog_id}
-    if len(content.products) == 1:
+    if len(content.products) == 1 and not content.header:  # a single product has no header; a list may be of one
         return "product", {**head, "product_retailer_id": _product(content.products[0])}
     return "product_list", {**head, "sections": [_shelf(content.products, content.menu or content.header).to_dict()]}
 

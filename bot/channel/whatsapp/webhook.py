@@ -82,7 +82,9 @@ _PARTS = {
 _WHOLE = _Part()
 # What the updates of a change share; whatever else stands beside its updates is one more.
 _SHARED = frozenset({"messaging_product", "metadata", "contacts", *_PARTS})
-_OF_DELIVERIES, _OF_ENTRIES, _OF_CHANGES = frozenset({"object", "entry"}), frozenset({"id", "time", "changes"}), frozenset({"field", "value"})
+_OF_DELIVERIES = frozenset({"object", "entry"})
+_OF_ENTRIES = frozenset({"id", "time", "changes"})
+_OF_CHANGES = frozenset({"field", "value"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ WORDLESS = (MediaKind.AUDIO, MediaKind.STICKER)  # files that WhatsApp shows alo
 def judge_message(case: Case, path: str, message: Message, ask: AskStep | None) -> None:
     """A message in a `send` (`ask` is None) or an `ask`."""
     _judge_company(case, path, message, ask)
+    if message.with_ and message.template is None:
+        text = "'with' fills a template, and there is none here: add 'template:', or take 'with' out"
+        case.told.tell(f"{path}.with", Mistake.MISSING_KEY, text)
     if message.text is not None:
         judge_text(case, f"{path}.text", message.text)
     for key, words in (("header", message.header), ("footer", message.footer)):

@@ -1,0 +1,1 @@
+"""A small shop on this machine: its products, its carts and orders, and its storefront."""

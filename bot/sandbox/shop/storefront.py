@@ -1,0 +1,119 @@
+"""The shop's pages that links in messages lead to: a cart brought back, an order's parcel, an order once more."""
+
+from collections.abc import Mapping
+from html import escape
+
+from aiohttp import web
+
+from bot.sandbox.pages.page import SAFE_HEADERS
+from bot.sandbox.pages.rendering import address_of
+from bot.sandbox.shop.shop import Shop
+
+FRAME = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} - {shop}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{paper}">
+<link rel="stylesheet" href="{css}">
+</head>
+<body class="storefront">
+<header class="shop-head"><p class="shop-name">{shop}</p></header>
+<main class="sheet">
+<h1>{title}</h1>
+{body}
+<p class="quiet"><a href="/">Back to the sandbox</a></p>
+</main>
+</body>
+</html>
+"""
+
+
+class Storefront:
+    """The pages under `/c/` (cart), `/t/` (tracking) and `/r/` (reorder)."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def routes(self) -> list[web.RouteDef]:
+        """Pages by GET, their one button by POST."""
+        return [
+            web.get("/c/{key}", self._cart),
+            web.post("/c/{key}", self._buy),
+            web.get("/t/{key}", self._track),
+            web.get("/r/{key}", self._again),
+            web.post("/r/{key}", self._reorder),
+        ]
+
+    async def _cart(self, request: web.Request) -> web.Response:
+        checkout = self._shop.checkouts.get(request.match_info["key"])
+        if checkout is None:
+            raise web.HTTPNotFound
+        if checkout.completed:
+            return self._page("Thank you", "<p>This order is placed. A parcel is on its way.</p>")
+        if not checkout.lines:
+            return self._page("Your cart", "<p>Nothing is in it.</p>")
+        code = request.query.get("discount", "")
+        discount = self._shop.valid_discount(code)
+        total = self._shop.total(checkout.lines)
+        off = discount.off(total) if discount else 0
+        body = self._lines(checkout.lines)
+        if discount:
+            body += f'<p class="sum"><span>Code {escape(discount.code)}</span><span>- {_euro(off)}</span></p>'
+        elif code:
+            body += '<p class="quiet">This code is not valid any more.</p>'
+        body += f'<p class="sum total"><span>Total</span><span>{_euro(total - off)}</span></p>'
+        body += (
+            f'<form method="post"><input type="hidden" name="code" value="{escape(code)}"><button class="primary">Buy now</button></form>'
+        )
+        return self._page(f"Welcome back, {escape(checkout.shopper.first_name)}", body)
+
+    async def _buy(self, request: web.Request) -> web.Response:
+        checkout = self._shop.checkouts.get(request.match_info["key"])
+        if checkout is None:
+            raise web.HTTPNotFound
+        form = await request.post()
+        if not checkout.completed and checkout.lines:
+            self._shop.buy(checkout.shopper.key, code=str(form.get("code", "")))
+        raise web.HTTPSeeOther(f"/c/{checkout.key}")
+
+    async def _track(self, request: web.Request) -> web.Response:
+        order = self._shop.find_order(request.match_info["key"])
+        if order is None:
+            raise web.HTTPNotFound
+        body = self._lines(order.lines) + f'<p class="sum total"><span>State</span><span>{escape(order.status)}</span></p>'
+        return self._page(f"Order {order.number}", body)
+
+    async def _again(self, request: web.Request) -> web.Response:
+        order = self._shop.find_order(request.match_info["key"])
+        if order is None:
+            raise web.HTTPNotFound
+        button = '<form method="post"><button class="primary">Put it all into my cart</button></form>'
+        return self._page("Once more?", self._lines(order.lines) + button)
+
+    async def _reorder(self, request: web.Request) -> web.Response:
+        order = self._shop.find_order(request.match_info["key"])
+        if order is None:
+            raise web.HTTPNotFound
+        for product, pieces in order.lines.items():
+            self._shop.add(order.shopper.key, product, pieces)
+        raise web.HTTPSeeOther(f"/c/{self._shop.cart(order.shopper.key).key}")
+
+    def _lines(self, lines: Mapping[str, int]) -> str:
+        rows = (
+            f"<li><span>{pieces} × {escape(self._shop.products[product].title)}</span>"
+            f"<span>{_euro(self._shop.products[product].price * pieces)}</span></li>"
+            for product, pieces in lines.items()
+        )
+        return f'<ul class="lines">{"".join(rows)}</ul>'
+
+    def _page(self, title: str, body: str) -> web.Response:
+        styles = {"paper": address_of("/paper.css"), "css": address_of("/demo.css")}
+        text = FRAME.format(**styles, title=title, shop=escape(self._shop.name), body=body)
+        return web.Response(text=text, content_type="text/html", headers=SAFE_HEADERS)
+
+
+def _euro(minor: int) -> str:
+    return f"€{minor // 100}.{minor % 100:02d}"
