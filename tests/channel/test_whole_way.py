@@ -74,7 +74,7 @@ def _ask(message: dict[str, Any], titles: list[str], menu: str | None) -> dict[s
 steps = st.builds(lambda message: {"send": message}, messages) | st.builds(_ask, messages, buttons, st.none() | st.just("Choose"))
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_what_passes_the_check_can_be_sent_to_anybody(step: dict[str, Any]) -> None:
     start = {"when": "cart_abandoned", "for": "1 hour"}

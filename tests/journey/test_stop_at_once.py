@@ -27,8 +27,8 @@ from .walk import Walk, open_walk
 
 LANGUAGES = ("en", "es", "pt", "de", "fr", "it", "nl", "tr", "ar", "hi", "ru", "zh")
 WAYS = (*LANGUAGES, "button", "platform", "131050", "block")
-PEOPLE = 3  # a way
-QUEUED = 6  # marketing messages of each that go one after the other in the morning
+PEOPLE = 2  # a way
+QUEUED = 5  # marketing messages of each that go one after the other in the morning
 OPENING_SECONDS = 0.25  # as in tests/crash: a connection that was being opened when the STOP was acknowledged
 SPREAD_SECONDS = 1.5  # over which the STOPs come, while the messages go
 

@@ -102,14 +102,14 @@ def cloud() -> CloudApi:
 
 
 @given(spoiled(MESSAGES), spoiled([HEAD]) | st.just(HEAD))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_message_breaks_it(cloud: CloudApi, message: dict[str, Any], head: dict[str, Any]) -> None:
     with suppress(GraphError):
         assert cloud.accept(head | message, cloud.number)["messages"][0]["id"]
 
 
 @given(spoiled(TEMPLATES))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_template_breaks_it(wish: dict[str, Any]) -> None:
     with suppress(GraphError):
         assert new_template(wish, "1", "PENDING").as_json()["id"] == "1"

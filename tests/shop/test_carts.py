@@ -375,7 +375,7 @@ def _files(has_goal: bool) -> dict[str, str | None]:
 
 
 def test_nobody_is_reminded_after_their_order_and_sums_are_right(tmp_path: Any, full: bool) -> None:
-    promised(str(tmp_path / "comeback.db"), 5_000 if full else 150)()
+    promised(str(tmp_path / "comeback.db"), 5_000 if full else 100)()
 
 
 def test_nobody_is_reminded_after_their_order_on_a_server_either(server: Server, full: bool) -> None:

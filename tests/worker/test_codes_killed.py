@@ -110,7 +110,7 @@ async def everybody_answered(database: str, runs: int) -> None:
 
 
 async def test_two_hundred_ask_while_the_house_is_killed_and_nobody_is_told_a_wrong_code(where: str, full: bool) -> None:
-    kills, random, since = 25 if full else 4, Random(6), time()
+    kills, random, since = 25 if full else 2, Random(6), time()
     api = StoreApi(token=TOKEN)
     api.faults.polls, api.faults.throttled, api.faults.taken, api.faults.too_long = 3, 3, 30, 5
     api.faults.lost_answers = 4 if full else 2
