@@ -14,7 +14,7 @@ STANDARD = 80
 HIGH = 1_000
 WITH_APP = 20
 
-USED_SHARE = 0.95  # of the rate: 76 of 80 a second, so that four may be late by a little and fall into the next second
+USED_SHARE = 0.94  # of the rate: 75 of 80 a second, so that a few may be late by a little and fall into the next second
 ANSWERS_AT_ONCE = 50_000  # microseconds' worth of answers that may start together: 3 of 80 a second
 CATCH_UP = 30_000  # of moments that passed unused while the next were being asked for
 AHEAD = 500_000  # how far ahead moments are given: a claimed message is gone when its process dies, so not far

@@ -187,9 +187,11 @@ Ration = Callable[[Sequence[Candidate]], Step[Mapping[int, Ruling]]]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a number's two queues look like after a claim: its limit, and in how many seconds each may be asked for moments again. `spare`
-    are moments, in so many seconds, for those that were claimed before and missed theirs."""
+    """What a number's two queues look like after a claim: its limit, and in how many seconds from `clock` (the database's, in
+    microseconds) each may be asked for moments again. `spare` are moments, in so many seconds, for those that were claimed before and
+    missed theirs."""
 
+    clock: int
     per_second: int
     answers_in: float
     others_in: float
@@ -347,7 +349,7 @@ def _by_pace(
         _give(others, moments[late:], now, found.rulings)
         kept[number] = stood
         spare = tuple((moment - now) / 1e6 for moment in moments[:late])
-        found.lanes[number] = Lane(stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6, spare)
+        found.lanes[number] = Lane(now, stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6, spare)
     yield from _keep(kept)
 
 

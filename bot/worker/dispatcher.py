@@ -30,7 +30,7 @@ from bot.worker.playbook import House
 log = logging.getLogger(__name__)
 
 BATCH = 100  # entries a transaction: most of the efficiency of more, and nobody waits longer than a tenth of a second for the commit
-TIMERS = 200  # due timers that become entries at once: after down-time they come in turn, not in a burst
+TIMERS = 50  # due timers that become entries at once: fewer than a batch, so that whoever writes meanwhile stands behind few of them
 MAX_ATTEMPTS = 3
 RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
 

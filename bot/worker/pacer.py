@@ -26,10 +26,11 @@ LATELY = 0.2  # weight of the newest claim in what they take lately
 ANSWERS_LEAD_SECONDS = 0.2
 TOGETHER_SECONDS = 0.1  # so much of what can wait is claimed at once: few claims, and few unknown when the process dies
 MOST_TOGETHER = 32
-FILLED = 0.97  # of a second's messages: beyond it the gate is shut
-FILLED_BY_OTHERS = 0.95  # for what can wait: an answer always finds room
+FILLED = 0.95  # of a second's messages: beyond it the gate is shut; what comes in just then is heard of a little later
+FILLED_BY_OTHERS = 0.93  # for what can wait: an answer always finds room
 WIRE_SECONDS = 0.4  # how long an answer of the platform takes on a bad day: so much of the rate may be on the wire
 WIRE = (64, 300)  # the least, and the most: a crash leaves that many unknown
+ANSWERS_COMPARED = 100  # of the database: a few seconds' worth, for a clock may be put right
 SHARED_TOLERANCE = 0.05  # seconds, where others send at the moments between: so much of a second may be fuller than it should be
 _SECOND = 1.0
 
@@ -139,6 +140,7 @@ class Pacer:
         self._rests: dict[str, float] = {}
         self._lanes: Mapping[str, Lane] = {}
         self._looked = 0.0
+        self._differences: deque[float] = deque(maxlen=ANSWERS_COMPARED)
         self._took = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -177,10 +179,17 @@ class Pacer:
 
         def ration(candidates: Sequence[Candidate]) -> Step[Mapping[int, Ruling]]:  # may run in the database's own thread
             found = yield from pace.ration(candidates, now=now, clock=self._clock(), heard=came_in, missed=missed, most=most)
-            self._lanes, self._looked = found.lanes, monotonic()
+            self._lanes = found.lanes
+            for stands in found.lanes.values():
+                self._looked = self._here(stands.clock, monotonic())
             return found.rulings
 
         return ration
+
+    def _here(self, clock: int, heard_at: float) -> float:
+        """When the database's clock showed this, by ours: an answer of it may be heard late, and the quickest lately tells by how much."""
+        self._differences.append(heard_at - clock / 1e6)
+        return clock / 1e6 + min(self._differences)
 
     @property
     def _lead(self) -> float:
