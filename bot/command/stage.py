@@ -115,6 +115,7 @@ class StageStaff:
         """Block the customer."""
         app = self._app()
         await app.store.run(actions.block(phone, STAFF, self._now()))
+        app.store.arrivals.note_names(await app.store.read(actions.names(phone)))
         app.crew.wake()
 
     async def waiting(self) -> list[tuple[str, str]]:

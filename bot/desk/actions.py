@@ -13,6 +13,7 @@ from bot.flow.run import MediaKind
 from bot.policy import window
 from bot.policy.decision import Control, Reason
 from bot.store import contacts, conversations, desk, files, inbox, outbox
+from bot.store.arrivals import Name
 from bot.store.conversations import Open, Said
 from bot.store.files import File
 from bot.store.model import Identity, IdentityKind, Source
@@ -123,6 +124,11 @@ def block(who: str, staff: str, now: datetime) -> Step[int]:
     """Block somebody: nobody answers them and nothing is sent, marketing for good, until the conversation is handed back. Raises
     NotFound."""
     return (yield from _act("block", who, staff, now))
+
+
+def names(who: str) -> Step[list[Name]]:
+    """The names of a person, for whoever must hear at once that something was done about them. Raises NotFound."""
+    return (yield from contacts.names_of((yield from find(who))))
 
 
 def resume() -> Step[None]:

@@ -37,10 +37,17 @@ class Arrivals:
                 self._messages[update.place] += 1
             if not update.may_object:
                 continue
-            for identity in update.identities:
-                name = (str(identity.kind), identity.scope, identity.value)
-                self._latest[name] = self.count
-                self._order.append((self.count, name))
+            self._note((str(one.kind), one.scope, one.value) for one in update.identities)
+
+    def note_names(self, names: Iterable[Name]) -> None:
+        """Staff did something about the person of these names that is kept, and is about to be told so."""
+        self.count += 1
+        self._note(names)
+
+    def _note(self, names: Iterable[Name]) -> None:
+        for name in names:
+            self._latest[name] = self.count
+            self._order.append((self.count, name))
         while len(self._order) > REMEMBERED:
             count, name = self._order.popleft()
             self._forgotten = count

@@ -133,6 +133,11 @@ def _also(people: Sequence[Identity], leads: Sequence[Identity], contact: int) -
     return sorted(found - {contact})
 
 
+def names_of(contact: int) -> Step[list[tuple[str, str, str]]]:
+    """Every name a person goes by: kind, scope, value."""
+    return [(row["kind"], row["scope"], row["value"]) for row in (yield sql("contact.names", contact=contact))]
+
+
 def create(now: datetime) -> Step[int]:
     """A contact of whom nothing is known."""
     rows = yield sql("contact.create", now=to_micros(now))

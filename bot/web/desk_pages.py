@@ -293,6 +293,7 @@ class DeskPages:
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="the database cannot be used now: nothing was done, go back and try again") from None
         if entry is not None:
+            self._store.arrivals.note_names(await self._store.read(actions.names(str(contact))))  # what is just about to go looks again
             self._wake()
             await self._done(entry)
         raise web.HTTPSeeOther(f"{PATH}/{contact}#text")

@@ -95,7 +95,9 @@ class DeskSocket:
             case "say":
                 return await self._store.run(actions.say(who, staff, text, now))
             case "block":
-                return await self._store.run(actions.block(who, staff, now))
+                entry = await self._store.run(actions.block(who, staff, now))
+                self._store.arrivals.note_names(await self._store.read(actions.names(who)))
+                return entry
             case "return":
                 return await self._store.run(actions.hand_back(who, staff, now))
             case "release":

@@ -199,7 +199,7 @@ class _Graph(asyncio.Protocol):
             self._heard = heard
             return
         self._heard = b""
-        if heard.startswith(b"GET "):  # how our number stands: it is what it was told to be
+        if heard.startswith(b"GET ") or b'"status":"read"' in heard:  # how our number stands; that a message was read
             if self._transport is not None:
                 self._transport.write(_GRAPH_HEAD % len(_NUMBER) + _NUMBER)
             return

@@ -21,6 +21,7 @@ ORDER = OrderFacts(
     lines=(Line("House blend", 2, euros("12"), category="coffee"), Line("Mug", 1, euros("7.50"), category="gifts")),
     tracking_link="https://post.example/t/1",
     reorder_link="https://casa.example/reorder/1001",
+    payment_link="https://casa.example/pay/1001",
 )
 CART = CartFacts(euros("80"), ORDER.lines, "https://casa.example/cart/7?from=bot")
 STORE = StoreFacts("Casa Bonita", "EUR", "Europe/Madrid", {"returns": "https://casa.example/returns"})

@@ -229,7 +229,7 @@ async def test_nothing_costs_anything_for_three_days_after_the_first_answer_to_a
 
 
 async def test_who_is_answered_a_day_late_is_not_free(bench: Bench) -> None:
-    await sends(bench, "sticker", sticker={"id": "m"}, referral=AD)
+    await sends(bench, "location", location={"latitude": 40.4, "longitude": -3.7}, referral=AD)
     await bench.go()
     bench.now += DAY + HOUR
     await bench.writes("anybody there?")
