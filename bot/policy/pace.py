@@ -14,9 +14,9 @@ STANDARD = 80
 HIGH = 1_000
 WITH_APP = 20
 
-USED_SHARE = 0.94  # of the rate: 75 of 80 a second, so that a few may be late by a little and fall into the next second
+USED_SHARE = 0.925  # of the rate: 74 of 80 a second, so that some may be late by a little and fall into the next second
 ANSWERS_AT_ONCE = 50_000  # microseconds' worth of answers that may start together: 3 of 80 a second
-CATCH_UP = 30_000  # of moments that passed unused while the next were being asked for
+CATCH_UP = 10_000  # of moments that passed unused while the next were being asked for
 AHEAD = 500_000  # how far ahead moments are given: a claimed message is gone when its process dies, so not far
 LOST_CLOCK = 20_000_000  # a moment that is further ahead is of a clock that was put back
 SLOWEST = 50  # thousandths of the rate: even a number that is refused again and again tries a few messages a second

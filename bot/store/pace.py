@@ -189,13 +189,14 @@ Ration = Callable[[Sequence[Candidate]], Step[Mapping[int, Ruling]]]
 class Lane:
     """What a number's two queues look like after a claim: its limit, and in how many seconds from `clock` (the database's, in
     microseconds) each may be asked for moments again. `spare` are moments, in so many seconds, for those that were claimed before and
-    missed theirs."""
+    missed theirs; `later` those for whoever gives theirs up to what came in and what is answered."""
 
     clock: int
     per_second: int
     answers_in: float
     others_in: float
     spare: tuple[float, ...] = ()
+    later: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -338,10 +339,12 @@ def _by_pace(
     paces = yield from _paces(numbers, clock)
     kept = {}
     for number, (stood, now) in paces.items():
+        free_from = max(stood.next_at, now)
         stood = pace.heard(stood, heard.get(number, 0), now)
         answers = [one for one in candidates if one.number == number and one.answer]
         others = [one for one in candidates if one.number == number and not one.answer]
         stood, moments = pace.answers(stood, len(answers), now)
+        later = tuple((moment - now) / 1e6 for moment in range(free_from, stood.next_at, stood.gap(now)))
         _give(answers, moments, now, found.rulings)
         answers_in = max(0, stood.answer_at - pace.ANSWERS_AT_ONCE - now) if len(moments) < len(answers) else 0
         late = missed.get(number, 0)
@@ -349,7 +352,7 @@ def _by_pace(
         _give(others, moments[late:], now, found.rulings)
         kept[number] = stood
         spare = tuple((moment - now) / 1e6 for moment in moments[:late])
-        found.lanes[number] = Lane(now, stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6, spare)
+        found.lanes[number] = Lane(now, stood.per_second, answers_in / 1e6, max(0, stood.next_at - now) / 1e6, spare, later)
     yield from _keep(kept)
 
 

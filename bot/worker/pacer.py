@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from time import monotonic, time_ns
 
 from bot.policy.pace import STANDARD
@@ -26,12 +26,13 @@ LATELY = 0.2  # weight of the newest claim in what they take lately
 ANSWERS_LEAD_SECONDS = 0.2
 TOGETHER_SECONDS = 0.1  # so much of what can wait is claimed at once: few claims, and few unknown when the process dies
 MOST_TOGETHER = 32
-FILLED = 0.95  # of a second's messages: beyond it the gate is shut; what comes in just then is heard of a little later
-FILLED_BY_OTHERS = 0.93  # for what can wait: an answer always finds room
+FILLED = 0.94  # of a second's messages: beyond it the gate is shut
+ON_THE_WAY = 0.1  # seconds until we hear of what comes in: the more came in lately, the more is on its way, and counts already
+FILLED_BY_OTHERS = 0.925  # for what can wait: an answer always finds room
 WIRE_SECONDS = 0.4  # how long an answer of the platform takes on a bad day: so much of the rate may be on the wire
 WIRE = (64, 300)  # the least, and the most: a crash leaves that many unknown
 ANSWERS_COMPARED = 100  # of the database: a few seconds' worth, for a clock may be put right
-SHARED_TOLERANCE = 0.05  # seconds, where others send at the moments between: so much of a second may be fuller than it should be
+SHARED_TOLERANCE = 0.03  # seconds, where others send at the moments between: so much of a second may be fuller than it should be
 _SECOND = 1.0
 
 
@@ -51,6 +52,7 @@ class Gate:
         self._others: deque[asyncio.Future[None]] = deque()
         self._moments: list[float] = []
         self._lately: deque[float] = deque()
+        self._heard: deque[float] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,12 +64,20 @@ class Gate:
     def heard(self, messages: int) -> None:
         """So many messages came in: they count, and cannot be held back."""
         self._lately.extend([self._clock()] * messages)
+        self._heard.extend([self._clock()] * messages)
 
     def give(self, moments: Iterable[float]) -> None:
         """Moments for those that can wait."""
         for moment in moments:
             heappush(self._moments, moment)
         self._open()
+
+    def give_way(self, later: Iterable[float]) -> None:
+        """What came in and what is answered takes the next moments of those that can wait, who get these instead."""
+        for moment in later:
+            if not self._moments:
+                return
+            heapreplace(self._moments, moment)
 
     async def passed(self, *, answer: bool) -> None:
         """Wait until a message may start: an answer as soon as there is room, what can wait at the next moment."""
@@ -89,8 +99,9 @@ class Gate:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, soonest - now), self._open)
 
     def _forget(self, now: float) -> None:
-        while self._lately and self._lately[0] <= now - _SECOND:
-            self._lately.popleft()
+        for line in (self._lately, self._heard):
+            while line and line[0] <= now - _SECOND:
+                line.popleft()
         while self._moments and self._moments[0] < now - self._tolerance:
             heappop(self._moments)
 
@@ -118,7 +129,7 @@ class Gate:
         return None
 
     def _has_room(self, share: float) -> bool:
-        return len(self._lately) < max(1, int(self.per_second * share))
+        return len(self._lately) + ON_THE_WAY * len(self._heard) < max(1, int(self.per_second * share))
 
     def _pass(self, line: deque[asyncio.Future[None]], now: float) -> None:
         future = line.popleft()
@@ -206,6 +217,7 @@ class Pacer:
             gate = self._gate(number)
             gate.per_second = stands.per_second
             own = (one.after for one in claim.claimed if one.number == number and not one.answer)
+            gate.give_way(self._looked + after for after in stands.later)
             gate.give(self._looked + after for after in (*stands.spare, *own))
         self._lanes = {}
         self._come_back()

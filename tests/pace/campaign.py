@@ -22,10 +22,12 @@ import aiohttp
 
 from bot.sandbox.cloud import envelope
 from bot.sandbox.cloud.customer import Customer
+from bot.sandbox.cloud.graph import VERSION
 from bot.sandbox.cloud.limit import SendLimit
 from tests.crash.house import BotProcess, Surroundings, free_port, surroundings, wall_clock
 from tests.crash.load import Delivery, Postman
 
+from .relay import Arrival, noted
 from .witness import Seen
 
 HASTY = 60  # messages at once of one customer: more than WhatsApp lets anybody answer
@@ -205,7 +207,12 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> Report:
     """Let it all happen, then say what was seen."""
     limit = SendLimit(per_second=plan.per_second, people_a_day=plan.people)
     patient = aiohttp.ClientTimeout(total=30)
-    async with surroundings(folder, plan.seed, server=server, limit=limit) as around, aiohttp.ClientSession(timeout=patient) as session:
+    async with (
+        surroundings(folder, plan.seed, server=server, limit=limit) as around,
+        noted(_port_of(around.environ["COMEBACK_WHATSAPP_API"])) as (port, arrivals),
+        aiohttp.ClientSession(timeout=patient) as session,
+    ):
+        around.environ["COMEBACK_WHATSAPP_API"] = f"http://127.0.0.1:{port}/{VERSION}"
         if plan.believed is not None:
             around.environ["COMEBACK_WHATSAPP_PER_SECOND"] = str(plan.believed)
         _let_reminders_wait(folder / "flows" / "reminder.yaml", plan.wait)
@@ -223,14 +230,16 @@ async def play(folder: Path, plan: Plan, server: str | None = None) -> Report:
             began, spent = monotonic(), _processor(bots)
             await _happen(stage)
             seconds, spent = monotonic() - began, _processor(bots) - spent
-            report = _reported(stage, seconds, spent)
             gc.enable()
-            for bot in bots:
-                if (code := await bot.terminate()) != 0:
-                    report.violations.append(f"it ended with exit code {code}")
-                if "Traceback" in bot.log():
-                    report.violations.append(bot.log()[bot.log().rindex("Traceback") :][-900:])
+            codes = [await bot.terminate() for bot in bots]
+    report = _reported(stage, arrivals, seconds, spent)
+    report.violations += [f"it ended with exit code {code}" for code in codes if code]
+    report.violations += [bot.log()[bot.log().rindex("Traceback") :][-900:] for bot in bots if "Traceback" in bot.log()]
     return report
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2].partition("/")[0])
 
 
 def _let_reminders_wait(flow: Path, seconds: int) -> None:
@@ -263,14 +272,14 @@ async def _happen(stage: _Stage) -> None:
     await asyncio.gather(*people)
 
 
-def _reported(stage: _Stage, seconds: float, spent: float) -> Report:
+def _reported(stage: _Stage, arrivals: list[Arrival], seconds: float, spent: float) -> Report:
     around, plan = stage.around, stage.plan
     attempts = around.cloud.attempts
     reminders = [attempt for attempt in attempts if _is_reminder(attempt.payload)]
     starts = [attempt.started for attempt in reminders]
     refused = len(attempts) - len(around.cloud.accepted)
     seen = Seen(
-        tuple((attempt.started, _to(attempt.payload)) for attempt in attempts),
+        tuple(arrivals),
         tuple(stage.heard),
         tuple(stage.answers),
         min(starts, default=0.0),
