@@ -28,7 +28,7 @@ def campaign(limit: int, seconds: int, step: int) -> list[int]:
 def test_a_campaign_uses_nearly_all_of_the_rate_and_no_second_holds_more_than_that() -> None:
     for limit in (WITH_APP, STANDARD, 1_000):
         moments = campaign(limit, 10, 40_000)
-        assert limit * 0.93 * 10 <= len(moments) <= limit * 0.97 * 10
+        assert limit * 0.92 * 10 <= len(moments) <= limit * 0.97 * 10
         assert most_in_a_second(moments) <= limit
 
 
