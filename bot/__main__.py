@@ -10,7 +10,7 @@ from bot import __version__
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
     *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
-    *("desk", "costs", "reorder", "audience", "backup", "restore", "move", "doctor", "sandbox"),
+    *("desk", "shop", "costs", "reorder", "audience", "backup", "restore", "move", "doctor", "sandbox"),
 )
 
 ABOUT = """\
@@ -25,6 +25,7 @@ Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a fold
   comeback translate es   the texts of the flows, for translators
   comeback templates      the templates here and at Meta: compare, push, pull
 
+  comeback shop           your shops: how each stands, and what connects it
   comeback serve          run the bot
   comeback doctor         is everything set up, and what to do about what is not
   comeback flows          what an edited flow changes, and for whom

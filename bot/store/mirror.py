@@ -178,6 +178,11 @@ def hear(shop: str, now: datetime) -> Step[None]:
         yield sql("mirror.hear", shop=shop, at=to_micros(now))
 
 
+def last_heard() -> Step[dict[str, datetime]]:
+    """When each shop last told anything, give or take HEARD_EVERY."""
+    return {row["shop"]: from_micros(row["at"]) for row in (yield sql("mirror.last_heard"))}
+
+
 def forget_bought(now: datetime) -> Step[None]:
     """Tombstones of orders so old that no word of their carts can still be under way are taken away."""
     yield sql("mirror.forget_bought", before=to_micros(now - TOMBSTONE))

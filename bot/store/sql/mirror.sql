@@ -66,6 +66,9 @@ on conflict (key) do update set placed_at = max(bought.placed_at, excluded.place
 -- name: forget_bought
 delete from bought where placed_at < :before
 
+-- name: last_heard
+select shop, at from heard
+
 -- name: is_heard
 select 1 from heard where shop = :shop and at >= :since
 
