@@ -47,6 +47,7 @@ from bot.shop.reader import StoreReader
 from bot.shop.shopify import Shopify
 from bot.shop.shopify_graphql import ShopifyGraphql
 from bot.shop.shopify_reader import ShopifyReader
+from bot.shop.shopify_token import ClientToken, FixedToken, Token
 from bot.shop.woocommerce import WooCommerce
 from bot.shop.woocommerce_reader import WooReader
 from bot.shop.woocommerce_rest import WooRest
@@ -193,7 +194,7 @@ async def start_app(
         owner = f"{socket.gethostname()}:{os.getpid()}"
         receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
         pacer = Pacer(store.arrivals, alone=not is_server(settings.database))
-        wires = {name: wire for name, shop in settings.shops.items() if (wire := _wire_to(session, shop)) is not None}
+        wires = {name: wire for name, shop in settings.shops.items() if (wire := wire_to(session, shop)) is not None}
         readers = {name: _reader_of(settings.shops[name], wire, clock) for name, wire in wires.items()}
         store_reading = StoreReading(store, readers, clock)
         await store_reading.start(alone=not is_server(settings.database))
@@ -236,11 +237,12 @@ async def start_app(
 Wire = ShopifyGraphql | WooRest | BigRest
 
 
-def _wire_to(session: aiohttp.ClientSession, shop: ShopSettings) -> Wire | None:
+def wire_to(session: aiohttp.ClientSession, shop: ShopSettings) -> Wire | None:
     """The way to a store's own interface; None where nothing is said of it."""
-    if shop.platform == shopify.PLATFORM and shop.api_token and (shop.api_url or shop.domain):
+    if shop.platform == shopify.PLATFORM and (shop.api_url or shop.domain):
         url = f"{shop.api_url}{shopify_graphql.PATH}" if shop.api_url else shopify_graphql.graphql_url(shop.domain or "")
-        return ShopifyGraphql(session, url=url, token=shop.api_token)
+        token = _shopify_token(session, shop, url.removesuffix(shopify_graphql.PATH))
+        return ShopifyGraphql(session, url=url, token=token) if token is not None else None
     if shop.platform == woocommerce.PLATFORM and shop.api_url and shop.api_key and shop.api_secret:
         return WooRest(session, url=shop.api_url, key=shop.api_key, secret=shop.api_secret)
     if shop.platform == bigcommerce.PLATFORM and shop.api_token and (shop.api_url or shop.domain):
@@ -257,6 +259,14 @@ def _reader_of(shop: ShopSettings, wire: Wire, clock: Clock) -> StoreReader:
             return WooReader(wire, shop.name, clock, shop.region, shop.consent_key)
         case BigRest():
             return BigReader(wire, shop.name, clock, shop.region)
+
+
+def _shopify_token(session: aiohttp.ClientSession, shop: ShopSettings, front: str) -> Token | None:
+    """Where a Shopify store's access token comes from. The client secret is what webhooks are signed with, unless told otherwise."""
+    if shop.api_token:
+        return FixedToken(shop.api_token)
+    secret = shop.api_secret or next(iter(shop.secrets), None)
+    return ClientToken(session, url=front, key=shop.api_key, secret=secret) if shop.api_key and secret else None
 
 
 def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, wire: Wire | None, clock: Clock) -> CodeApi | None:
@@ -322,9 +332,7 @@ class _Token:
         return True
 
 
-def _registry(
-    store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock
-) -> Registry | None:
+def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Registry | None:
     """Who asks how our templates stand; None where it is not said whose account it is."""
     account = whatsapp.account
     if account is None:

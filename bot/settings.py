@@ -108,9 +108,10 @@ class ShopSettings:
     platform calls the store, to be compared with what a delivery says: `casa.myshopify.com`, or BigCommerce's store hash.
     `consent_key` is under which name WooCommerce keeps the checkbox for WhatsApp.
 
-    The platform's own API, where codes are made and the store is read: `api_token` is Shopify's or BigCommerce's access token, `api_key`
-    and `api_secret` are WooCommerce's. `api_url` is the WooCommerce store's front page; of the others it is made out of `domain`, and
-    needed for a sandbox alone."""
+    The platform's own API, where codes are made and the store is read: `api_key` and `api_secret` are WooCommerce's consumer key, or
+    Shopify's client id and secret (where it is not the one that signs webhooks); `api_token` is the access token of BigCommerce, or of a
+    Shopify app that has one instead. `api_url` is the WooCommerce store's front page; of the others it is made out of `domain`, and needed
+    for a sandbox alone."""
 
     name: str
     secrets: tuple[str, ...] = field(repr=False)
@@ -388,7 +389,7 @@ class _Reading:
         return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
 
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
-        secret, discounts_url, region, platform, domain, consent_key, *api = _names_of(name)
+        secret, discounts_url, region, platform, domain, consent_key, *api = names_of_shop(name).values()
         kind = self._platform(platform)
         secrets = self._shop_secrets(secret, kind)
         if needed:
@@ -408,12 +409,17 @@ class _Reading:
         )
 
     def _api(self, platform: str, url: str, token: str, key: str, secret: str) -> tuple[str | None, str | None, str | None, str | None]:
-        """A store's own API: Shopify's and BigCommerce's by a token, WooCommerce's by its address, a key and a secret."""
-        self._of_platform(token, platform, shopify.PLATFORM, bigcommerce.PLATFORM)
-        given = [self._of_platform(name, platform, woocommerce.PLATFORM) is not None for name in (key, secret)]
+        """A store's own API: Shopify's by a client id and secret or by a token, BigCommerce's by a token, WooCommerce's by its address, a
+        key and a secret."""
+        fixed = self._of_platform(token, platform, shopify.PLATFORM, bigcommerce.PLATFORM)
+        given = [self._of_platform(name, platform, woocommerce.PLATFORM, shopify.PLATFORM) is not None for name in (key, secret)]
         self._of_platform(url, platform, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
         if platform == woocommerce.PLATFORM and any(given) and not (all(given) and self.text(url)):
             self.fault(key, f"is one of three that belong together: give {url}, {key} and {secret}, or none of them")
+        if platform == shopify.PLATFORM and fixed is not None and any(given):
+            self.fault(token, f"is set, and so is {key if given[0] else secret}: an app has a token, or a client id and secret")
+        elif platform == shopify.PLATFORM and given == [False, True]:
+            self.fault(secret, f"is a client secret without its client id: set {key}")
         return self.url(url), self.secret(token), self.secret(key), self.secret(secret)
 
     def _platform(self, name: str) -> str:
@@ -454,7 +460,7 @@ class _Reading:
 
     def refuse_unknown(self, shops: tuple[str, ...]) -> None:
         """A name nobody reads is a typing mistake, and the setting it was meant for would silently keep its default."""
-        names = [*_NAMES, *(name for shop in shops for name in _names_of(shop))]
+        names = [*_NAMES, *(name for shop in shops for name in names_of_shop(shop).values())]
         known = {*names, *(name + FILE_SUFFIX for name in names)}
         for name in sorted(set(self._names_given) - known - _OF_THE_TESTS):
             own_parts = sorted(each.removeprefix(PREFIX) for each in known)
@@ -477,8 +483,9 @@ def _listed(platforms: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _names_of(shop: str) -> tuple[str, ...]:
-    return tuple(f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS)
+def names_of_shop(shop: str) -> Mapping[str, str]:
+    """What a shop's settings are called in the environment, by their parts: API_KEY -> COMEBACK_SHOP_MAIN_API_KEY."""
+    return {part: f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS}
 
 
 _WHERE_FROM = {

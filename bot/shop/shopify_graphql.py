@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from bot.shop.wire import LONGEST_PAUSE, PAUSED_TRIES, ApiRefused, Pause, ShopUnreachable, judge, request, with_pauses
+from bot.shop.shopify_token import FixedToken, Token
+from bot.shop.wire import LONGEST_PAUSE, PAUSED_TRIES, Answer, ApiRefused, Pause, ShopUnreachable, judge, request, with_pauses
 
 API_VERSION = "2026-10"
 PATH = f"/admin/api/{API_VERSION}/graphql.json"
@@ -74,9 +75,9 @@ class Bucket:
 class ShopifyGraphql:
     """One store's interface. `url` is its address (`graphql_url`)."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, token: str, bucket: Bucket | None = None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, token: str | Token, bucket: Bucket | None = None) -> None:
         self._session, self._url = session, url
-        self._headers = {"X-Shopify-Access-Token": token, "Content-Type": "application/json"}
+        self._token = FixedToken(token) if isinstance(token, str) else token
         self._bucket = bucket or Bucket()
 
     async def ask(self, document: str, variables: Mapping[str, Any], *, cost: float = FIRST_COST) -> Reply:
@@ -107,14 +108,20 @@ class ShopifyGraphql:
         raise ShopUnreachable("the shop lets us ask no more for now")
 
     async def _post(self, body: bytes) -> dict[str, Any]:
-        answer = await with_pauses(
-            lambda: request(self._session, "POST", self._url, headers=self._headers, body=body, seconds=ANSWER_SECONDS), self._bucket.pause
-        )
+        answer = await self._posted(body)
+        if answer.status == 401 and self._token.refused():
+            answer = await self._posted(body)
         judge(answer, "it needs the scopes that 'comeback doctor' names")
         told = answer.json()
         if not isinstance(told, dict):
             raise ShopUnreachable("the shop's answer cannot be read")
         return told
+
+    async def _posted(self, body: bytes) -> Answer:
+        headers = {"X-Shopify-Access-Token": await self._token.now(), "Content-Type": "application/json"}
+        return await with_pauses(
+            lambda: request(self._session, "POST", self._url, headers=headers, body=body, seconds=ANSWER_SECONDS), self._bucket.pause
+        )
 
 
 def graphql_url(domain: str) -> str:

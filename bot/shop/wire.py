@@ -25,11 +25,11 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class ApiRefused(Exception):
-    """The shop says no, and will say so again. `why` is a sentence for the owner."""
+    """The shop says no, and will say so again. `why` is a sentence for the owner, `status` that of its answer, where it was that."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, status: int = 0) -> None:
         super().__init__(why)
-        self.why = why
+        self.why, self.status = why, status
 
 
 class NotThere(ApiRefused):
@@ -116,11 +116,11 @@ def judge(answer: Answer, token_needs: str) -> None:
     if 200 <= status < 300:
         return
     if status in (401, 403):
-        raise ApiRefused(f"the shop does not take the token ({status}): {token_needs}")
+        raise ApiRefused(f"the shop does not take the token ({status}): {token_needs}", status)
     if status in _GONE:
-        raise NotThere(answer.sentence())
+        raise NotThere(answer.sentence(), status)
     if 400 <= status < 500 and status not in _LATER:
-        raise ApiRefused(answer.sentence())
+        raise ApiRefused(answer.sentence(), status)
     raise ShopUnreachable(f"the shop answered {status}", pause_wanted(answer.headers))
 
 

@@ -21,12 +21,16 @@ class WooRest:
 
     async def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None) -> Answer:
         """A good answer. Raises ApiRefused (NotThere for a 404), and ShopUnreachable for what may pass."""
+        answer = await self.answer(method, path, query, body)
+        judge(answer, "the key needs read and write access")
+        return answer
+
+    async def answer(self, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None) -> Answer:
+        """What comes back, whatever it is. Raises ShopUnreachable where nothing does."""
         content = None if body is None else json.dumps(body).encode()
-        answer = await with_pauses(
+        return await with_pauses(
             lambda: request(
                 self._session, method, self._url + path, headers=self._headers, query=query, body=content, seconds=ANSWER_SECONDS
             ),
             self._pause,
         )
-        judge(answer, "the key needs read and write access")
-        return answer
