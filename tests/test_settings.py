@@ -244,10 +244,10 @@ def test_a_stores_own_api_is_read_and_its_secrets_are_secrets() -> None:
         ("CASA_DOMAIN", "casa-lola.com", "COMEBACK_SHOP_CASA_DOMAIN: is not the store's own name"),
         ("LOLA_DOMAIN", "lola.example", "COMEBACK_SHOP_LOLA_DOMAIN: is for shopify and bigcommerce alone: remove it"),
         ("CASA_CONSENT_KEY", "x", "COMEBACK_SHOP_CASA_CONSENT_KEY: is for woocommerce alone: remove it"),
-        ("LOLA_API_TOKEN", "x", "COMEBACK_SHOP_LOLA_API_TOKEN: is for shopify alone: remove it"),
+        ("LOLA_API_TOKEN", "x", "COMEBACK_SHOP_LOLA_API_TOKEN: is for shopify and bigcommerce alone: remove it"),
         ("GRAN_API_KEY", "x", "COMEBACK_SHOP_GRAN_API_KEY: is for woocommerce and shopify alone: remove it"),
         ("CASA_API_KEY", "x", "COMEBACK_SHOP_CASA_API_TOKEN: is set, and so is COMEBACK_SHOP_CASA_API_KEY: an app has a token"),
-        ("PAGO_API_URL", "https://x.example", "COMEBACK_SHOP_PAGO_API_URL: is for shopify and woocommerce alone: remove it"),
+        ("PAGO_API_URL", "https://x.example", "COMEBACK_SHOP_PAGO_API_URL: is for shopify, woocommerce and bigcommerce alone: remove it"),
         ("LOLA_API_KEY", "ck_1", "COMEBACK_SHOP_LOLA_API_KEY: is one of three that belong together"),
     ],
 )
