@@ -5,15 +5,16 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from math import ceil, inf
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from bot.sandbox.shop.books import Books, Checkout, Customer, Order, Product, Shelf
+from bot.sandbox.shop.books import Books, Checkout, Customer, Order, Shelf
 from bot.sandbox.shop.codes import Codes, StoreCode
 from bot.sandbox.shop.fault import StoreFaults, lose
+from bot.sandbox.shop.listing import Key, chosen, created, is_open, modified, numbered
 from bot.sandbox.shop.woo_body import customer_body, draft_body, order_body, product_body, status_of
 
 MOST_PAGE = 100
@@ -36,15 +37,7 @@ class Refusal(Exception):
         self.status = status
 
 
-Thing = Order | Checkout | Customer | Product
-Key = Callable[[Any], tuple[Any, int]]
-_CREATED: Key = lambda one: (one.placed_at if isinstance(one, Order) else one.created_at, one.id)  # noqa: E731  # one of a table
-_SORTS: Mapping[str, Key] = {
-    "date": _CREATED,
-    "registered_date": _CREATED,
-    "modified": lambda one: (one.updated_at, one.id),
-    "id": lambda one: (one.id, one.id),
-}
+_SORTS: Mapping[str, Key] = {"date": created, "registered_date": created, "modified": modified, "id": numbered}
 
 
 class WooApi:
@@ -144,7 +137,7 @@ class WooApi:
             shelves.append(self.books.checkouts)
 
         def meant(one: Order | Checkout) -> bool:
-            if isinstance(one, Checkout) and one.completed_at is not None:
+            if not is_open(one):
                 return False
             status = DRAFT if isinstance(one, Checkout) else "" if "any" in wanted else status_of(one)
             return ("any" in wanted or status in wanted) and customer in (None, str(one.customer or 0))
@@ -189,22 +182,24 @@ class WooApi:
         by = query.get("orderby", "date")
         if by not in _SORTS:
             raise _invalid("orderby", f"orderby is not one of {', '.join(_SORTS)}. ({by})")
-        key, within, include = _SORTS[by], self._within(query if dated else {}), _several(query.get("include", ""))
-        since = self._moment(query, "modified_after") if by == "modified" and dated else None
-        near = (one for shelf in shelves for one in _from(shelf, by, key, since))
-        chosen = [one for one in near if within(one) and meant(one) and (not include or str(one.id) in include)]
-        if len(shelves) > 1:
-            chosen.sort(key=key)
+        within, include = self._within(query if dated else {}), _several(query.get("include", ""))
+        found = chosen(
+            shelves,
+            by,
+            _SORTS[by],
+            lambda one: within(one) and meant(one) and (not include or str(one.id) in include),
+            self._moment(query, "modified_after") if dated else None,
+        )
         if query.get("order", "desc") == "desc":
-            chosen.reverse()
+            found.reverse()
         start = int(query["offset"]) if query.get("offset", "").isdecimal() else (page - 1) * size
-        pages = ceil(len(chosen) / size)
-        headers = {"X-WP-Total": str(len(chosen)), "X-WP-TotalPages": str(pages)}
+        pages = ceil(len(found) / size)
+        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
         links = [(page - 1, "prev")] * (page > 1) + [(page + 1, "next")] * (page < pages)
         if links:
             headers["Link"] = ", ".join(f'<{request.url.update_query(page=number)}>; rel="{rel}"' for number, rel in links)
         fields = _several(query.get("_fields", ""))
-        bodies = [_cut(told(one), fields) for one in chosen[start : start + size]]
+        bodies = [_cut(told(one), fields) for one in found[start : start + size]]
         return web.json_response(bodies, headers=headers)
 
     def _moment(self, query: Mapping[str, str], name: str) -> datetime | None:
@@ -221,8 +216,8 @@ class WooApi:
             return (
                 (modified_after is None or one.updated_at > modified_after)
                 and (modified_before is None or one.updated_at < modified_before)
-                and (after is None or _CREATED(one)[0] > after)
-                and (before is None or _CREATED(one)[0] < before)
+                and (after is None or created(one)[0] > after)
+                and (before is None or created(one)[0] < before)
             )
 
         return within
@@ -387,12 +382,6 @@ def _moment(query: Mapping[str, str], name: str, zone: Any) -> datetime | None:
     except ValueError:
         raise _invalid(name, "Invalid date.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def _from(shelf: Shelf[Any], by: str, key: Key, since: datetime | None) -> list[Any]:
-    """A shelf in order, from a moment on where it is in the order of moments."""
-    listed = shelf.sorted(by, key)
-    return listed[shelf.after(by, key, (since, inf)) :] if since is not None else listed
 
 
 def _cut(body: Json, fields: list[str]) -> Json:
