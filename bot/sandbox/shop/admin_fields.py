@@ -176,6 +176,7 @@ QUERY: Fields = {
     "customersCount": lambda _, at, args: _counted(at.books.customers, CUSTOMERS, at, args),
     "customer": _by_id("Customer"),
     "products": _products,
+    "productsCount": lambda _, at, args: _counted(at.books.products, PRODUCTS, at, args),
     "product": _by_id("Product"),
     "productVariants": _variants,
     "productVariant": _by_id("ProductVariant"),
@@ -532,7 +533,7 @@ ORDER: Fields = {
     "shippingLines": lambda one, _, args: few([one] if one.source is Source.WEB else [], args),
     "transactions": lambda one, at, args: _transactions(one, at)[: args.get("first")],
 }
-LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), name=lambda _: "Casa Bonita")
+LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), legacyResourceId=lambda _: "1", name=lambda _: "Casa Bonita")
 APPLICATION: Fields = {
     **_plain(
         code=lambda one: one.code,
@@ -746,7 +747,12 @@ FIELDS: Mapping[str, Fields] = {
     "MailingAddress": ADDRESS,
     "Product": PRODUCT,
     "ProductVariant": VARIANT,
-    "InventoryItem": _plain(id=lambda one: gid("InventoryItem", one.id), sku=lambda one: one.sku, tracked=lambda _: True),
+    "InventoryItem": _plain(
+        id=lambda one: gid("InventoryItem", one.id),
+        legacyResourceId=lambda one: str(one.id),
+        sku=lambda one: one.sku,
+        tracked=lambda _: True,
+    ),
     "Image": IMAGE,
     "MediaImage": MEDIA,
     "Shop": SHOP,

@@ -41,7 +41,10 @@ _SORTS: Mapping[str, Key] = {"date": created, "registered_date": created, "modif
 
 
 class WooApi:
-    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads."""
+    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads.
+
+    `saved` hears of each webhook that is saved.
+    """
 
     def __init__(self, books: Books, codes: Codes, faults: StoreFaults, calls: list[str], *, key: str, token: str) -> None:
         self.books, self.codes, self.faults = books, codes, faults
@@ -49,6 +52,7 @@ class WooApi:
         self.base_url = "http://127.0.0.1"
         self.calls = calls
         self.webhooks: dict[int, Json] = {}
+        self.saved: Callable[[Json], None] = _nobody
         self._next_webhook = 1
 
     def routes(self) -> list[web.RouteDef]:
@@ -278,6 +282,7 @@ class WooApi:
         }
         self._next_webhook += 1
         self.webhooks[made["id"]] = made
+        self.saved(made)
         return web.json_response(_without_secret(made), status=201)
 
     async def _webhook(self, request: web.Request) -> web.Response:
@@ -293,6 +298,7 @@ class WooApi:
         if given.get("status", "active") not in ("active", "paused", "disabled"):
             raise _invalid("status", "status is not one of all, active, paused, and disabled.")
         there.update({name: given[name] for name in ("name", "status", "topic", "delivery_url", "secret") if name in given})
+        self.saved(there)
         return web.json_response(_without_secret(there))
 
     async def _drop_webhook(self, request: web.Request) -> web.Response:
@@ -382,6 +388,10 @@ def _moment(query: Mapping[str, str], name: str, zone: Any) -> datetime | None:
     except ValueError:
         raise _invalid(name, "Invalid date.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _nobody(_: Json) -> None:
+    """Nobody tries the address of a webhook that was saved."""
 
 
 def _cut(body: Json, fields: list[str]) -> Json:
