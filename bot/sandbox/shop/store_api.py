@@ -14,8 +14,11 @@ from bot.sandbox.shop.admin_api import AdminApi
 from bot.sandbox.shop.admin_cost import Plan
 from bot.sandbox.shop.books import Books
 from bot.sandbox.shop.codes import Codes, Json, StoreCode
+from bot.sandbox.shop.courier import Courier
 from bot.sandbox.shop.fault import StoreFaults
+from bot.sandbox.shop.shopify_teller import PAUSES, ShopifyTeller
 from bot.sandbox.shop.woo_api import WooApi
+from bot.sandbox.shop.woo_teller import WooTeller
 
 
 def _now() -> datetime:
@@ -43,6 +46,29 @@ class StoreApi:
         self._codes = Codes(self.faults)
         self.shopify = AdminApi(self.books, self._codes, self.faults, self.calls, token=token, plan=plan or Plan(), seconds=seconds)
         self.woo = WooApi(self.books, self._codes, self.faults, self.calls, key=key, token=token)
+
+        self._tell()
+
+    def _tell(self) -> None:
+        """Webhooks that were asked for are told what happens, each platform's in its own way."""
+        self.couriers = {"shopify": Courier(PAUSES), "woocommerce": Courier()}
+        ShopifyTeller(self.shopify, self.couriers["shopify"])
+        self.woo.saved = WooTeller(self.woo, self.couriers["woocommerce"]).saved
+
+    async def start(self) -> None:
+        """Begins to deliver what webhooks tell."""
+        for courier in self.couriers.values():
+            await courier.start()
+
+    async def close(self) -> None:
+        """Stops to deliver."""
+        for courier in self.couriers.values():
+            await courier.close()
+
+    async def idle(self) -> None:
+        """Returns when every webhook was delivered or given up."""
+        for courier in self.couriers.values():
+            await courier.idle()
 
     def routes(self) -> list[web.RouteDef]:
         """All interfaces, where the platforms have them."""

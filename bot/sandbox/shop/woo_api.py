@@ -22,6 +22,7 @@ USUAL_PAGE = 10
 MOST_BATCH = 100
 DRAFT = "checkout-draft"
 STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", DRAFT)
+WORDPRESS = "/wp-json/"
 BASE = "/wp-json/wc/v3"
 
 Json = dict[str, Any]
@@ -58,12 +59,15 @@ class WooApi:
         self.base_url = "http://127.0.0.1"
         self.calls = calls
         self.webhooks: dict[int, Json] = {}
+        self.saved: Callable[[Json], None] = lambda _: None  # hears of each webhook that was saved
         self._next_webhook = 1
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses, where WordPress has them."""
         return [
+            web.get(WORDPRESS, self._wordpress),  # for everybody
             web.get(BASE, self._door(self._index)),
+            web.get(f"{BASE}/settings/general", self._door(self._settings)),
             web.get(f"{BASE}/system_status", self._door(self._system)),
             web.get(f"{BASE}/orders", self._door(self._orders)),
             web.get(f"{BASE}/orders/{{id}}", self._door(self._order)),
@@ -100,11 +104,21 @@ class WooApi:
 
     def _admit(self, request: web.Request) -> None:
         user, _, secret = _basic(request.headers.get("Authorization", "")).partition(":")
-        if user not in (self.key, self.reading_key) or not hmac.compare_digest(secret.encode(), self.token.encode()):
+        if user in (self.key, self.reading_key) and not hmac.compare_digest(secret.encode(), self.token.encode()):
+            raise Refusal("woocommerce_rest_authentication_error", "Consumer secret is invalid.", 401)
+        if user not in (self.key, self.reading_key):
             what = "view" if request.method == "GET" else "create"
             raise Refusal(f"woocommerce_rest_cannot_{what}", "Sorry, you cannot list resources.", 401)
         if user == self.reading_key and request.method != "GET":
             raise Refusal("woocommerce_rest_authentication_error", "The API key provided does not have write permissions.", 401)
+
+    async def _wordpress(self, _: web.Request) -> web.Response:
+        told = {"name": self.books.name, "url": self.base_url, "home": self.base_url, "timezone_string": self.books.timezone}
+        return web.json_response(told | {"gmt_offset": 1, "namespaces": ["wp/v2", "wc/v3", "wc/store/v1"]})
+
+    async def _settings(self, _: web.Request) -> web.Response:
+        told = {"woocommerce_default_country": f"{self.books.country}:M", "woocommerce_currency": self.books.currency}
+        return web.json_response([{"id": name, "value": value, "type": "select"} for name, value in told.items()])
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.json_response({"namespace": "wc/v3", "routes": {f"/wc/v3/{name}": {} for name in ("orders", "customers", "products")}})
@@ -235,6 +249,7 @@ class WooApi:
         }
         self._next_webhook += 1
         self.webhooks[made["id"]] = made
+        self.saved(made)
         return web.json_response(_without_secret(made), status=201)
 
     async def _webhook(self, request: web.Request) -> web.Response:
@@ -250,6 +265,7 @@ class WooApi:
         if given.get("status", "active") not in ("active", "paused", "disabled"):
             raise _invalid("status", "status is not one of all, active, paused, and disabled.")
         there.update({name: given[name] for name in ("name", "status", "topic", "delivery_url", "secret") if name in given})
+        self.saved(there)
         return web.json_response(_without_secret(there))
 
     async def _drop_webhook(self, request: web.Request) -> web.Response:
