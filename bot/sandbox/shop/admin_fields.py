@@ -6,6 +6,7 @@ app, names, phones, e-mails and addresses are null, whatever the scopes say.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from graphql import GraphQLError
@@ -42,7 +43,7 @@ from bot.sandbox.shop.books import (
 )
 from bot.sandbox.shop.catalog import decimal
 
-MOST_COUNTED = 10_000
+NEWER_LINKS = timedelta(days=180)  # so long ago a store began to name the cart in the links that lead back
 
 Args = Mapping[str, Any]
 Field = Callable[[Any, Sight, Args], Any]
@@ -121,9 +122,10 @@ def _variants(_: Any, at: Sight, args: Args) -> Page:
 
 
 def _counted(things: Any, listed: Listed, at: Sight, args: Args) -> dict[str, Any]:
-    meant, most = listed.meant(at, args), args.get("limit") or MOST_COUNTED
+    meant, most = listed.meant(at, args), args["limit"]
     found = sum(1 for one in things if meant(one))
-    return {"count": min(found, most), "precision": "EXACT" if found <= most else "AT_LEAST"}
+    exact = most is None or found <= most
+    return {"count": found if exact else most, "precision": "EXACT" if exact else "AT_LEAST"}
 
 
 def _one(kind: str, given: str, at: Sight) -> Any:
@@ -628,6 +630,13 @@ PARCEL_LINE: Fields = {
 # ---- checkouts
 
 
+def _way_back(one: Checkout, at: Sight, _: Args) -> str:
+    """Old links name the checkout, newer ones the cart."""
+    is_old = one.created_at < at.now - NEWER_LINKS
+    place = f"checkouts/{one.token}" if is_old else f"checkouts/ac/{one.cart_token}"
+    return f"{at.base_url}/6100000001/{place}/recover?key={one.id:x}"
+
+
 CHECKOUT: Fields = {
     **_plain(
         id=lambda one: gid("AbandonedCheckout", one.id),
@@ -650,7 +659,7 @@ CHECKOUT: Fields = {
         totalTaxSet=lambda _: 0,
     ),
     "customer": lambda one, at, _: _person(one.customer, at),
-    "abandonedCheckoutUrl": lambda one, at, _: f"{at.base_url}/checkouts/ac/{one.token}/recover?key={one.cart_token[:8]}",
+    "abandonedCheckoutUrl": _way_back,
     "lineItems": lambda one, _, args: few([Part(line, one) for line in one.lines], args, lambda part: part.one.id),
 }
 CHECKOUT_LINE: Fields = {

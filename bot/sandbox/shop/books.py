@@ -288,7 +288,7 @@ class Shelf(Generic[T]):
             self._sorted[name] = self._version, listed
         return listed
 
-    def after(self, name: str, key: Callable[[T], tuple[object, int]], place: tuple[object, int]) -> int:
+    def after(self, name: str, key: Callable[[T], tuple[object, int]], place: tuple[object, float]) -> int:
         """Where what comes after `place` begins in `sorted`."""
         return bisect_right(self.sorted(name, key), place, key=key)
 

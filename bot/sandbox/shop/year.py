@@ -30,6 +30,7 @@ from bot.sandbox.shop.books import (
 
 YEAR = timedelta(days=365)
 FIRST_NUMBER = 1001
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # of the token of a cart
 LEFT_PER_ORDER = 0.3  # checkouts that nobody finished, for each order that was placed
 CAME_BACK = 0.2  # of those: they are abandoned AND recovered
 ONCE_ONLY = 0.6  # people who buy one thing and are never seen again
@@ -251,7 +252,7 @@ class Year:
             discount=round(subtotal * 0.1) if code else 0,
             code=code,
             checkout_token=self._token() if source is Source.WEB else None,
-            cart_token=self._token() if source is Source.WEB else None,
+            cart_token=self._cart_token() if source is Source.WEB else None,
             test=chance() < 0.01,
         )
         self._number += 1
@@ -262,6 +263,9 @@ class Year:
 
     def _token(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
+
+    def _cart_token(self) -> str:
+        return "hWN" + "".join(self._random.choices(LETTERS, k=21))
 
     def _so_far(self, order: Order) -> Order:
         """What became of an order until now: paid, sent, arrived, or not."""
@@ -328,7 +332,7 @@ class Year:
         return Checkout(
             id=next(self.books.ids),
             token=self._token(),
-            cart_token=self._token(),
+            cart_token=self._cart_token(),
             lines=lines,
             address=like.address if known else None,
             email=like.email if known or like.email else None,
