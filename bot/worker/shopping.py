@@ -48,6 +48,7 @@ from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
 STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, always with the body of the first try
+PAYMENT_TIMER = "payment"  # an order whose shopper may have left the payment page
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
@@ -292,16 +293,30 @@ def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> S
     order, status = recorded.order, OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
-    is_new = recorded.before is None or recorded.was_unpaid
-    if is_new and is_news and status is not OrderStatus.CANCELLED and not order.unpaid:
+    is_new = recorded.before is None or recorded.was_unpaid or recorded.was_begun
+    is_placed = not order.unpaid and not order.begun
+    if is_new and is_news and status is not OrderStatus.CANCELLED and is_placed:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
+    if recorded.before is None and order.begun and is_news:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
+        yield from inbox.set_timer(order.facts.placed_at + house.playbook.rules.payment_left, contact, PAYMENT_TIMER, order.id, 0)
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
         yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
     if recorded.was_unpaid and not order.unpaid:
         yield from _paid_after_all(house, contact, subject)
+
+
+def payment_left(house: House, order_id: int) -> Step[str | None]:
+    """Somebody has been at the payment page of an order for too long: they left it."""
+    recorded = yield from mirror.payment_left(order_id, house.now)
+    if recorded is None:
+        return "the payment came to something, or the order was cancelled"
+    yield from reorder.follow(house, recorded.order)
+    yield from _follow(house, recorded.order.shop, recorded.order.contact, recorded)
+    return None
 
 
 def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:
