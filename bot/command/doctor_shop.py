@@ -113,7 +113,7 @@ def scopes(setup: StoreSetup, shop: ShopSettings, granted: frozenset[str] | None
     needed = {scope.feature for scope in missing if scope.needed}
     for feature, several in by_feature.items():
         are = "is" if len(several) == 1 else "are"
-        yield (ill if feature in needed else hint)("scopes", f"{' and '.join(several)} {are} missing: without, no {feature}")
+        yield (ill if feature in needed else hint)("scopes", f"{' and '.join(several)} {are} missing, for {feature}")
     yield (ill if needed else hint)("scopes", _grant(shop))
 
 
@@ -165,11 +165,18 @@ def versions(ours: Sequence[Hook]) -> Iterator[Finding]:
 # ---- phones
 
 
+_PROTECTED = "protected customer data"  # in the words in which Shopify refuses a topic
 _APPROVAL = (
     "If the app is your own: tick name, address, phone and e-mail under dev.shopify.com > Apps > the app > API access > Protected customer "
     "data. If it is in the App Store: Shopify approves the request made there. An app that was made in the admin of a store on the "
     "cheapest plan cannot see them: make one in the Dev Dashboard"
 )
+
+
+def kept_from_us(shop: ShopSettings, refusals: Sequence[str]) -> Iterator[Finding]:
+    """Why topics are refused that tell of customers."""
+    if shop.platform == shopify.PLATFORM and any(_PROTECTED in refusal.lower() for refusal in refusals):
+        yield ill("phones", f"topics that tell of customers are kept from this app. {_APPROVAL}")
 
 
 async def phones(setup: StoreSetup, shop: ShopSettings, granted: frozenset[str] | None) -> AsyncIterator[Finding]:

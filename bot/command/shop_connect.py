@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from textwrap import wrap
 
 import aiohttp
 
@@ -40,6 +41,7 @@ Exit codes: 0 all is well, 1 something must be done, 75 the shop cannot be reach
 
 EX_UNREACHABLE = 75  # EX_TEMPFAIL of sysexits.h: the same command may do it later
 TIMEOUT_SECONDS = 30
+WIDTH = 120  # characters of a line of topics
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +76,7 @@ class Report:
 
     shop: ShopSettings
     address: str
+    removing: bool = False
     done: list[Done] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unreachable: bool = False
@@ -99,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{missing}\n\n{shop_access.steps(shop.platform, shop.name)}")
         return EX_CONFIG
     rules = read_playbook(settings.flows, settings.locales).rules
-    report = asyncio.run(_connect(settings, shop, rules, remove=args.remove, dry_run=args.dry_run))
+    report = asyncio.run(connect(settings, shop, rules, remove=args.remove, dry_run=args.dry_run))
     print(as_json(_plain(report, dry_run=args.dry_run)) if args.json else "\n".join(_told(report)))
     return report.code
 
@@ -126,10 +129,11 @@ def _unknown(settings: Settings, platform: str, name: str | None) -> str:
     return "\n".join([f"{what}. Set:", *(f"  {one}" for one in sets), "", shop_access.steps(platform, called)])
 
 
-async def _connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, remove: bool, dry_run: bool) -> Report:
+async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, remove: bool, dry_run: bool) -> Report:
+    """Connect a shop whose settings lack nothing, or take our webhooks out."""
     address = shop_access.address_of(settings, shop)
     assert address is not None  # it was missing else
-    report = Report(shop, address)
+    report = Report(shop, address, remove)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session:
         setup = shop_access.setup_of(session, shop)
         assert setup is not None  # so was what it needs
@@ -158,6 +162,7 @@ async def _set_up(report: Report, setup: StoreSetup, shop: ShopSettings, rules: 
     there = await setup.hooks()
     wanted = list(setup.topics) if granted is None else tellable(setup.topics, granted)
     await _apply(report, setup, hooks.plan(wanted, report.address, there), dry_run=dry_run)
+    report.findings += doctor_shop.kept_from_us(shop, [one.error for one in report.done if one.error])
     report.findings += doctor_shop.versions(hooks.own(report.address, await setup.hooks()))
     report.findings += [one async for one in doctor_shop.phones(setup, shop, granted)]
 
@@ -190,6 +195,7 @@ async def _do(setup: StoreSetup, move: Move, address: str) -> None:
 
 
 _DONE = {Act.REGISTER: "registered", Act.MEND: "mended", Act.REMOVE: "removed"}
+_SIGNS = {Act.REGISTER: "+", Act.MEND: "~", Act.REMOVE: "-"}
 _PLANNED = {Act.REGISTER: "would be registered", Act.MEND: "would be mended", Act.REMOVE: "would be removed"}
 
 
@@ -198,21 +204,25 @@ def _told(report: Report) -> Iterator[str]:
     kept = sum(one.move.act is Act.KEEP for one in report.done)
     if kept:
         yield line(well("webhooks", f"{kept} are there already, and lead to {report.address}"))
+    groups: dict[str, list[str]] = {}
     for one in report.done:
         if one.move.act is not Act.KEEP:
-            yield f"  {_change(one)}"
+            groups.setdefault(_change(one), []).append(one.move.topic)
+    for change, topics in groups.items():
+        yield f"{change} ({len(topics)}):"
+        yield from wrap(", ".join(topics), WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     if not report.done and not report.findings:
         yield "There is no webhook of ours in the shop."
-    if report.shop.platform == shopify.PLATFORM and not any(one.move.act is Act.REMOVE for one in report.done):
+    if report.shop.platform == shopify.PLATFORM and not report.removing:
         yield from ("", _privacy(report.address))
 
 
 def _change(one: Done) -> str:
     if one.outcome is Outcome.FAILED:
-        return f"{paint('✗', 'red')} {one.move.topic}: the shop refused: {one.error}"
+        return f"{paint('✗', 'red')} refused: {one.error}"
     words = (_PLANNED if one.outcome is Outcome.PLANNED else _DONE)[one.move.act]
-    mark = paint("+" if one.move.act is Act.REGISTER else "~", "green")
-    return f"{mark} {one.move.topic} {words}" + (f": {one.move.why}" if one.move.why else "")
+    mark = paint(_SIGNS[one.move.act], "green")
+    return f"{mark} webhooks {words}" + (f": {one.move.why}" if one.move.why else "")
 
 
 def _privacy(address: str) -> str:

@@ -36,6 +36,7 @@ PAYMENT_LEFT = timedelta(minutes=30)  # WooCommerce itself gives up on an unpaid
 DEFAULT_CURRENCY = "EUR"
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_LANGUAGES = ("en",)
+DEFAULT_CREDIT = timedelta(days=5)  # as Klaviyo counts who followed a link
 DEFAULT_OPT_OUT_WORDS = ("stop", "unsubscribe")  # a store that names none must still let people go
 
 
@@ -85,8 +86,9 @@ class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
     `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: when a purchase is used up, by
-    the shop's product id, SKU or category. `segments` are conditions by name. `catalog` is the id of the store's
-    catalog at Meta. `payment_left`: how long an order may stand at the payment page before its payment counts as failed.
+    the shop's product id, SKU or category. `credit_for`: how long after a message that arrived an order counts as brought about by it.
+    `segments` are conditions by name. `catalog` is the id of the store's catalog at Meta. `payment_left`: how long an order may stand at
+    the payment page before its payment counts as failed.
     """
 
     name: str = ""
@@ -99,6 +101,7 @@ class StoreRules:
     links: Mapping[str, str] = field(default_factory=dict)
     staff_hours: StaffHours | None = None
     reorder: Mapping[str, UsedUp] = field(default_factory=dict)
+    credit_for: timedelta = DEFAULT_CREDIT
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
@@ -366,6 +369,7 @@ class StoreFile(Written):
     links: dict[str, Link] = Field(default_factory=dict)
     staff_hours: Hours = None
     reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
+    credit_for: Length = DEFAULT_CREDIT
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
     prices: PricesFile = Field(default_factory=PricesFile)
@@ -419,6 +423,7 @@ class _Meaning:
             links=MappingProxyType(written.links),
             staff_hours=written.staff_hours,
             reorder=MappingProxyType({name: UsedUp(known.days, known.per_unit) for name, known in written.reorder.items()}),
+            credit_for=written.credit_for,
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
             prices=written.prices.meant(written.currency),

@@ -65,14 +65,15 @@ class CartTold:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order in the mirror. `unpaid`: its payment failed, and it was neither paid nor cancelled since. `begun`: somebody is at the
-    payment page, or left it a moment ago."""
+    """An order in the mirror. `unpaid`: its payment failed, and it was neither paid nor cancelled since. `given_back`: something of it
+    was given or paid back. `begun`: somebody is at the payment page, or left it a moment ago."""
 
     id: int
     contact: int
     shop: str
     facts: OrderFacts
     unpaid: bool = False
+    given_back: bool = False
     begun: bool = False
 
 
@@ -190,6 +191,11 @@ def forget_bought(now: datetime) -> Step[None]:
     yield sql("mirror.forget_bought", before=to_micros(now - TOMBSTONE))
 
 
+def has_open_cart(contact: int, shop: str, since: datetime) -> Step[bool]:
+    """Whether somebody has a cart that was neither bought nor emptied, and was touched since then."""
+    return bool((yield sql("mirror.open_cart", contact=contact, shop=shop, since=to_micros(since))))
+
+
 def cart(checkout: int) -> Step[Cart | None]:
     """A checkout by the store's own id."""
     rows = yield sql("mirror.checkout_by_id", id=checkout)
@@ -236,11 +242,13 @@ class OrderTold:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecorded:
-    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid`, `was_begun` as in Order."""
+    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid`, `was_given_back` and
+    `was_begun` as in Order."""
 
     order: Order
     before: str | None
     was_unpaid: bool = False
+    was_given_back: bool = False
     was_begun: bool = False
 
 
@@ -260,7 +268,8 @@ _BEGUN = "begun"
 _PAYMENTS = (  # of two words of the same moment the later in this row counts
     *("unknown", _BEGUN, "awaited", _FAILED, "on_delivery", "authorized", "partly_paid", "paid", "partly_refunded", "refunded"),
 )
-_LINKS = ("checkout_key", "tracking_link", "reorder_link", "payment_link")
+_PAID_BACK = ("partly_refunded", "refunded")
+_LINKS = ("checkout_key", "tracking_link", "reorder_link", "payment_link", "click")
 
 
 def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded]:
@@ -277,8 +286,8 @@ def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded
     yield from settle(values["contact"])
     if contact != values["contact"]:  # an older word named somebody else
         yield from close_carts(contact, shop, from_micros(values["placed_at"]))
-    for buyer in {values["contact"], known[0]["contact"] if known else contact}:  # it may turn out to be somebody else's
-        yield sql("contact.sum_orders", id=buyer, currency=values["currency"])
+    for buyer in sorted({values["contact"], known[0]["contact"] if known else contact}):  # it may turn out to be somebody else's
+        yield sql("contact.sum_orders", id=buyer)
     return (yield from _recorded(shop, told.key, known[0] if known else None))
 
 
@@ -315,6 +324,7 @@ def _merged(known: Row | None, contact: int, told: OrderTold) -> dict[str, Any]:
         "codes": json.dumps(told.codes),
         "payment": told.payment,
         "payment_link": told.payment_link,
+        "click": next((name.value for name in told.names if name.kind is IdentityKind.CLICK), None),
     }
     if known is None:
         return fresh
@@ -366,6 +376,7 @@ def _as_it_stands(told: dict[str, Any], words: Sequence[Row]) -> dict[str, Any]:
         "status": status,
         "lines": _lines_left(told["told_lines"], since) if since else told["told_lines"],
         "total_minor": total,
+        "returned": int(bool(refunds) or bool(told["told_refunded"]) or told["payment"] in _PAID_BACK),
         "counted": int(status != _CANCELLED and not failed and not went_back and told["payment"] != "refunded"),
     }
 
@@ -415,7 +426,7 @@ def tell_apart(
     values = _as_told(known[0])
     values |= _as_it_stands(values, (yield sql("mirror.order_words", shop=shop, order_key=key)))
     yield sql("mirror.update_order", id=known[0]["id"], **values)
-    yield sql("contact.sum_orders", id=known[0]["contact"], currency=known[0]["currency"])
+    yield sql("contact.sum_orders", id=known[0]["contact"])
     return (yield from _recorded(shop, key, known[0]))
 
 
@@ -431,8 +442,8 @@ def _recorded(shop: str, key: str, before: Row | None) -> Step[OrderRecorded]:
     rows = yield sql("mirror.order", shop=shop, key=key)
     if before is None:
         return OrderRecorded(_order(rows[0]), None)
-    known = _order(before)
-    return OrderRecorded(_order(rows[0]), before["status"], known.unpaid, known.begun)
+    was = _order(before)
+    return OrderRecorded(_order(rows[0]), before["status"], was.unpaid, was.given_back, was.begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +479,12 @@ def order(order_id: int) -> Step[Order | None]:
     return _order(rows[0]) if rows else None
 
 
+def nth(order: Order) -> Step[int | None]:
+    """Which of the person's orders it is, by when they were placed; None where it does not count."""
+    rows = yield sql("mirror.nth", id=order.id)
+    return int(rows[0]["nth"]) if rows else None
+
+
 def last_order(contact: int) -> Step[Order | None]:
     """The person's last order that counts: neither cancelled nor refunded, its payment not failed."""
     rows = yield sql("mirror.last_order", contact=contact)
@@ -484,10 +501,11 @@ def _order(row: Row) -> Order:
         tracking_link=row["tracking_link"],
         reorder_link=row["reorder_link"],
         payment_link=row["payment_link"],
+        is_returned=bool(row["returned"]) or row["status"] == _CANCELLED,
     )
     is_open = row["status"] == "placed"
     unpaid, begun = (is_open and row["payment"] == payment for payment in (_FAILED, _BEGUN))
-    return Order(row["id"], row["contact"], row["shop"], facts, unpaid, begun)
+    return Order(row["id"], row["contact"], row["shop"], facts, unpaid, bool(row["returned"]), begun)
 
 
 def _micros(length: timedelta) -> int:

@@ -20,6 +20,7 @@ from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
+from bot.worker.lapse import Absence
 from bot.worker.limits import Limits
 from bot.worker.playbook import House
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
@@ -95,6 +96,7 @@ class Crew:
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
+        self._absence = Absence(store, house)
         self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
         self._comparing = asyncio.Lock()
         self._compared = False
@@ -165,6 +167,8 @@ class Crew:
     async def _foresee(self) -> None:
         async with self._foreseeing:
             await self._foresight.keep_fresh()
+            with contextlib.suppress(StoreUnavailable):  # the next look finds them
+                await self._absence.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
 
     async def _compare(self) -> None:

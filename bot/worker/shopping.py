@@ -43,7 +43,7 @@ from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, flows, reorder
+from bot.worker import codes, flows, lapse, reorder
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -252,6 +252,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
         yield from _may_have_bought(house, other, shop, recorded.order)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
+    yield from lapse.follow(house, contact)
     yield from _follow(house, shop, contact, recorded)
     return None
 
@@ -264,6 +265,7 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
     if recorded.order.facts.status == OrderStatus.CANCELLED:
         yield from codes.called_off(shop, key)
     yield from reorder.follow(house, recorded.order)
+    yield from lapse.follow(house, recorded.order.contact)
     yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
@@ -274,7 +276,9 @@ def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
     if recorded is None:
         return "its order is not known yet"
     yield from reorder.follow(house, recorded.order)
+    yield from lapse.follow(house, recorded.order.contact)
     yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")
+    yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
 
@@ -305,6 +309,8 @@ def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> S
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
         yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
+    if order.given_back and not recorded.was_given_back and (is_news or recorded.before is not None):
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject)
     if recorded.was_unpaid and not order.unpaid:
         yield from _paid_after_all(house, contact, subject)
 
@@ -330,4 +336,4 @@ def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:
 def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order) -> Step[None]:
     """Somebody who goes by one of the order's names, too: better one reminder too few than one for what was bought."""
     yield from mirror.close_carts(contact, shop, order.facts.placed_at)
-    yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, begins=False)
+    yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, Subject(SubjectKind.ORDER, order.id), begins=False)
