@@ -542,5 +542,5 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "app/uninstalled": _uninstalled,
     }
 )
-TOPICS = tuple(topic for topic in _READERS if topic not in _ASKS)
+TOPICS = tuple(topic for topic in _READERS if topic not in _ASKS and topic.partition("/")[2] != FETCHED)
 PRIVACY_TOPICS = tuple(_ASKS)  # told by every app's own configuration, never by its API

@@ -52,7 +52,8 @@ class WooReader:
         }
         answer = await self._wire.ask("GET", "/orders", asked)
         told = _listed(answer)
-        read = tuple(self._order(one) for one in told)
+        wanted = [one for one in told if part is Part.CART or not (isinstance(one, dict) and one.get("status") in _STILL_OPEN)]
+        read = tuple(self._order(one) for one in wanted)
         return Page(read, _next(told, after, number), _total(answer) if cursor is None else None)
 
     async def one(self, thin: Thin) -> tuple[Found, ...]:

@@ -342,7 +342,7 @@ class Books:
         checkout = next((one for one in self.checkouts if one.token == order.checkout_token), None)
         if checkout is not None:
             now = self.now()
-            self.checkouts.put(replace(checkout, completed_at=now, updated_at=now, order=order.id))
+            self.leave(replace(checkout, completed_at=now, updated_at=now, order=order.id))
         return self._told("order.created", self.keep(order))
 
     def change(self, order: int, **changes: object) -> Order:
@@ -392,7 +392,7 @@ class Books:
         return Parcel(next(self.ids), f"CB{order % 10_000_000}", now)
 
     def leave(self, checkout: Checkout) -> Checkout:
-        """Somebody leaves a checkout."""
+        """A checkout as somebody left it, or finished it."""
         return self._told("checkout.updated", self.checkouts.put(checkout))
 
     def know(self, customer: Customer) -> Customer:

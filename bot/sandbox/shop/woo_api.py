@@ -97,7 +97,9 @@ class WooApi:
 
     def _admit(self, request: web.Request) -> None:
         user, _, secret = _basic(request.headers.get("Authorization", "")).partition(":")
-        if user not in (self.key, self.reading_key) or not hmac.compare_digest(secret.encode(), self.token.encode()):
+        if user in (self.key, self.reading_key) and not hmac.compare_digest(secret.encode(), self.token.encode()):
+            raise Refusal("woocommerce_rest_authentication_error", "Consumer secret is invalid.", 401)
+        if user not in (self.key, self.reading_key):
             what = "view" if request.method == "GET" else "create"
             raise Refusal(f"woocommerce_rest_cannot_{what}", "Sorry, you cannot list resources.", 401)
         if user == self.reading_key and request.method != "GET":
