@@ -497,6 +497,7 @@ _ASKS = {
     "customers/redact": (PrivacyAsk.ERASE_SHOPPER, "orders_to_redact"),
     "shop/redact": (PrivacyAsk.ERASE_SHOP, ""),
 }
+PRIVACY_TOPICS = frozenset(_ASKS)
 
 
 def _privacy(told: Told, fields: Fields) -> PrivacyAsked:

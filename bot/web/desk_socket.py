@@ -16,9 +16,11 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.desk import actions, owner
+from bot.desk import actions, owner, privacy
 from bot.store import held
 from bot.store.database import Database, StoreUnavailable
+from bot.store.erasure_log import Erasures
+from bot.store.privacy import What
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
 ASK_SECONDS = 2.0  # a process that does not answer by then is asked again
@@ -46,15 +48,23 @@ async def ask_to_leave(path: Path) -> bool:
 
 
 class DeskSocket:
-    """Answers the desk's commands. `leave` stops this process, for the one that takes over."""
+    """Answers the desk's commands. `leave` stops this process, for the one that takes over. `erasures` is needed for what the law lets
+    people ask."""
 
     def __init__(
-        self, store: Database, clock: Callable[[], datetime], wake: Callable[[], None], leave: Callable[[], None] | None = None
+        self,
+        store: Database,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        leave: Callable[[], None] | None = None,
+        *,
+        erasures: Erasures | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._wake = wake
         self._leave = leave
+        self._erasures = erasures
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -110,7 +120,18 @@ class DeskSocket:
             case "leave" if self._leave is not None:
                 self._leave()
                 return "stopping"
+            case "erase" | "copy" | "reopen" if self._erasures is not None:
+                return await self._by_law(action, who, self._erasures)
             case "resume":
                 return await self._store.run(actions.resume())
             case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")
+
+    async def _by_law(self, action: str, who: str, erasures: Erasures) -> object:
+        now = self._clock()
+        if action == "reopen":
+            return await self._store.run(privacy.reopen(erasures, who, now))
+        ask = await self._store.run(privacy.ask(erasures, What.ERASE_SHOPPER if action == "erase" else What.DATA, who, now))
+        if action == "erase":  # what is just about to go does not go
+            self._store.arrivals.note_names(await self._store.read(privacy.names(ask)))
+        return ask

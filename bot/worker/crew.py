@@ -22,6 +22,7 @@ from bot.worker.discounter import Discounter
 from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
 from bot.worker.limits import Limits
 from bot.worker.playbook import House
+from bot.worker.privacy import Privacy
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
 from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
@@ -64,6 +65,7 @@ class Crew:
         limits: Limits | None = None,
         recovery: Recovery | None = None,
         verifying: Verifying | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -86,6 +88,8 @@ class Crew:
             self._loops.append(_Loop("verifier", self._verify))
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
+        if privacy is not None:
+            self._loops.append(_Loop("privacy", privacy.work))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)

@@ -19,7 +19,6 @@ from bot.shop.event import (
     OrderRemoved,
     OrderStatus,
     Origin,
-    PrivacyAsked,
     ProductChanged,
     ProductViewed,
     Refunded,
@@ -31,7 +30,6 @@ from bot.shop.event import (
     Shopper,
     ShopperChanged,
     ShoppersMerged,
-    ShopUninstalled,
     StockCounted,
     Thin,
     VariantStocked,
@@ -50,8 +48,6 @@ STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, alway
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
-    PrivacyAsked: "asked for what the law grants people",
-    ShopUninstalled: "took the app out",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
     ProductViewed: "saw a product looked at",
