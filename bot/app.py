@@ -36,7 +36,7 @@ from bot.shop.woocommerce import WooCommerce
 from bot.store import erasure_log, optout_log, pace, person_copies, shelf
 from bot.store import privacy as asks
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
-from bot.store.erasure_log import Erasures
+from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
@@ -224,7 +224,7 @@ async def open_erasures(settings: Settings, store: Database) -> Erasures:
                 " empty one: who said stop and was erased cannot be told from others then.)",
             )
         )
-    return await asyncio.to_thread(erasure_log.open_log, path)
+    return Erasures(ErasureLog(path))
 
 
 def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, clock: Clock) -> CodeApi | None:

@@ -38,11 +38,16 @@ def names(ask_id: int) -> Step[list[Name]]:
     return found
 
 
+def handed_over(ask_id: int, now: datetime) -> Step[bool]:
+    """The copy of an ask was given to whom it is of; returns whether there was one."""
+    return (yield from privacy.handed_over(ask_id, f"handed over on {now:%Y-%m-%d}"))
+
+
 def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
     """A shop that took us out is back; returns whether it had left."""
     was_closed = yield from privacy.reopen_shop(shop)
     if was_closed:
-        erasures.log.append(Line(now, Erased.SHOP_BACK, shop))
+        erasures.append(Line(now, Erased.SHOP_BACK, shop))
     return was_closed
 
 

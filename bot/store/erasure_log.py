@@ -121,8 +121,8 @@ class ErasureLog:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is one with something in it."""
-        return self.path.exists() and self.path.stat().st_size > 0
+        """Whether there is one."""
+        return self.path.exists()
 
     def append(self, line: Line) -> None:
         """Keep a line; it is on disk when this returns. Raises StoreUnavailable."""
@@ -159,18 +159,28 @@ class ErasureLog:
         return StoreUnavailable(f"the erasure log {self.path} cannot be used: {error.strerror}")
 
 
-@dataclass(frozen=True, slots=True)
 class Erasures:
-    """The log, open, and what makes its marks."""
+    """The log, open, and what makes its marks: there is none until somebody is erased."""
 
-    log: ErasureLog
-    marks: Marks
+    def __init__(self, log: ErasureLog) -> None:
+        self.log = log
+        self._marks: Marks | None = None
 
+    @property
+    def marks(self) -> Marks:
+        """What makes marks; with a log that is made where there is none yet. Raises StoreUnavailable."""
+        if self._marks is None:
+            self._marks = self.log.marks()
+        return self._marks
 
-def open_log(path: Path) -> Erasures:
-    """The log of a database. Raises StoreUnavailable."""
-    log = ErasureLog(path)
-    return Erasures(log, log.marks())
+    def marks_of(self, names: Iterable[Identity]) -> tuple[str, ...]:
+        """The marks of names; none while nobody was ever erased."""
+        return self.marks.of_all(names) if self._marks is not None or self.log.is_there else ()
+
+    def append(self, line: Line) -> None:
+        """Keep a line; it is on disk when this returns. Raises StoreUnavailable."""
+        _ = self.marks  # the key stands first
+        self.log.append(line)
 
 
 def _line(text: bytes) -> Line | None:

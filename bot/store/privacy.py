@@ -165,19 +165,35 @@ def count(ask_id: int, counts: Mapping[str, int], people: int = 0) -> Step[None]
     yield sql("privacy.keep_counts", id=ask_id, counts=json.dumps(summed), people=known.people + people)
 
 
+SOON = timedelta(days=7)  # before an ask is due
+
+
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How many asks are open, how many of them too late, and when the next is due (UTC)."""
+class Pressing:
+    """What the owner must see to: a sentence without an end. `late`: the law's time for it is over."""
 
-    waiting: int
-    overdue: int
-    due_at: datetime | None
+    sentence: str
+    late: bool
 
 
-def standing(now: datetime) -> Step[Standing]:
-    """How the asks stand."""
-    row = (yield sql("privacy.standing", now=to_micros(now)))[0]
-    return Standing(row["waiting"], int(row["overdue"]), from_micros_or_none(row["due_at"]))
+def pressing(now: datetime) -> Step[list[Pressing]]:
+    """Asks that are due soon or too late, and copies that wait to be handed over."""
+    found = []
+    for row in (yield sql("privacy.pressing", until=to_micros(now + SOON))):
+        by = f"{from_micros(row['due_at']):%Y-%m-%d}"
+        late = row["due_at"] < to_micros(now)
+        if row["state"] == "open":
+            why = f" ({row['why']})" if row["why"] else ""
+            due = f"{'was' if late else 'is'} due by {by}"
+            found.append(Pressing(f"privacy ask {row['id']} ({row['what']}) is not done, and {due}{why}", late))
+        else:
+            found.append(Pressing(f"the copy of privacy ask {row['id']} is to be handed over by {by}: see 'comeback privacy'", late))
+    return found
+
+
+def handed_over(ask_id: int, why: str) -> Step[bool]:
+    """A copy was given to whom it is of; returns whether there was one."""
+    return bool((yield sql("privacy.handed_over", id=ask_id, why=why)))
 
 
 def _ask(row: Row) -> Ask:
@@ -348,7 +364,7 @@ def _vanish(eraser: Eraser, ask_id: int, contact: int, more: Collection[Identity
     theirs = yield from names(contact)
     stops = yield from _stops(contact, eraser.now)
     known = eraser.log.marks.of_all((*theirs, *more))
-    eraser.log.log.append(Line(eraser.now, Erased.PERSON, "", known, stops))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops))
     yield from mark(known, stops, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop="")
     for name in theirs:
@@ -366,7 +382,7 @@ def _leave_shop(eraser: Eraser, ask_id: int, contact: int, shop: str) -> Step[No
     """What one shop told is gone; the person stays for another."""
     theirs = [name for name in (yield from names(contact)) if name.scope == shop]
     known = eraser.log.marks.of_all(theirs)
-    eraser.log.log.append(Line(eraser.now, Erased.PERSON, shop, known))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, shop, known))
     yield from mark_bare(known, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop=shop)
     dropped = yield sql("privacy.drop_names", contact=contact, shop=shop)
@@ -472,6 +488,39 @@ def stay_stopped(contact: int, left: Marked, now: datetime) -> Step[bool]:
 def anybody_marked() -> Step[bool]:
     """Whether anybody was ever erased here."""
     return bool((yield sql("privacy.marks_are_there")))
+
+
+def lost(lines: Sequence[Line]) -> Step[list[Line]]:
+    """Of the erasures that a log tells, those a restored copy knows nothing of, and shops as they left and came back."""
+    found: list[Line] = []
+    for line in lines:
+        match line.what:
+            case Erased.SHOP_LEFT:
+                yield from close_shop(line.shop, line.at)
+            case Erased.SHOP_BACK:
+                yield from reopen_shop(line.shop)
+            case Erased.SHOP:
+                done_at = (yield sql("privacy.shop_erased_at", shop=line.shop))[0]["at"]
+                if done_at is None or done_at < to_micros(line.at):
+                    found.append(line)
+            case Erased.PERSON:
+                known = yield from marked(line.marks)
+                if known is None or known.at < line.at:
+                    found.append(line)
+    return found
+
+
+def once_more(line: Line, people: Collection[int], key: str, now: datetime) -> Step[None]:
+    """An erasure that a restored copy knows nothing of is asked for again, and its marks are kept."""
+    if line.shop:
+        yield from mark_bare(line.marks, line.at)
+    else:
+        yield from mark(line.marks, line.stops, line.at)
+    what = What.ERASE_SHOP if line.what is Erased.SHOP else What.ERASE_SHOPPER
+    if what is What.ERASE_SHOP or people:
+        ask_id = yield from ask(what, line.shop, key, RESTORE, About((yield from next_entry())), now, at=line.at)
+        for contact in people:
+            yield from add_person(ask_id, contact, line.shop)
 
 
 def owners_of(marks: Marks, wanted: Collection[str]) -> Step[dict[str, int]]:

@@ -23,6 +23,7 @@ from bot.store.erasure_log import Erasures
 from bot.store.privacy import What
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
+_BY_LAW = frozenset({"erase", "copy", "reopen", "handed-over"})  # what the law lets people ask, by the owner's hand
 ASK_SECONDS = 2.0  # a process that does not answer by then is asked again
 
 
@@ -84,7 +85,8 @@ class DeskSocket:
     async def answer(self, action: str, words: Mapping[str, str]) -> dict[str, Any]:
         """`{"result": ...}`, or `{"error": sentence}`; moments as ISO 8601 in UTC."""
         try:
-            result = await self._act(action, defaultdict(str, words))
+            known = defaultdict(str, words)
+            result = await (self._by_law(action, known["who"]) if action in _BY_LAW else self._act(action, known))
         except (actions.NotFound, actions.Refused) as fault:
             return {"error": str(fault)}
         except StoreUnavailable:
@@ -120,17 +122,19 @@ class DeskSocket:
             case "leave" if self._leave is not None:
                 self._leave()
                 return "stopping"
-            case "erase" | "copy" | "reopen" if self._erasures is not None:
-                return await self._by_law(action, who, self._erasures)
             case "resume":
                 return await self._store.run(actions.resume())
             case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")
 
-    async def _by_law(self, action: str, who: str, erasures: Erasures) -> object:
-        now = self._clock()
+    async def _by_law(self, action: str, who: str) -> object:
+        now, erasures = self._clock(), self._erasures
+        if erasures is None:
+            raise actions.Refused("nobody can be erased here")
         if action == "reopen":
             return await self._store.run(privacy.reopen(erasures, who, now))
+        if action == "handed-over":
+            return await self._store.run(privacy.handed_over(int(who), now))
         ask = await self._store.run(privacy.ask(erasures, What.ERASE_SHOPPER if action == "erase" else What.DATA, who, now))
         if action == "erase":  # what is just about to go does not go
             self._store.arrivals.note_names(await self._store.read(privacy.names(ask)))

@@ -71,7 +71,7 @@ def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | 
         if entry.occurred_at <= since + BACK_AFTER:
             return Unheard(WHY_LEFT)
         yield from reopen(house.erasures, entry.place, house.now)
-    left = yield from privacy.marked(house.erasures.marks.of_all(names))
+    left = yield from privacy.marked(house.erasures.marks_of(names))
     if left is not None and entry.occurred_at <= left.at:
         return Unheard("it is an old word of somebody who was erased since")
     return Heard(left)
@@ -93,7 +93,7 @@ def left_of(house: House, names: Sequence[Identity]) -> Step[Marked | None]:
     """What is left of somebody who went by one of these names and was erased."""
     if house.erasures is None or not names:
         return None
-    return (yield from privacy.marked(house.erasures.marks.of_all(names)))
+    return (yield from privacy.marked(house.erasures.marks_of(names)))
 
 
 def told(house: House, entry: Entry, event: PrivacyAsked | ShopUninstalled) -> Step[str | None]:
@@ -145,7 +145,7 @@ def _meant(shop: str, names: Sequence[Identity], orders: Sequence[str]) -> Step[
 
 def _leave(erasures: Erasures, shop: str, since: datetime, now: datetime) -> Step[None]:
     if (yield from privacy.closed_since(shop)) is None:
-        erasures.log.append(Line(now, Erased.SHOP_LEFT, shop))
+        erasures.append(Line(now, Erased.SHOP_LEFT, shop))
     yield from privacy.close_shop(shop, since)
 
 
@@ -153,7 +153,7 @@ def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
     """A shop is back; returns whether it had left."""
     was_closed = yield from privacy.reopen_shop(shop)
     if was_closed:
-        erasures.log.append(Line(now, Erased.SHOP_BACK, shop))
+        erasures.append(Line(now, Erased.SHOP_BACK, shop))
         log.warning("shop %s is back: it may be written for again", shop)
     return was_closed
 
@@ -280,6 +280,7 @@ class Privacy:
             await asyncio.to_thread((self._copies / name).unlink, missing_ok=True)
         if not held.files:
             return
+        await asyncio.to_thread(self._shelf.check)
         looked_at = datetime.now(UTC)  # the disk's own clock: whoever puts a file there after this shows it anew
         shown = await self._store.read(privacy.shown())
         for sha256 in held.files:
@@ -326,7 +327,7 @@ class Privacy:
         while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop))).more:
             pass
         await self._forget_deliveries(ask, _Needles(), ask.shop)
-        self._erasures.log.append(Line(self._now, Erased.SHOP, ask.shop))
+        self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
         await self._store.run(privacy.done(ask.id, self._now))
 
     async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:

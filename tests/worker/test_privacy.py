@@ -1,12 +1,13 @@
 """What the law lets people ask, done to the end: erased, nothing sent meanwhile, and a receipt that names nobody."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
 
 from bot.policy.decision import Consent
 from bot.store import privacy as asks
-from bot.store.erasure_log import open_log
+from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.privacy import Ask
 from bot.store.shelf import Shelf
@@ -24,7 +25,7 @@ class Lawful:
 
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench, self.folder = bench, folder
-        self.erasures = open_log(folder / "log.erased")
+        self.erasures = Erasures(ErasureLog(folder / "log.erased"))
         self.optouts = OptOutLog(folder / "log.optouts")
         self.shelf = Shelf(folder / "files", spare=0)
         self.shelf.check()
@@ -38,8 +39,9 @@ class Lawful:
     def house(self) -> House:
         return House(self.bench.playbook, self.bench.store.instance, NUMBER, self.bench.now, erasures=self.erasures)
 
-    async def redact(self, **more: object) -> None:
-        await self.bench.shop("privacy.redact", **{"phone": f"+{LOLA}", **more})
+    async def redact(self, **more: str) -> None:
+        told: dict[str, Any] = {"phone": f"+{LOLA}", **more}
+        await self.bench.shop("privacy.redact", **told)
         await self.bench.work()
 
     async def done(self) -> Ask:
@@ -51,7 +53,10 @@ class Lawful:
     async def dump(self) -> str:
         """Everything in the database."""
         tables = [row["name"] for row in await self.bench.rows(_TABLES[self.bench.store.__class__.__name__])]
-        found = [(table, [tuple(row) for row in await self.bench.rows(f"select * from {table}")]) for table in tables]
+        found: dict[str, list[Any]] = {}
+        for table in tables:
+            rows: list[Any] = await self.bench.rows(f"select * from {table}")
+            found[table] = [tuple(row) for row in rows]
         return repr(found)
 
 

@@ -40,12 +40,11 @@ update privacy_ask set counts = :counts, people = :people where id = :id
 -- name: done
 update privacy_ask set state = 'done', done_at = :now, about = null, why = :why, file = coalesce(:file, file) where id = :id
 
--- name: standing
-select count(*) as waiting, coalesce(sum(case when due_at < :now then 1 else 0 end), 0) as overdue, min(due_at) as due_at
-from privacy_ask where state = 'open'
+-- name: pressing
+select id, what, state, due_at, why from privacy_ask where state = 'open' and due_at < :until or file is not null order by due_at, id
 
--- name: due_soon
-select id, what, shop, due_at from privacy_ask where state = 'open' and due_at < :until order by due_at
+-- name: handed_over
+update privacy_ask set file = null, why = :why where id = :id and file is not null returning id
 
 -- ---- whom they are about
 
@@ -279,6 +278,9 @@ select 1 from erased_name limit 1
 -- name: said_since
 select 1 from consent_record where contact = :contact and channel = :channel and effective = 1 and (
   at > :at and method <> :shop or at = :at and method = :method)
+
+-- name: shop_erased_at
+select max(done_at) as at from privacy_ask where what = 'erase_shop' and shop = :shop and state = 'done'
 
 -- name: names_page
 select kind, scope, value, contact from identity where kind in ('phone', 'wa_id', 'line', 'bsuid', 'parent_bsuid', 'email', 'customer')
