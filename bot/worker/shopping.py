@@ -19,7 +19,6 @@ from bot.shop.event import (
     OrderRemoved,
     OrderStatus,
     Origin,
-    PrivacyAsked,
     ProductChanged,
     ProductViewed,
     Refunded,
@@ -31,7 +30,6 @@ from bot.shop.event import (
     Shopper,
     ShopperChanged,
     ShoppersMerged,
-    ShopUninstalled,
     StockCounted,
     Thin,
     VariantStocked,
@@ -52,8 +50,6 @@ PAYMENT_TIMER = "payment"  # an order whose shopper may have left the payment pa
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
-    PrivacyAsked: "asked for what the law grants people",
-    ShopUninstalled: "took the app out",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
     ProductViewed: "saw a product looked at",

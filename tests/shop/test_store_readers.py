@@ -170,6 +170,7 @@ async def test_people_come_with_what_they_agreed_to_and_since_when() -> None:
         customers = {str(one.id): one for one in store.year.books.customers}
         assert read.keys() == customers.keys()
         for key, event in read.items():
+            assert key is not None
             stated = customers[key].whatsapp
             if stated.state is Agreed.NEVER or customers[key].phone is None:
                 assert event.consents == ()
