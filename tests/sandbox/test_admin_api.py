@@ -33,10 +33,10 @@ class Asked:
     url: str
     session: aiohttp.ClientSession
 
-    async def __call__(self, document: str, /, *, token: str = TOKEN, **variables: Any) -> dict[str, Any]:
+    async def __call__(self, document: str, /, *, token: str = TOKEN, version: str = "2026-10", **variables: Any) -> dict[str, Any]:
         body = {"query": document, "variables": variables}
         headers = {"X-Shopify-Access-Token": token}
-        async with self.session.post(f"{self.url}/admin/api/2026-10/graphql.json", json=body, headers=headers) as response:
+        async with self.session.post(f"{self.url}/admin/api/{version}/graphql.json", json=body, headers=headers) as response:
             return dict(await response.json())
 
 
@@ -132,6 +132,19 @@ async def test_a_field_that_does_not_exist_fails_as_at_shopify() -> None:
         assert error["extensions"] == {"code": "undefinedField", "typeName": "AbandonedCheckout", "fieldName": "phone"}
 
 
+@pytest.mark.parametrize(
+    ("version", "consent", "token"),
+    [("2026-10", True, True), ("2026-07", True, True), ("2026-04", False, False), ("2024-01", False, False)],
+)
+async def test_a_field_that_came_later_does_not_exist_in_an_older_version(version: str, consent: bool, token: bool) -> None:
+    whatsapp = "{ customers(first: 1) { nodes { defaultPhoneNumber { whatsAppMarketingConsent { state } } } } }"
+    async with store(3) as ask:
+        assert ("errors" not in await ask(whatsapp, version=version)) is consent
+        assert ("errors" not in await ask("{ orders(first: 1) { nodes { checkoutToken } } }", version=version)) is token
+        assert "errors" not in await ask("{ orders(first: 1) { nodes { name } } }", version=version)
+        assert (await ask("{ shop { name } }", version="tomorrow"))["errors"] == "Not Found"
+
+
 def everything(kind: GraphQLObjectType, depth: int) -> str:
     """Each field of a type that can be asked for without knowing more."""
     parts = []
@@ -144,7 +157,9 @@ def everything(kind: GraphQLObjectType, depth: int) -> str:
             if inside := everything(of, depth - 1):
                 parts.append(f"{name}{arguments} {{ {inside} }}")
         elif isinstance(of, GraphQLInterfaceType | GraphQLUnionType) and depth:
-            inside = " ".join(f"... on {each.name} {{ {everything(each, 0)} }}" for each in admin_api._schema().get_possible_types(of))
+            inside = " ".join(
+                f"... on {each.name} {{ {everything(each, 0)} }}" for each in admin_api._schema(admin_api.VERSION).get_possible_types(of)
+            )
             parts.append(f"{name}{arguments} {{ __typename {inside} }}")
     return " ".join(parts)
 
@@ -154,7 +169,7 @@ async def test_each_field_of_the_schema_says_something(name: str, monkeypatch: p
     monkeypatch.setattr(admin_api, "MOST_COST", 10**9)
     async with store(60, plan=Plan(1e12, 1e12)) as ask:
         ask.year.books.refund(next(one.id for one in ask.year.books.orders if one.parcels and one.code), 10**6)
-        kind = admin_api._schema().type_map[f"{name[0].upper()}{name[1:-1]}"]
+        kind = admin_api._schema(admin_api.VERSION).type_map[f"{name[0].upper()}{name[1:-1]}"]
         assert isinstance(kind, GraphQLObjectType)
         told = await ask(f"{{ {name}(first: 60) {{ nodes {{ {everything(kind, 3)} }} }} }}")
         assert "errors" not in told
