@@ -352,3 +352,7 @@ def _variant(key: str, fields: Fields) -> Variant:
 
 
 _READERS: Mapping[str, Reader] = MappingProxyType({"order": _order, "customer": _customer, "product": _product})
+TOPICS = (
+    *("order.created", "order.updated", "order.deleted", "order.restored", "customer.created", "customer.updated"),
+    *("product.created", "product.updated", "product.deleted", "product.restored"),
+)

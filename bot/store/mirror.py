@@ -18,7 +18,7 @@ from typing import Any
 from bot.flow.facts import CartFacts, Line, Money, OrderFacts
 from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind
-from bot.store.step import Row, Step, from_micros, sql, sql_many, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 LATE_CART = timedelta(hours=1)  # a cart begun within an hour after an order is a late word of that order's cart, whatever its key
 HEARD_EVERY = timedelta(minutes=10)  # how exactly it is known when a shop was last heard
@@ -430,6 +430,33 @@ def _recorded(shop: str, key: str, before: Row | None) -> Step[OrderRecorded]:
         return OrderRecorded(_order(rows[0]), None)
     was = _order(before)
     return OrderRecorded(_order(rows[0]), before["status"], was.unpaid, was.given_back)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """What is known of an order, as a comparison with the store needs it: when it last changed, and how it was told to stand then."""
+
+    updated_at: datetime
+    cancelled: bool
+    reached: str
+    payment: str
+    total: Money
+
+
+def known_order(shop: str, key: str) -> Step[KnownOrder | None]:
+    """What is known of an order by the shop's key."""
+    rows = yield sql("mirror.order", shop=shop, key=key)
+    if not rows:
+        return None
+    told = _as_told(rows[0])
+    total = Money(told["told_minor"], told["currency"])
+    return KnownOrder(from_micros(told["updated_at"]), told["cancelled"], told["reached"], told["payment"], total)
+
+
+def known_cart(shop: str, key: str, behind: str | None) -> Step[datetime | None]:
+    """When a checkout last changed, as far as it is known: by its key, or by that of the cart behind it."""
+    rows = yield sql("mirror.known_cart", shop=shop, key=key, cart=behind or key)
+    return from_micros_or_none(rows[0]["at"])
 
 
 def order(order_id: int) -> Step[Order | None]:

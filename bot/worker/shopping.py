@@ -37,10 +37,11 @@ from bot.shop.event import (
     VariantStocked,
 )
 from bot.shop.field import NO_CURRENCY
-from bot.store import contacts, inbox, mirror, runs
+from bot.store import contacts, inbox, mirror, readings, runs
 from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
+from bot.store.readings import Wanted
 from bot.store.step import Step
 from bot.worker import codes, crediting, flows, lapse, reorder
 from bot.worker.playbook import House
@@ -64,10 +65,15 @@ _ORDER_TRIGGERS = {
 }
 
 
-def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
-    """Work an event of the shop off; returns why nothing came of it, where that is so."""
-    yield from mirror.hear(shop, house.now)
+def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, by_webhook: bool = True) -> Step[str | None]:
+    """Work an event of the shop off; returns why nothing came of it, where that is so. What the shop was asked for (not `by_webhook`) says
+    nothing of whether it tells us what happens."""
+    if by_webhook:
+        yield from mirror.hear(shop, house.now)
     match event:
+        case Thin():
+            yield from readings.want(Wanted(shop, event.address, event.resource, event.key, event.topic, event.at), house.now)
+            return "it does not say how: that is fetched"
         case CartChanged() | OrderChanged() | ShopperChanged():
             return (yield from _about_somebody(house, shop, whose, event))
         case CartClosed():
@@ -89,7 +95,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> S
 
 def _about(event: ShopEvent) -> str:
     match event:
-        case ShopNotice(about=about) | Thin(topic=about):
+        case ShopNotice(about=about):
             return about
         case _:
             return _TOLD.get(type(event), type(event).__name__)

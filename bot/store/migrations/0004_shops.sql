@@ -2,6 +2,61 @@
 
 -- ---- back-fill and reconciliation
 
+create table shop_reading (                       -- what is read of a store by its own interface: a part of it (its orders, say) a row
+  id integer primary key,
+  shop text not null,
+  part text not null,                             -- order, cart, shopper
+  cause text not null,                            -- asked: the owner wants what was before; nightly: what webhooks missed
+  since integer not null,                         -- what changed since then
+  begun_at integer not null,
+  state text not null default 'waiting',          -- waiting, done, refused, stopped
+  cursor text,                                    -- where to go on, in the store's own words
+  expected integer,                               -- how many there are, as the store says
+  found integer not null default 0,               -- how many it told so far
+  fresh integer not null default 0,               -- of those, what was not known word for word and was brought in
+  missed integer not null default 0,              -- of those, what no webhook had told
+  tries integer not null default 0,               -- in vain, since it last went on
+  retry_at integer not null,
+  trouble text,                                   -- what went wrong last, or what the store keeps from us
+  ended_at integer
+);
+create unique index shop_reading_waiting on shop_reading (shop, part, cause) where state = 'waiting';
+create index shop_reading_shop on shop_reading (shop, cause, begun_at);
+
+create table read_entry (                         -- the inbox rows that a reading brought in
+  reading integer not null references shop_reading (id),
+  inbox integer not null,
+  primary key (reading, inbox)
+) without rowid;
+
+create table missed (                             -- what changed in a store, and no webhook told
+  shop text not null,
+  part text not null,
+  key text not null,                              -- the store's own
+  at integer not null,                            -- when it changed
+  name text not null,                             -- the order's number
+  is_new integer not null,                        -- 1: nothing at all was known of it
+  reading integer not null references shop_reading (id),
+  found_at integer not null,
+  primary key (shop, part, key, at)
+) without rowid;
+create index missed_found on missed (found_at);
+
+create table wanted_resource (                    -- what changed, says a webhook, and not how: to be fetched
+  shop text not null,
+  address text not null,                          -- what to ask the store's interface for
+  resource text not null,
+  key text not null,
+  topic text not null,
+  at integer not null,
+  times integer not null default 1,               -- how often it was wanted: what is fetched meanwhile may be older than the last time
+  tries integer not null default 0,
+  retry_at integer not null,
+  trouble text,
+  primary key (shop, address)
+) without rowid;
+create index wanted_resource_due on wanted_resource (retry_at);
+
 -- ---- privacy
 
 -- ---- visitors

@@ -17,6 +17,14 @@ update checkout set contact = :contact, state = :state, updated_at = :at, starte
   cart_key = coalesce(:cart_key, cart_key), click = coalesce(:click, click)
 where id = :id returning id, generation
 
+-- name: known_cart
+select max(c.updated_at) as at from (
+  select updated_at from checkout where shop = :shop and key = :key
+  union all
+  select updated_at from checkout where shop = :shop and key = :cart
+  union all
+  select updated_at from checkout where shop = :shop and cart_key = :cart) as c
+
 -- name: began
 update checkout set started_at = :started_at where id = :id
 
