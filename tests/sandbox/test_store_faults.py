@@ -23,8 +23,7 @@ Ask = Callable[[], Awaitable[int]]
 async def asked(platform: str) -> AsyncIterator[tuple[StoreApi, Ask]]:
     """A store, and a page of its orders by one of the interfaces: the status, or what aiohttp raises."""
     api = StoreApi(token=TOKEN, books=Year(lambda: NOW, orders=60).books)
-    alone = aiohttp.TCPConnector(force_close=True)  # aiohttp asks again by itself where a line that was kept open dies
-    async with listening(api.routes()) as url, aiohttp.ClientSession(connector=alone) as session:
+    async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
 
         async def ask() -> int:
             match platform:
@@ -48,7 +47,8 @@ async def test_each_fault_happens_as_often_as_it_was_asked_for(platform: str) ->
     async with asked(platform) as (api, ask):
         api.faults.down, api.faults.error, api.faults.gateway = 1, 1, 1
         assert [await ask() for _ in range(4)] == [503, 500, 502, 200]
-        api.faults.cut_answers, api.faults.lost_pages = 1, 1
+        api.faults.cut_answers = 1
+        api.faults.lost_pages = 1 if platform == "shopify" else 2  # aiohttp asks once more by itself where a GET's line dies
         for _ in range(2):
             with pytest.raises(aiohttp.ClientError):
                 await ask()
