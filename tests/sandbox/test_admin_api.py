@@ -76,6 +76,19 @@ async def test_pages_tell_every_order_once_and_in_order() -> None:
         assert sorted(one["id"] for one in found) == sorted(f"gid://shopify/Order/{order.id}" for order in ask.year.books.orders)
 
 
+async def test_pages_backwards_tell_the_same_the_other_way_round() -> None:
+    backwards = ORDERS.replace("sortKey: UPDATED_AT", "sortKey: UPDATED_AT, reverse: true")
+    async with store(90) as ask:
+        found, after = list[str](), None
+        while True:
+            told = (await ask(backwards, first=20, after=after))["data"]["orders"]
+            found += [one["id"] for one in told["nodes"]]
+            if not told["pageInfo"]["hasNextPage"]:
+                break
+            after = told["pageInfo"]["endCursor"]
+        assert found == [one["id"] for one in await pages(ask)][::-1]
+
+
 async def test_an_order_that_changes_while_pages_are_read_comes_again_and_none_is_lost() -> None:
     async with store() as ask:
         first = (await ask(ORDERS, first=50))["data"]["orders"]
@@ -123,6 +136,28 @@ async def test_a_name_that_no_search_knows_counts_for_nothing_and_is_warned_of()
         told = await ask(ORDERS, first=50, query="colour:red")
         assert len(told["data"]["orders"]["nodes"]) == 30
         assert told["extensions"]["search"][0]["warnings"][0]["field"] == "colour"
+
+
+@pytest.mark.parametrize("query", ["(id:1", "id:1)", "AND id:1", "updated_at:>soon", "id:1 OR"])
+async def test_a_search_that_cannot_be_read_is_refused(query: str) -> None:
+    async with store(3) as ask:
+        (error,) = (await ask(ORDERS, first=1, query=query))["errors"]
+        assert error["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"first": 251}, "first cannot exceed 250"),
+        ({"first": 1, "after": "no cursor"}, "Invalid cursor for current pagination sort."),
+        ({"first": "many"}, "Variable '$first'"),
+        ({}, "Variable '$first'"),
+    ],
+)
+async def test_a_page_that_cannot_be_is_refused(variables: dict[str, Any], why: str) -> None:
+    async with store(3) as ask:
+        (error,) = (await ask(ORDERS, **variables))["errors"]
+        assert error["message"].startswith(why)
 
 
 async def test_a_field_that_does_not_exist_fails_as_at_shopify() -> None:
