@@ -89,6 +89,26 @@ async def test_pages_backwards_tell_the_same_the_other_way_round() -> None:
         assert found == [one["id"] for one in await pages(ask)][::-1]
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_goes_on_meanwhile_pages_by_change_lose_no_order(seed: int) -> None:
+    clock = [NOW]
+    year = Year(lambda: clock[0], orders=80, seed=seed)
+    api = StoreApi(token=TOKEN, books=year.books, plan=Plan(1e9, 1e9))
+    async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
+        ask, seen, after = Asked(year, api, url, session), set[str](), None
+        for page in range(100):
+            told = (await ask(ORDERS, first=10, after=after))["data"]["orders"]
+            seen |= {one["id"] for one in told["nodes"]}
+            if not told["pageInfo"]["hasNextPage"]:
+                break
+            after = told["pageInfo"]["endCursor"]
+            if page < 12:
+                clock[0] += timedelta(seconds=1)
+                year.live(3)
+        assert seen == {f"gid://shopify/Order/{one.id}" for one in year.books.orders}
+        assert len(seen) > 80
+
+
 async def test_an_order_that_changes_while_pages_are_read_comes_again_and_none_is_lost() -> None:
     async with store() as ask:
         first = (await ask(ORDERS, first=50))["data"]["orders"]
