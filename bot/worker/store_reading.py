@@ -169,6 +169,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         return
     brought: list[int] = []
     missed = 0
+    is_first = (yield from readings.read_until(reading.shop, reading.part)) is None  # webhooks may be younger than what it finds
     for found in page.found:
         news = (yield from _news(reading.shop, found.event)) if reading.cause is Cause.NIGHTLY and found.event is not None else None
         if reading.cause is Cause.NIGHTLY and news is None and found.event is not None:
@@ -177,7 +178,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         if entry is None:
             continue
         brought.append(entry)
-        if news is not None and news.counts and now - news.at > UNDER_WAY:
+        if news is not None and news.counts and not is_first and now - news.at > UNDER_WAY:
             missed += 1
             yield from readings.miss(reading, news.key, news.at, news.name, now, is_new=news.is_new)
     yield from readings.go_on(
