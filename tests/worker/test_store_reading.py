@@ -105,7 +105,7 @@ async def shop(bench: Bench) -> AsyncIterator[Shop]:
         api.at(url)
         wire_to = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
         reader = ShopifyReader(wire_to, SHOP, lambda: bench.now, "ES", "casa.myshopify.com")
-        yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now), reader)
+        yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0), reader)
 
 
 # ---- what was before
@@ -131,7 +131,7 @@ async def test_what_was_before_is_there_and_nothing_begins_with_it(shop: Shop) -
 async def test_it_goes_on_where_it_was_after_each_page_and_twice_is_once(shop: Shop) -> None:
     await shop.ask()
     for _ in range(40):
-        again = StoreReading(shop.bench.store, {SHOP: shop.reader}, lambda: shop.bench.now)  # another process each time
+        again = StoreReading(shop.bench.store, {SHOP: shop.reader}, lambda: shop.bench.now, rest=0)  # another process each time
         await again.start(alone=True)
         if not await again.read_on():
             break
