@@ -158,6 +158,11 @@ def _tombstones(shop: str, names: Iterable[Identity]) -> dict[IdentityKind, byte
     return {name.kind: _tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)}
 
 
+def tombstones(shop: str, names: Iterable[Identity]) -> list[bytes]:
+    """The keys of tombstones that an order of a shop leaves under these names."""
+    return [_tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)]
+
+
 def _tombstone(shop: str, name: Identity) -> bytes:
     value = line_of(name.value) or name.value if name.kind is IdentityKind.PHONE else name.value
     kind = IdentityKind.CHECKOUT if name.kind is IdentityKind.CART else name.kind  # a cart without a checkout goes by its own key

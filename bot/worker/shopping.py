@@ -19,7 +19,6 @@ from bot.shop.event import (
     OrderRemoved,
     OrderStatus,
     Origin,
-    PrivacyAsked,
     ProductChanged,
     ProductViewed,
     Refunded,
@@ -31,7 +30,6 @@ from bot.shop.event import (
     Shopper,
     ShopperChanged,
     ShoppersMerged,
-    ShopUninstalled,
     StockCounted,
     Thin,
     VariantStocked,
@@ -43,7 +41,7 @@ from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, flows, lapse, reorder
+from bot.worker import codes, crediting, flows, lapse, reorder
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -52,8 +50,6 @@ PAYMENT_TIMER = "payment"  # an order whose shopper may have left the payment pa
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
-    PrivacyAsked: "asked for what the law grants people",
-    ShopUninstalled: "took the app out",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
     ProductViewed: "saw a product looked at",
@@ -251,6 +247,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from lapse.follow(house, contact)
     yield from _follow(house, shop, contact, recorded, told_order.at)
@@ -264,6 +261,7 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
         return "its order is not known yet"
     if recorded.order.facts.status == OrderStatus.CANCELLED:
         yield from codes.called_off(shop, key)
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order)
     yield from lapse.follow(house, recorded.order.contact)
     yield from _follow(house, shop, recorded.order.contact, recorded)
@@ -275,6 +273,7 @@ def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
     recorded = yield from mirror.tell_apart(shop, event.order, Word.REFUND, at, name=event.refund, amount=event.amount, lines=event.lines)
     if recorded is None:
         return "its order is not known yet"
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order)
     yield from lapse.follow(house, recorded.order.contact)
     yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")
