@@ -45,10 +45,16 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "also_known": {"kind": "email", "scope": "", "value": f"{CANARY}@example.com"},
     "consent_record": {"channel": "whatsapp", "state": "granted", "method": "shop", "effective": 1},
     "inbox": {"source": "whatsapp", "kind": "message", "state": "done", "retry_at": None},
-    "outbox": {"content": encode_content(Text(f"hi {CANARY}", media=Media(MediaKind.IMAGE, file=HERS))), "state": "sent", "delivery": "read", "run": ME, "needs": None},
+    "outbox": {
+        "content": encode_content(Text(f"hi {CANARY}", media=Media(MediaKind.IMAGE, file=HERS))),
+        **{"state": "sent", "delivery": "read", "run": ME, "needs": None},
+    },
     "run": {"revision": "r1", "state": "ended", "body": encode_run(Run(ME, "f", "r1", outcome="done"))},
     "attachment": {"message": ME, "state": "kept", "sha256": HERS},
-    "discount": {"run": ME, "state": "issued", "terms": "{}", "code": "CASA1", "canonical": "CASA1", "percent": "5", "pool": None, "first": None},
+    "discount": {
+        **{"run": ME, "state": "issued", "terms": "{}", "code": "CASA1", "canonical": "CASA1"},
+        **{"percent": "5", "pool": None, "first": None},
+    },
     "shop_order": {"key": f"o-{CANARY}", "shop": "casa", "lines": "[]", "told_lines": None, "codes": "[]", "status": "placed"},
     "checkout": {"shop": "casa", "state": "open", "lines": "[]"},
     "order_word": {"shop": "casa", "order_key": f"o-{CANARY}"},
@@ -126,7 +132,8 @@ def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
         (IdentityKind.BSUID, "", BSUID),
         (IdentityKind.CUSTOMER, "casa", CUSTOMER),
     ):
-        yield Statement("insert into identity values (:kind, :scope, :value, :me, 0)", {"me": ME, "kind": kind, "scope": scope, "value": value})
+        name = {"me": ME, "kind": kind, "scope": scope, "value": value}
+        yield Statement("insert into identity values (:kind, :scope, :value, :me, 0)", name)
     other = yield from contacts.create(NOW)
     yield Statement("insert into also_known values ('email', '', :email, :other)", {"email": EMAIL, "other": other})
     yield Statement("insert into contact (id, merged_into, created_at, first_name) values (77, :me, 0, 'Canary canary')", {"me": ME})
@@ -140,8 +147,8 @@ def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
     )  # fmt: skip
     text = encode_content(Text("shared", media=Media(MediaKind.IMAGE, file=EVERYBODYS)))
     yield Statement(
-        "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at, state)"
-        " values ('others', :other, 'n', '', 'staff', 0, 1, :text, 'shared', 0, 0, 0, 'sent')", {"other": other, "text": text}
+        "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
+        " state) values ('others', :other, 'n', '', 'staff', 0, 1, :text, 'shared', 0, 0, 0, 'sent')", {"other": other, "text": text}
     )  # fmt: skip
     yield Statement(
         "insert into attachment (message, number, kind, media_id, told_mime, voice, at, state, sha256, retry_at)"
@@ -158,7 +165,8 @@ def _unreadable() -> Iterator[Update]:
         f'{{"customer": {{"id": {CUSTOMER}}}',
         '{"phone": "+34600999888", "not": "hers"',
     )):  # fmt: skip
-        yield Update(Source.SHOP, "order.created", update_key(NOW, f"dead {number}"), "casa", body.encode(), NOW, unreadable="it is no JSON")
+        key = update_key(NOW, f"dead {number}")
+        yield Update(Source.SHOP, "order.created", key, "casa", body.encode(), NOW, unreadable="it is no JSON")
 
 
 def _privacy(store: Database, folder: Path) -> tuple[Privacy, Erasures]:
@@ -218,7 +226,8 @@ async def test_a_person_with_a_row_in_every_table_is_nowhere_after_the_erasure(
         assert [line for line in after.lower().splitlines() if word.lower() in line] == []
     assert "+34600999888" in after, "what is not hers stays"
     assert (shelf.has(HERS), shelf.has(EVERYBODYS)) == (False, True)
-    left = {path.name: path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file() and "comeback.db" not in path.name}
+    beside = [path for path in tmp_path.rglob("*") if path.is_file() and "comeback.db" not in path.name]
+    left = {path.name: path.read_bytes().decode("latin-1") for path in beside}
     found = [(name, word) for name, text in left.items() for word in SHOWN if word in text]
     assert found == []
     assert not (tmp_path / "copies" / "data-1.zip").exists()
