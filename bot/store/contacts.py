@@ -23,7 +23,7 @@ _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 MERGED_TABLES = (
     *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
-    *("referral", "reached", "purchase"),
+    *("referral", "reached", "purchase", "credit"),
 )
 JOINED_TABLES = (  # both may have the same: what is left of the other's goes
     *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "privacy_person"),
@@ -211,9 +211,7 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     yield from _end_doubles(keep, now)
     for stop in stops:  # repeated, so that it is the last word in the chat, whatever the other one said there
         yield from _record(keep, stop, now, effective=True)
-    rows = yield sql("contact.load", id=keep)
-    gone_rows = yield sql("contact.load", id=gone)
-    yield sql("contact.sum_orders", id=keep, currency=rows[0]["orders_currency"] or gone_rows[0]["orders_currency"])
+    yield sql("contact.sum_orders", id=keep)
     yield from mirror.settle(keep)
     yield from audit(keep, now, "contact", f"contact {gone} is the same person: merged into this one")
 
@@ -401,6 +399,12 @@ def _contact(row: Row, names: Sequence[Row], tags: Sequence[Row]) -> Contact:
         email=newest(IdentityKind.EMAIL),
         tags=frozenset(tag["tag"] for tag in tags),
     )
+
+
+def spent_in(contact: int, currency: str) -> Step[int | None]:
+    """What somebody spent in one currency (minor units); None where no order of theirs was in it."""
+    row = (yield sql("contact.spent_in", id=contact, currency=currency))[0]
+    return int(row["minor"]) if row["orders"] else None
 
 
 def describe(

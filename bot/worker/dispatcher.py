@@ -19,6 +19,7 @@ from typing import Any
 from bot.channel.event import IdentityChanged
 from bot.channel.whatsapp import reading
 from bot.shop import reading as shop_reading
+from bot.shop.delivery import is_fetched
 from bot.shop.event import PrivacyAsked, ShopUninstalled
 from bot.store import contacts, inbox, runs
 from bot.store import privacy as store_privacy
@@ -154,7 +155,7 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
     if isinstance(event, PrivacyAsked | ShopUninstalled):
         return (yield from privacy.told(house, entry, event))
     if entry.source is Source.SHOP:
-        return (yield from shopping.told(house, entry.place, whose, event))
+        return (yield from shopping.told(house, entry.place, whose, event, by_webhook=not is_fetched(entry.kind)))
     if contact is None:
         return "it names nobody"
     match entry.source:

@@ -111,6 +111,8 @@ def _now_and_then(now: datetime) -> Step[None]:
         f"insert into code_budget (flow, looked) values ('cart_reminder', {micros})",
         "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
         f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
+        "insert into credit (shop_order, contact, shop, placed_at, kind, flow, minor, back_minor, currency)"
+        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1",
         "insert into privacy_ask (what, shop, key, way, asked_at, received_at, due_at, retry_at)"
         f" values ('data', 'casa', 'r1', 'privacy.data', {micros}, {micros}, {micros}, {micros})",
         "insert into privacy_person (contact, ask) values (1, 1)",

@@ -109,7 +109,8 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
   case
     when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
     when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
-  (select h.at from heard h where h.shop = o.shop) as heard_at
+  (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
+    select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
 
@@ -179,6 +180,9 @@ where provider_id = :provider_id
 -- name: further
 -- of one that is known to be sent: no index holds what changes, which makes it eight times as cheap as `deliver`
 update outbox set delivery = :delivery, why = null where id = :id
+
+-- name: arrived
+update outbox set delivered_at = :at where id = :id and (delivered_at is null or delivered_at > :at) returning id
 
 -- name: deliver
 -- one that is queued to be tried again went after all, so it must not go a second time
