@@ -59,6 +59,9 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "checkout": {"shop": "casa", "state": "open", "lines": "[]"},
     "order_word": {"shop": "casa", "order_key": f"o-{CANARY}"},
     "purchase": {"shop_order": ME, "shop": "casa"},
+    "credit": {"shop_order": ME, "shop": "casa", "run": ME, "message": ME},
+    "missed": {"shop": "casa", "key": CUSTOMER, "reading": ME},
+    "wanted_resource": {"shop": "casa", "key": CUSTOMER},
     "awaited_purchase": {"shop_order": ME, "shop": "casa"},
     "privacy_person": {"ask": ME, "erases": None},
     "privacy_ask": {"what": "data", "state": "done", "about": None, "file": "data-1.zip", "key": "k", "counts": "{}", "why": None},
@@ -120,7 +123,7 @@ def _value(table: str, name: str, kind: str) -> Any:
 def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
     """One row of hers in every table; and what others have that names her."""
     for table, columns in tables.items():
-        if table not in _NOT_SEEDED and (table in STAYS) <= (table in ("charge", "reached", "privacy_ask", "revision")):
+        if table not in _NOT_SEEDED and (table in STAYS) <= (table in ("charge", "reached", "privacy_ask", "revision", "shop_reading")):
             row = _row(table, columns)
             row |= {"id": "r1", "source": "{}"} if table == "revision" else {}
             names, places = ", ".join(row), ", ".join(f":{name}" for name in row)
