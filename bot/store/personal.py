@@ -113,7 +113,8 @@ PERSONAL: Sequence[Kept] = (
     Kept(
         "run",
         of_shop=_OF_SHOP,
-        instead="contact = :nobody, body = '', state = 'ended', goal_order = null, outcome = coalesce(outcome, 'erased'), ended_at = coalesce(ended_at, :now)",
+        instead="contact = :nobody, body = '', state = 'ended', goal_order = null, outcome = coalesce(outcome, 'erased'),"
+        " ended_at = coalesce(ended_at, :now)",
     ),
 )
 
