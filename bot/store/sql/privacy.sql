@@ -19,6 +19,10 @@ returning id
 update privacy_ask set retry_at = :until where retry_at <= :now and state = 'open'
   and id = (select id from privacy_ask where state = 'open' and retry_at <= :now order by retry_at, id limit 1) returning id
 
+-- name: let_go
+-- who had them may be dead; should they live, the same is done twice, and the second finds nothing
+update privacy_ask set retry_at = :now where state = 'open' and retry_at > :now and why is null
+
 -- name: load
 select * from privacy_ask where id = :id
 
