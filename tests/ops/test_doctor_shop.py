@@ -17,6 +17,7 @@ from bot.command.finding import Finding, Health
 from bot.command.shop_connect import Outcome
 from bot.flow.rules import StoreRules
 from bot.sandbox.shop.admin_api import CLIENT_ID, CLIENT_SECRET, VERSION
+from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
 from bot.settings import Settings, ShopSettings
@@ -85,7 +86,8 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     api.at(url)
-    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=url, **access)
+    front_page = f"{url}/stores/{STORE_HASH}" if platform == "bigcommerce" else url
+    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page, **access)
     settings = replace(settings_module.read({}, serving=False), public_url=public_url, shops={name: shop})
     place = Place(api, settings, shop, {name: datetime.now(UTC)})
     try:
@@ -94,10 +96,11 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
         await runner.cleanup()
 
 
-SHOPIFY, WOO = ("casa", "shopify"), ("lola", "woocommerce")
+SHOPIFY, WOO, BIG = ("casa", "shopify"), ("lola", "woocommerce"), ("gran", "bigcommerce")
 ACCESS: Mapping[tuple[str, str], Mapping[str, str]] = {
     SHOPIFY: {"domain": DOMAIN, "api_token": TOKEN},
     WOO: {"api_key": "ck_sandbox", "api_secret": TOKEN},
+    BIG: {"domain": STORE_HASH, "api_token": TOKEN},
 }
 
 
@@ -118,6 +121,16 @@ async def test_a_shop_that_is_all_well_is_told_so_and_what_is_there_stays(tmp_pa
         again = await place.connected()
         assert (again.code, {one.move.act for one in again.done}) == (0, {Act.KEEP})
         assert await door.rows() == []  # none of the knocks was kept
+
+
+async def test_a_bigcommerce_store_that_is_all_well_is_told_so() -> None:
+    async with _place(*BIG, **ACCESS[BIG]) as place:
+        report = await place.connected()
+        assert ({one.move.act for one in report.done}, {one.outcome for one in report.done}) == ({Act.REGISTER}, {Outcome.DONE})
+        found = _verdicts(await place.examined())
+        assert found.pop("address") == [Health.ILL]  # nobody listens there
+        assert found == {about: [Health.WELL] for about in ("access", "webhooks", "phones", "heard")}
+        assert {one.move.act for one in (await place.connected()).done} == {Act.KEEP}
 
 
 Change = Callable[[Place], object]
@@ -156,6 +169,14 @@ def _hooks(**changes: object) -> Change:
 def _woo_hooks(**changes: str) -> Change:
     def change(place: Place) -> None:
         for one in place.api.woo.webhooks.values():
+            one.update(changes)
+
+    return change
+
+
+def _big_hooks(**changes: object) -> Change:
+    def change(place: Place) -> None:
+        for one in place.api.big.hooks.values():
             one.update(changes)
 
     return change
@@ -203,6 +224,20 @@ SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("never heard", lambda place: place.heard.clear(), "heard", Health.HINT, "put something into a cart there"),
     ("silent", lambda place: place.heard.update(casa=place.now - timedelta(days=4)), "heard", Health.HINT, "is that all it sold"),
 ]
+BIG_ILLS: list[tuple[str, Change, str, Health, str]] = [
+    ("token wrong", _sets(api_token="another"), "access", Health.ILL, "Store-level API accounts"),
+    ("store unknown", lambda place: place.sets(api_url=f"{place.shop.api_url}x"), "access", Health.ILL, "behind /stores/"),
+    ("switched off", _big_hooks(is_active=False), "webhooks", Health.ILL, "ninety without an event"),
+    (
+        "moved",
+        _big_hooks(destination="https://old.example/webhooks/bigcommerce/gran"),
+        "webhooks",
+        Health.ILL,
+        "it led to https://old.example",
+    ),
+    ("another store", _sets(domain="otherhash"), "store", Health.ILL, f"it calls itself {STORE_HASH}"),
+    ("no phones", _without_phones, "phones", Health.ILL, "Phone number: required"),
+]
 WOO_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("key wrong", _sets(api_key="ck_other"), "access", Health.ILL, "WooCommerce knows no such key"),
     ("header taken away", _sets(api_key="ck_other"), "access", Health.ILL, "SetEnvIf Authorization"),
@@ -232,9 +267,18 @@ async def test_each_fault_of_a_shopify_store_is_found_with_what_to_do(change: Ch
     assert (verdict, True) in [(one.verdict, said in one.sentence) for one in found.get(about, [])], found
 
 
-@pytest.mark.parametrize(("change", "about", "verdict", "said"), [row[1:] for row in WOO_ILLS], ids=[row[0] for row in WOO_ILLS])
-async def test_each_fault_of_a_woocommerce_shop_is_found_with_what_to_do(change: Change, about: str, verdict: Health, said: str) -> None:
-    async with _place(*WOO, **ACCESS[WOO]) as place:
+OTHER_ILLS = [(WOO, *row[1:]) for row in WOO_ILLS] + [(BIG, *row[1:]) for row in BIG_ILLS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "about", "verdict", "said"),
+    OTHER_ILLS,
+    ids=[f"{kind} {row[0]}" for kind, rows in (("woocommerce", WOO_ILLS), ("bigcommerce", BIG_ILLS)) for row in rows],
+)
+async def test_each_fault_of_the_others_is_found_with_what_to_do(
+    kind: tuple[str, str], change: Change, about: str, verdict: Health, said: str
+) -> None:
+    async with _place(*kind, **ACCESS[kind]) as place:
         await place.connected()
         change(place)
         found = await place.examined()

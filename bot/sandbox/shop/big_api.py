@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import count
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,7 @@ from bot.sandbox.shop.books import Books, Checkout, Order
 from bot.sandbox.shop.fault import StoreFaults
 from bot.sandbox.shop.listing import Key, chosen, created, modified, numbered
 
-STORE_HASH = "sandboxhash"
+STORE_HASH, CLIENT_SECRET = "sandboxhash", "sandbox-account-secret"
 MOST_PAGE = 250
 USUAL_PAGE = 50
 FIRST_HOOK = 18_048_287
@@ -90,7 +91,9 @@ class BigApi:
     ) -> None:
         self.books, self.faults, self.calls, self.token = books, faults, calls, token
         self.base_url = "http://127.0.0.1"
+        self.client_secret = CLIENT_SECRET  # of the API account; it signs webhooks
         self.hooks: dict[int, Json] = {}
+        self._hook_ids = count(FIRST_HOOK)
         self.window = Window(quota, seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -283,7 +286,7 @@ class BigApi:
         _check_hook(given)
         now = int(self.books.clock().timestamp())
         made: Json = {
-            "id": FIRST_HOOK + len(self.hooks),
+            "id": next(self._hook_ids),
             "client_id": "sandbox-client",
             "store_hash": STORE_HASH,
             "scope": given["scope"],

@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.sandbox.shop.admin_api import AdminApi
 from bot.sandbox.shop.admin_cost import Plan
 from bot.sandbox.shop.big_api import BigApi, Quota
+from bot.sandbox.shop.big_teller import BigTeller
 from bot.sandbox.shop.books import Books
 from bot.sandbox.shop.codes import Codes, Json, StoreCode
 from bot.sandbox.shop.courier import Courier
@@ -29,8 +30,8 @@ def _now() -> datetime:
 class StoreApi:
     """One store by all interfaces, with one token. Without `books` it has nothing to tell; codes can be made all the same.
 
-    `plan` is how much may be asked of Shopify, `quota` of
-    BigCommerce; `seconds` is the clock of both. `calls` names what was asked, by any interface.
+    `plan` is how much may be asked of Shopify, `quota` of BigCommerce; `seconds` is the clock of both. `calls` names what was asked, by any
+    interface.
     """
 
     def __init__(
@@ -50,14 +51,14 @@ class StoreApi:
         self.shopify = AdminApi(self.books, self._codes, self.faults, self.calls, token=token, plan=plan or Plan(), seconds=seconds)
         self.woo = WooApi(self.books, self._codes, self.faults, self.calls, key=key, token=token)
         self.big = BigApi(self.books, self.faults, self.calls, token=token, quota=quota or Quota(), seconds=seconds)
-
         self._tell()
 
     def _tell(self) -> None:
         """Webhooks that were asked for are told what happens, each platform's in its own way."""
-        self.couriers = {"shopify": Courier(PAUSES), "woocommerce": Courier()}
+        self.couriers = {"shopify": Courier(PAUSES), "woocommerce": Courier(), "bigcommerce": Courier(PAUSES)}
         ShopifyTeller(self.shopify, self.couriers["shopify"])
         self.woo.saved = WooTeller(self.woo, self.couriers["woocommerce"]).saved
+        BigTeller(self.big, self.couriers["bigcommerce"])
 
     async def start(self) -> None:
         """Begins to deliver what webhooks tell."""
