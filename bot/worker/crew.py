@@ -18,11 +18,13 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
 from bot.worker import dispatcher
+from bot.worker.crediting import Ledger
 from bot.worker.discounter import Discounter
 from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
 from bot.worker.lapse import Absence
 from bot.worker.limits import Limits
 from bot.worker.playbook import House
+from bot.worker.privacy import Privacy
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
 from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
@@ -68,6 +70,7 @@ class Crew:
         recovery: Recovery | None = None,
         verifying: Verifying | None = None,
         store_reading: StoreReading | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -93,10 +96,13 @@ class Crew:
             self._loops += [_Loop("store reader", self._read_stores), _Loop("store fetcher", self._fetch_from_stores)]
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
+        if privacy is not None:
+            self._loops.append(_Loop("privacy", privacy.work))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
         self._absence = Absence(store, house)
+        self._ledger = Ledger(store, house)
         self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
         self._comparing = asyncio.Lock()
         self._compared = False
@@ -169,6 +175,7 @@ class Crew:
             await self._foresight.keep_fresh()
             with contextlib.suppress(StoreUnavailable):  # the next look finds them
                 await self._absence.keep_fresh()
+            await self._ledger.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
 
     async def _compare(self) -> None:

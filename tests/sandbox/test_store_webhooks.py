@@ -48,7 +48,8 @@ class Listener:
 @asynccontextmanager
 async def _store() -> AsyncIterator[tuple[StoreApi, Listener, str]]:
     store, listener = StoreApi(token="t", books=Year(lambda: NOW, orders=20).books), Listener()
-    store.couriers["shopify"].pauses = ()  # nobody waits in these tests
+    for courier in store.couriers.values():
+        courier.pauses = ()  # nobody waits in these tests
     async with listening([web.post("/{path:.*}", listener.take)]) as url:
         await store.start()
         try:
@@ -162,7 +163,8 @@ async def test_woocommerce_switches_a_webhook_off_that_was_refused_too_often() -
 async def test_bigcommerce_says_what_changed_and_not_how() -> None:
     async with _store() as (store, listener, url):
         for number, scope in enumerate(("store/order/created", "store/cart/created", "store/customer/updated"), 1):
-            store.big.hooks[number] = {"id": number, "scope": scope, "is_active": True, "destination": f"{url}/webhooks/bigcommerce/casa"}
+            where = f"{url}/webhooks/bigcommerce/casa"
+            store.big.hooks[number] = {"id": number, "scope": scope, "is_active": True, "destination": where, "headers": {}}
         order = store.books.place(_unpaid(store))
         store.books.know(next(iter(store.books.customers)))
         await store.idle()

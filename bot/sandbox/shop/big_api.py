@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import count
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -30,7 +29,8 @@ from bot.sandbox.shop.books import Books, Checkout, Order
 from bot.sandbox.shop.fault import StoreFaults
 from bot.sandbox.shop.listing import Key, chosen, created, modified, numbered
 
-STORE_HASH, CLIENT_SECRET = "sandboxhash", "sandbox-account-secret"
+STORE_HASH = "sandboxhash"
+CLIENT_ID, CLIENT_SECRET = "sandbox-client-id", "sandbox-client-secret"
 MOST_PAGE = 250
 USUAL_PAGE = 50
 FIRST_HOOK = 18_048_287
@@ -90,10 +90,9 @@ class BigApi:
         self, books: Books, faults: StoreFaults, calls: list[str], *, token: str, quota: Quota, seconds: Callable[[], float]
     ) -> None:
         self.books, self.faults, self.calls, self.token = books, faults, calls, token
+        self.client_secret = CLIENT_SECRET  # of the app: what hooks are signed with
         self.base_url = "http://127.0.0.1"
-        self.client_secret = CLIENT_SECRET  # of the API account; it signs webhooks
         self.hooks: dict[int, Json] = {}
-        self._hook_ids = count(FIRST_HOOK)
         self.window = Window(quota, seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -286,8 +285,8 @@ class BigApi:
         _check_hook(given)
         now = int(self.books.clock().timestamp())
         made: Json = {
-            "id": next(self._hook_ids),
-            "client_id": "sandbox-client",
+            "id": max(self.hooks, default=FIRST_HOOK) + 1,
+            "client_id": CLIENT_ID,
             "store_hash": STORE_HASH,
             "scope": given["scope"],
             "destination": given["destination"],

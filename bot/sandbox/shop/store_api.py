@@ -10,6 +10,7 @@ from time import monotonic
 
 from aiohttp import web
 
+from bot.sandbox.shop import big_teller, shopify_teller
 from bot.sandbox.shop.admin_api import AdminApi
 from bot.sandbox.shop.admin_cost import Plan
 from bot.sandbox.shop.big_api import BigApi, Quota
@@ -18,7 +19,7 @@ from bot.sandbox.shop.books import Books
 from bot.sandbox.shop.codes import Codes, Json, StoreCode
 from bot.sandbox.shop.courier import Courier
 from bot.sandbox.shop.fault import StoreFaults
-from bot.sandbox.shop.shopify_teller import PAUSES, ShopifyTeller
+from bot.sandbox.shop.shopify_teller import ShopifyTeller
 from bot.sandbox.shop.woo_api import WooApi
 from bot.sandbox.shop.woo_teller import WooTeller
 
@@ -30,8 +31,8 @@ def _now() -> datetime:
 class StoreApi:
     """One store by all interfaces, with one token. Without `books` it has nothing to tell; codes can be made all the same.
 
-    `plan` is how much may be asked of Shopify, `quota` of BigCommerce; `seconds` is the clock of both. `calls` names what was asked, by any
-    interface.
+    `plan` is how much may be asked of Shopify, `quota` of
+    BigCommerce; `seconds` is the clock of both. `calls` names what was asked, by any interface.
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class StoreApi:
 
     def _tell(self) -> None:
         """Webhooks that were asked for are told what happens, each platform's in its own way."""
-        self.couriers = {"shopify": Courier(PAUSES), "woocommerce": Courier(), "bigcommerce": Courier(PAUSES)}
+        self.couriers = {"shopify": Courier(shopify_teller.PAUSES), "woocommerce": Courier(), "bigcommerce": Courier(big_teller.PAUSES)}
         ShopifyTeller(self.shopify, self.couriers["shopify"])
-        self.woo.saved = WooTeller(self.woo, self.couriers["woocommerce"]).saved
         BigTeller(self.big, self.couriers["bigcommerce"])
+        self.woo.saved = WooTeller(self.woo, self.couriers["woocommerce"]).saved
 
     async def start(self) -> None:
         """Begins to deliver what webhooks tell."""
