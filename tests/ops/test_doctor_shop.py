@@ -217,7 +217,7 @@ SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("hooks filtered", _hooks(filter="total_price:>100"), "webhooks", Health.ILL, "a filter kept some of it back"),
     ("hooks cut", _hooks(include_fields=("id",)), "webhooks", Health.ILL, "it told some fields only"),
     ("hooks old", _hooks(api_version="2026-04"), "webhooks", Health.HINT, "choose 2026-07 or later"),
-    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), "phones", Health.ILL, "Protected customer data"),
+    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), "phones", Health.ILL, "custom distribution"),
     ("no phones", _without_phones, "phones", Health.ILL, "Shipping address phone number: Required"),
     ("clock ahead", _later(minutes=10), "clock", Health.ILL, "ours is 10 minutes ahead of the shop's"),
     ("clock behind", _later(minutes=-7), "clock", Health.ILL, "ours is 7 minutes behind the shop's"),
@@ -328,6 +328,19 @@ async def test_a_dry_run_changes_nothing() -> None:
         report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
         assert {(one.move.act, one.outcome) for one in report.done} == {(Act.REGISTER, Outcome.PLANNED)}
         assert not place.api.shopify.subscriptions.all
+
+
+async def test_topics_that_are_kept_from_an_app_that_is_not_approved_say_what_to_do() -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        place.api.shopify.approved = False
+        report = await place.connected()
+        assert {one.move.topic for one in report.done if one.outcome is Outcome.DONE} >= {
+            "carts/create",
+            "products/update",
+            "app/uninstalled",
+        }
+        assert {one.move.topic for one in report.done if one.outcome is Outcome.FAILED} >= {"orders/create", "checkouts/update"}
+        assert any("topics that tell of customers are kept from this app. If" in one.sentence for one in report.findings)
 
 
 async def test_topics_that_are_refused_leave_the_others_and_are_told() -> None:
