@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from bot import settings as settings_module
 from bot.command import doctor_shop, shop_connect
+from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.finding import Finding, Health
 from bot.command.shop_connect import Outcome
 from bot.flow.rules import StoreRules
@@ -23,6 +24,7 @@ from bot.sandbox.shop.year import Year
 from bot.settings import Settings, ShopSettings
 from bot.shop.hooks import Act
 from bot.shop.shopify import TOPICS
+from bot.shop.woocommerce import TOPICS as WOO_TOPICS
 from tests.shop.front import SECRET, front
 
 TOKEN, DOMAIN = "shpat_of_the_tests", "casa-lola.myshopify.com"
@@ -328,6 +330,19 @@ async def test_a_dry_run_changes_nothing() -> None:
         report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
         assert {(one.move.act, one.outcome) for one in report.done} == {(Act.REGISTER, Outcome.PLANNED)}
         assert not place.api.shopify.subscriptions.all
+
+
+async def test_a_shop_that_breaks_off_in_the_middle_is_gone_on_with_later() -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        place.api.faults.pages = 6  # after so many answers it is gone
+        broken = await place.connected()
+        assert broken.code == EX_TEMPFAIL
+        made = len(place.api.woo.webhooks)
+        assert 0 < made < len(WOO_TOPICS)
+        place.api.faults.pages = None
+        whole = await place.connected()
+        assert [one.move.act for one in whole.done].count(Act.KEEP) == made
+        assert sorted(one["topic"] for one in place.api.woo.webhooks.values()) == sorted(WOO_TOPICS)
 
 
 async def test_topics_that_are_kept_from_an_app_that_is_not_approved_say_what_to_do() -> None:
