@@ -27,6 +27,7 @@ from .serving import ROOT, Ran, clean_environment, command, served
 
 TOKEN, WOO_SECRET, APP_SECRET = "cs_of_the_shop", "a secret, made up & long", "app-secret-of-meta"
 SECRETS = (TOKEN, WOO_SECRET, CLIENT_SECRET, BIG_SECRET, APP_SECRET)
+PRIVACY_LINE = 'compliance_topics = [ "customers/data_request", "customers/redact", "shop/redact" ]'
 PLAIN_SECRET = "whsec_" + "c2VjcmV0" * 5
 
 
@@ -126,6 +127,7 @@ async def test_a_stranger_connects_shops_of_three_platforms_and_a_cart_is_known_
             first = await walk.run("shop", "connect", platform)
             assert first.code in (0, 1)  # the sandbox's app lacks scopes that are hints
             assert "webhooks registered" in first.out, first.out + first.err
+            assert (PRIVACY_LINE in first.out) is (platform == "shopify")  # the only ones that are set by hand
         second = await walk.run("shop", "connect", "shopify", "--json")
         assert {one["act"] for one in json.loads(second.out)["webhooks"]} == {"keep"}
         await walk.store.idle()
