@@ -1,4 +1,4 @@
-"""What becomes of a purchase, on a customer's phone: win-back, thanks for the third order, what goes with it, a review; and who is credited."""
+"""What becomes of a purchase, on a customer's phone: win-back, thanks, what goes with it, a review; and what is credited to whom."""
 
 import asyncio
 import json

@@ -77,7 +77,8 @@ def _messages(draw: st.DrawFn) -> Message:
     sent_at = NOW - timedelta(hours=draw(st.integers(2, 24 * 6)), minutes=draw(st.integers(1, 59)))
     later = draw(st.lists(st.integers(0, 30), min_size=1, max_size=2, unique=True))
     statuses = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
-    return Message(sent_at, tuple((min(sent_at + hours * HOUR, NOW), status) for hours, status in zip(sorted(later), statuses, strict=False)))
+    told = zip(sorted(later), statuses, strict=False)
+    return Message(sent_at, tuple((min(sent_at + hours * HOUR, NOW), status) for hours, status in told))
 
 
 @st.composite
@@ -209,9 +210,9 @@ def told(world: World, number: int) -> Step[Found]:
         runs.append(rows[0]["id"])
         if message is not None:
             yield Statement(
-                "insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at, not_before,"
-                " expires_at, state, delivery, sent_at, provider_id) values (:key, :contact, '1', '', :run, :flow, 'flow', 1, 0,"
-                " '{\"text\":{\"body\":\"x\"}}', 'x', :at, :at, :at, 'sent', 'sent', :at, :key)",
+                "insert into outbox (key, contact, number, shop, run, flow, author, marketing, reply, content, body, created_at,"
+                " not_before, expires_at, state, delivery, sent_at, provider_id) values (:key, :contact, '1', '', :run, :flow, 'flow', 1,"
+                " 0, '{\"text\":{\"body\":\"x\"}}', 'x', :at, :at, :at, 'sent', 'sent', :at, :key)",
                 {**whose, "key": f"w{number}-{place}", "run": runs[-1], "at": to_micros(message.sent_at)},
             )
     for nth, (key, promised) in enumerate(world.codes):
@@ -235,7 +236,8 @@ def told(world: World, number: int) -> Step[Found]:
 def _found(house: House, contact: int) -> Step[Found]:
     whose = {"contact": contact}
     rows = yield Statement(
-        "select o.key, c.kind, c.flow, c.minor, c.back_minor from credit c join shop_order o on o.id = c.shop_order where c.contact = :contact",
+        "select o.key, c.kind, c.flow, c.minor, c.back_minor from credit c join shop_order o on o.id = c.shop_order"
+        " where c.contact = :contact",
         whose,
     )
     orders = yield Statement("select id, key from shop_order where contact = :contact", whose)
