@@ -51,8 +51,10 @@ from bot.shop.shopify_token import ClientToken, FixedToken, Token
 from bot.shop.woocommerce import WooCommerce
 from bot.shop.woocommerce_reader import WooReader
 from bot.shop.woocommerce_rest import WooRest
-from bot.store import optout_log, pace, shelf
+from bot.store import erasure_log, optout_log, pace, person_copies, shelf
+from bot.store import privacy as asks
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
+from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
@@ -69,6 +71,7 @@ from bot.worker.files import Fetcher, Keeper, Uploads
 from bot.worker.limits import Limits
 from bot.worker.pacer import Pacer
 from bot.worker.playbook import House, Playbook
+from bot.worker.privacy import Privacy
 from bot.worker.receipts import Receipts
 from bot.worker.recovery import Recovery
 from bot.worker.registry import Registry
@@ -158,6 +161,7 @@ async def start_app(
         store = await opened(settings.database)
         rooms.push_async_callback(store.close)
         optouts.check()
+        erasures = await open_erasures(settings, store)
         shelved = await asyncio.to_thread(_shelf, settings)
         session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
         listening, metrics = Listening(), Metrics()
@@ -169,7 +173,7 @@ async def start_app(
                 crew.wake()
 
         def house() -> House:
-            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics)
+            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, erasures)
 
         shops = {shop.name: ShopDoor(way_in(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
         overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
@@ -181,7 +185,8 @@ async def start_app(
             looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
             desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks, shelved))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
-            await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
+            desk = DeskSocket(store, clock, wake, leave, erasures=erasures)
+            await listening.on_socket(desk.application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
@@ -210,6 +215,7 @@ async def start_app(
         }
         code_apis = {name: _code_api(session, shop, wires.get(name), clock) for name, shop in settings.shops.items()}
         apis = {name: api for name, api in code_apis.items() if api is not None}
+        copies = person_copies.beside(settings.database, settings.optouts)
         crew = Crew(
             store,
             house,
@@ -223,6 +229,7 @@ async def start_app(
             Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
             verifying,
             store_reading,
+            privacy=Privacy(store, house, erasures, optouts, shelved, copies, overflow.waits),
         )
         rooms.push_async_callback(crew.stop)
         rooms.push_async_callback(uploads.stop)
@@ -232,6 +239,20 @@ async def start_app(
         await overflow.start(door.take_in)
         rooms.push_async_callback(overflow.stop)
         return App(store, files, crew, session, url, rooms.pop_all())
+
+
+async def open_erasures(settings: Settings, store: Database) -> Erasures:
+    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased: without its key nobody
+    can tell who had said stop."""
+    path = erasure_log.beside(settings.database, settings.optouts)
+    if not path.exists() and await store.read(asks.anybody_marked()):
+        raise SettingsError(
+            (
+                f"{path} is missing, and people were erased from this database: bring the file back. (Where it is lost for good, make an"
+                " empty one: who said stop and was erased cannot be told from others then.)",
+            )
+        )
+    return Erasures(ErasureLog(path))
 
 
 Wire = ShopifyGraphql | WooRest | BigRest

@@ -16,7 +16,7 @@ from bot.command.finding import Finding, Health, hint, ill, line, well
 from bot.command.terminal import as_json
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
-from bot.store import health, pace
+from bot.store import health, pace, privacy
 from bot.store.database import StoreUnavailable, file_of, is_server, is_there, read_only, shown
 from bot.store.health import State
 from bot.store.move import moving
@@ -112,9 +112,11 @@ async def _database(settings: Settings) -> list[Finding]:
         obstacles = await read_only(settings.database, health.obstacles())
         limits = await read_only(settings.database, pace.standing(wall_clock()))
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
+        asks = await read_only(settings.database, privacy.pressing(wall_clock()))
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
+    found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 

@@ -5,7 +5,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ from bot.command import shop_access
 from bot.command.finding import Finding, hint, ill, well
 from bot.flow.rules import StoreRules
 from bot.settings import Settings, ShopSettings, names_of_shop
-from bot.shop import hooks, knock, shopify
+from bot.shop import bigcommerce, bigcommerce_rest, hooks, knock, shopify, woocommerce
 from bot.shop.hooks import Act, Hook
 from bot.shop.setup import Store, StoreSetup, lacking, tellable
 from bot.shop.shopify_setup import WHATSAPP_CONSENT_SINCE
@@ -165,6 +165,11 @@ def versions(ours: Sequence[Hook]) -> Iterator[Finding]:
 # ---- phones
 
 
+_PHONE_FIELDS = {
+    shopify.PLATFORM: "admin > Settings > Checkout > Shipping address phone number: Required",
+    woocommerce.PLATFORM: "the checkout page in WordPress's editor, or Customizer > WooCommerce > Checkout: Phone field, required",
+    bigcommerce.PLATFORM: "control panel > Settings > Account sign-up form > Address fields > Phone number: required",
+}
 _PROTECTED = "protected customer data"  # in the words in which Shopify refuses a topic
 _APPROVAL = (
     "If the app is your own: tick name, address, phone and e-mail under dev.shopify.com > Apps > the app > API access > Protected customer "
@@ -201,11 +206,7 @@ async def phones(setup: StoreSetup, shop: ShopSettings, granted: frozenset[str] 
 
 
 def _nobody_gives(shop: ShopSettings, orders: int) -> Finding:
-    where = (
-        "admin > Settings > Checkout > Shipping address phone number: Required"
-        if shop.platform == shopify.PLATFORM
-        else "the checkout page in WordPress's editor, or Customizer > WooCommerce > Checkout: Phone field, required"
-    )
+    where = _PHONE_FIELDS[shop.platform]
     sentence = f"none of the last {orders} orders tells a phone, though they tell addresses: the checkout does not ask for it. {where}"
     return (ill if orders >= ENOUGH_ORDERS else hint)("phones", sentence)
 
@@ -213,17 +214,18 @@ def _nobody_gives(shop: ShopSettings, orders: int) -> Finding:
 # ---- the clock, and what was heard
 
 
+_FRONTS = {bigcommerce.PLATFORM: bigcommerce_rest.ADDRESS}  # whose clock is looked at, where it is not the store's own
+
+
 async def clock(session: aiohttp.ClientSession, shop: ShopSettings, now: datetime) -> AsyncIterator[Finding]:
     """Whether the shop's clock and ours agree. `now` is ours (UTC)."""
-    url = shop.api_url or (f"https://{shop.domain}" if shop.domain else None)
-    if url is None:
-        return
+    url = shop.api_url or _FRONTS.get(shop.platform, "https://{}").format(shop.domain)
     try:
         async with session.head(url, allow_redirects=False) as response:
             theirs = parsedate_to_datetime(response.headers.get("Date", ""))
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return  # whether it can be reached is seen elsewhere
-    apart = now - theirs
+    apart = now - theirs.replace(tzinfo=UTC)
     if abs(apart) > SKEW:
         way = "ahead of" if apart > timedelta() else "behind"
         yield ill("clock", f"ours is {abs(apart).total_seconds() / 60:.0f} minutes {way} the shop's: set this machine's by NTP")

@@ -28,14 +28,25 @@ HELP = "your shops: how each stands, and what connects it"
 ABOUT = """\
   comeback shop                            how each of your shops stands
   comeback shop connect shopify            register the webhooks of a shop, and see what stands in their way
+  comeback shop fetch                      bring in what was before: orders, checkouts, people and what they agreed to
+  comeback shop missed                     what changed in your shops, and no webhook told
 
-A shop is one name in COMEBACK_SHOPS; what is known of it stands in variables that begin with COMEBACK_SHOP_ and its name.
-Exit codes: 0 told, 1 something must be done, 78 the configuration is wrong."""
+A shop is one name in COMEBACK_SHOPS, such as main; what is known of it stands in variables that begin with COMEBACK_SHOP_MAIN_:
+
+  shopify       PLATFORM, DOMAIN, API_KEY (client ID), SECRET (client secret)       an app made at https://dev.shopify.com
+  woocommerce   PLATFORM, API_URL, API_KEY, API_SECRET, SECRET (you make it up)     WooCommerce > Settings > Advanced > REST API
+  bigcommerce   PLATFORM, DOMAIN (the store's hash), API_TOKEN, SECRET              Settings > API > Store-level API accounts
+  others        PLATFORM, SECRET; you enter the webhook's address in the shop       COMEBACK_PUBLIC_URL/webhooks/<platform>/<name>
+
+REGION is the country whose phone numbers are written without a code. 'comeback shop connect' says step by step where each is found.
+
+How a shop stands: connected; webhooks lack (connect mends it); shut (it does not let us in, and why); unreachable; not set up (settings
+lack, connect says which); set up by hand. Exit codes: 0 all is well, 1 something must be done, 78 the configuration is wrong."""
 
 TIMEOUT_SECONDS = 15
 
 # an action is a module bot/command/shop_{name}.py with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
-ACTIONS: tuple[str, ...] = ("connect",)
+ACTIONS: tuple[str, ...] = ("connect", "fetch", "missed")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,9 @@ import aiohttp
 
 from bot.app import wire_to
 from bot.settings import Settings, ShopSettings, names_of_shop
-from bot.shop import shopify, shopify_graphql, shopify_setup, woocommerce
+from bot.shop import bigcommerce, shopify, shopify_graphql, shopify_setup, woocommerce
+from bot.shop.bigcommerce_rest import BigRest
+from bot.shop.bigcommerce_setup import BigSetup
 from bot.shop.setup import StoreSetup
 from bot.shop.shopify_graphql import ShopifyGraphql
 from bot.shop.shopify_setup import ShopifySetup
@@ -19,7 +21,7 @@ from bot.web.door import SHOPS_PATH
 
 WIDTH = 120  # characters of a line of names
 
-PLATFORMS = (shopify.PLATFORM, woocommerce.PLATFORM)
+PLATFORMS = (shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
 """Platforms whose interface can be asked to connect a shop."""
 
 _SHOPIFY_STEPS = f"""\
@@ -37,6 +39,12 @@ Where all that is found, in WordPress's admin:
   2. WooCommerce > Settings > Advanced > REST API > Add key: description Comeback, user an administrator or shop manager, permissions
      Read/Write > Generate API key. Copy both; the secret is shown once.
   3. {secret} is yours to make up, such as by  openssl rand -hex 24 : 'comeback shop connect' gives it to the shop's webhooks."""
+
+_BIG_STEPS = """\
+Where all that is found, in the store's control panel (webhooks cannot be made by hand there):
+  Settings > API > Store-level API accounts > Create API account, V2/V3 API token. Choose: Carts, Checkouts, Orders, Customers and
+  Products read-only, Information & settings read-only. It shows the access token, the client secret and the API path, once; the hash is
+  the part of the path behind /stores/."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,8 @@ def setup_of(session: aiohttp.ClientSession, shop: ShopSettings) -> StoreSetup |
     match wire_to(session, shop):
         case ShopifyGraphql() as graphql:
             return ShopifySetup(graphql)
+        case BigRest() as rest:
+            return BigSetup(rest)
         case WooRest() as rest if shop.secrets and shop.api_url:
             return WooCommerceSetup(session, rest, url=shop.api_url, name=shop.name, secret=shop.secrets[0])
     return None
@@ -73,6 +83,8 @@ def steps(platform: str, shop: str) -> str:
     names = names_of_shop(shop)
     if platform == woocommerce.PLATFORM:
         return _WOO_STEPS.format(secret=names["SECRET"])
+    if platform == bigcommerce.PLATFORM:
+        return _BIG_STEPS
     scopes = "\n     ".join(wrap(", ".join(scope.name for scope in shopify_setup.SCOPES), WIDTH))
     return _SHOPIFY_STEPS.format(scopes=scopes, token=names["API_TOKEN"], key=names["API_KEY"])
 
@@ -103,7 +115,16 @@ def _woocommerce(shop: ShopSettings, names: Mapping[str, str]) -> Iterator[Lack]
             yield Lack(names[name], what)
 
 
-_LACKS = MappingProxyType({shopify.PLATFORM: _shopify, woocommerce.PLATFORM: _woocommerce})
+def _bigcommerce(shop: ShopSettings, names: Mapping[str, str]) -> Iterator[Lack]:
+    if not shop.secrets:
+        yield Lack(names["SECRET"], "the API account's client secret, which signs webhooks")
+    if shop.domain is None and shop.api_url is None:
+        yield Lack(names["DOMAIN"], "the store's hash, such as abc123")
+    if shop.api_token is None:
+        yield Lack(names["API_TOKEN"], "the API account's access token")
+
+
+_LACKS = MappingProxyType({shopify.PLATFORM: _shopify, woocommerce.PLATFORM: _woocommerce, bigcommerce.PLATFORM: _bigcommerce})
 
 
 def told(lacking: Sequence[Lack]) -> str:

@@ -32,6 +32,7 @@ coming: what the access may do, phones that the platform holds back, another cou
 
   comeback shop connect shopify               the shop of that platform (give its name where you have several)
   comeback shop connect woocommerce lola      the shop lola
+  comeback shop connect bigcommerce           webhooks that cannot be made by hand there
   comeback shop connect shopify --dry-run     what it would do
   comeback shop connect shopify --remove      take our webhooks out again
 

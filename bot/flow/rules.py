@@ -32,6 +32,7 @@ from bot.flow.text import LONGEST_LANGUAGE
 DAY = timedelta(days=1)
 MAX_SEGMENTS = 200  # more than anyone tells apart; and all of them are followed to see whether one leads back to itself
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PAYMENT_LEFT = timedelta(minutes=30)  # WooCommerce itself gives up on an unpaid order after an hour
 DEFAULT_CURRENCY = "EUR"
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_LANGUAGES = ("en",)
@@ -86,8 +87,8 @@ class StoreRules:
 
     `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: when a purchase is used up, by
     the shop's product id, SKU or category. `credit_for`: how long after a message that arrived an order counts as brought about by it.
-    `segments` are conditions by name. `catalog` is the id of the store's
-    catalog at Meta.
+    `segments` are conditions by name. `catalog` is the id of the store's catalog at Meta. `payment_left`: how long an order may stand at
+    the payment page before its payment counts as failed.
     """
 
     name: str = ""
@@ -105,6 +106,7 @@ class StoreRules:
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
     catalog: str | None = None
+    payment_left: timedelta = PAYMENT_LEFT
 
     @property
     def source_language(self) -> str:
@@ -372,6 +374,7 @@ class StoreFile(Written):
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
     prices: PricesFile = Field(default_factory=PricesFile)
     catalog: CatalogId = None
+    payment_left: Length | None = None
 
 
 _SUBSTITUTES: Mapping[str, Value] = {
@@ -425,6 +428,7 @@ class _Meaning:
             audiences=MappingProxyType(self.audiences(segments)),
             prices=written.prices.meant(written.currency),
             catalog=written.catalog,
+            payment_left=written.payment_left or PAYMENT_LEFT,
         )
 
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:

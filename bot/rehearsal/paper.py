@@ -598,6 +598,7 @@ class Paper:
             {
                 **{"id": message, "answers": self._answered_by(self.outbox[message])},
                 **{"pointless": int(self._is_pointless(self.outbox[message])), "heard_at": self.heard.get(self.outbox[message]["shop"])},
+                "forbidden": None,
                 **known,
             }
             for message in json.loads(values["ids"])

@@ -48,6 +48,13 @@ from bot.shop.signature import signed_with
 from bot.store.model import Update
 
 PLATFORM = "bigcommerce"
+TOPICS = (
+    *(f"store/cart/{word}" for word in ("created", "updated", "abandoned", "converted", "deleted")),
+    *("store/order/created", "store/order/updated", "store/order/statusUpdated", "store/order/refund/created"),
+    *("store/shipment/created", "store/shipment/updated", "store/customer/created", "store/customer/updated"),
+    *("store/product/created", "store/product/updated", "store/product/deleted", "store/sku/inventory/updated"),
+    "store/app/uninstalled",
+)
 
 _SCOPE = re.compile(r"[a-zA-Z0-9_/]{1,100}", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)  # it stands in the address that is asked

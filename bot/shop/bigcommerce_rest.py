@@ -5,6 +5,7 @@ Each answer tells how many calls are left and how long until there are all of th
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -26,18 +27,20 @@ class BigRest:
         self._headers = {"X-Auth-Token": token, "Accept": "application/json"}
         self._wait = 0.0
 
-    async def ask(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+    async def ask(self, path: str, query: Mapping[str, str] | None = None, *, method: str = "GET", body: object = None) -> Answer:
         """A good answer. Raises ApiRefused (NotThere for a 404), and ShopUnreachable for what may pass."""
         if wait := self._wait:
             self._wait = 0.0
             await self._pause(wait)
-        answer = await with_pauses(lambda: self._once(path, query), self._pause)
+        answer = await with_pauses(lambda: self._once(method, path, query, body), self._pause)
         self._wait = _wait_after(answer)
         judge(answer, "it needs to read orders, carts, checkouts, customers and products")
         return answer
 
-    async def _once(self, path: str, query: Mapping[str, str] | None) -> Answer:
-        answer = await request(self._session, "GET", self._url + path, headers=self._headers, query=query, seconds=ANSWER_SECONDS)
+    async def _once(self, method: str, path: str, query: Mapping[str, str] | None, body: object) -> Answer:
+        content = None if body is None else json.dumps(body).encode()
+        headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
+        answer = await request(self._session, method, self._url + path, headers=headers, query=query, body=content, seconds=ANSWER_SECONDS)
         if answer.status == 429 and "Retry-After" not in answer.headers:
             return replace(answer, headers={**answer.headers, "Retry-After": str(_seconds(answer, "X-Rate-Limit-Time-Reset-Ms") or 1.0)})
         return answer

@@ -496,6 +496,7 @@ _ASKS = {
     "customers/redact": (PrivacyAsk.ERASE_SHOPPER, "orders_to_redact"),
     "shop/redact": (PrivacyAsk.ERASE_SHOP, ""),
 }
+PRIVACY_TOPICS = tuple(_ASKS)  # told by every app's own configuration, never by its API
 
 
 def _privacy(told: Told, fields: Fields) -> PrivacyAsked:
@@ -542,5 +543,4 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "app/uninstalled": _uninstalled,
     }
 )
-TOPICS = tuple(topic for topic in _READERS if topic not in _ASKS)
-PRIVACY_TOPICS = tuple(_ASKS)  # told by every app's own configuration, never by its API
+TOPICS = tuple(topic for topic in _READERS if topic not in _ASKS and topic.partition("/")[2] != FETCHED)

@@ -34,6 +34,10 @@ class Seconds(Protocol):
     def __call__(self) -> float: ...
 
 
+class TooDear(ApiRefused):
+    """One query costs more points than any may: ask for less at once."""
+
+
 class Bucket:
     """The points we may spend, as the shop last told them. `pause` is how we wait (seconds)."""
 
@@ -79,6 +83,7 @@ class ShopifyGraphql:
         self._session, self._url = session, url
         self._token = FixedToken(token) if isinstance(token, str) else token
         self._bucket = bucket or Bucket()
+        self._costs: dict[str, float] = {}  # what a document asked for the last time: as much must be there before it is let through
 
     async def ask(self, document: str, variables: Mapping[str, Any], *, cost: float = FIRST_COST) -> Reply:
         """The `data` of an answer. Raises ApiRefused for what will not pass, ShopUnreachable for what may."""
@@ -91,10 +96,13 @@ class ShopifyGraphql:
         """The `data` of an answer, also where some fields are kept from us: then they are null, and the second is what the shop says of it.
         (Shopify: fields of customers are null with an error ACCESS_DENIED until their use is approved.)"""
         body = json.dumps({"query": document, "variables": variables}).encode()
+        cost = max(cost, self._costs.get(document, 0.0))
         for _ in range(PAUSED_TRIES):
             await self._bucket.spend(cost)
             told = await self._post(body)
             costs = told.get("extensions", {}).get("cost", {})
+            asked_for = float(costs.get("requestedQueryCost") or 0)
+            self._costs[document] = asked_for if asked_for else self._costs.get(document, 0.0)
             self._bucket.told(costs.get("throttleStatus", {}))
             errors = told.get("errors")
             if not errors:
@@ -102,8 +110,8 @@ class ShopifyGraphql:
             if not _all_are(errors, "THROTTLED"):
                 if _all_are(errors, "ACCESS_DENIED") and isinstance(told.get("data"), dict):
                     return told["data"], first_message(errors)
-                raise ApiRefused(first_message(errors))
-            cost = max(cost, float(costs.get("requestedQueryCost") or cost))
+                raise TooDear(first_message(errors)) if _all_are(errors, "MAX_COST_EXCEEDED") else ApiRefused(first_message(errors))
+            cost = max(cost, asked_for)
             await self._bucket.refused(cost)
         raise ShopUnreachable("the shop lets us ask no more for now")
 

@@ -13,8 +13,8 @@ from bot.shop.shopify import global_number
 
 Node = Mapping[str, Any]
 
-LINES = 25  # of an order with the order itself: nearly all have fewer; the rest are asked for one order at a time
-PARCELS = 5
+LINES = 8  # of an order with the order itself: nearly all have fewer; the rest are asked for one order at a time
+PARCELS = 3
 
 _ADDRESS = "{ firstName phone countryCodeV2 }"
 _CONTACT = "defaultEmailAddress { emailAddress } defaultPhoneNumber { phoneNumber }"

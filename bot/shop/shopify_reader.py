@@ -14,13 +14,13 @@ from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import MOST_LINES
 from bot.shop.reader import Found, Page, Part, found
-from bot.shop.shopify_graphql import Reply, ShopifyGraphql, object_of
+from bot.shop.shopify_graphql import Reply, ShopifyGraphql, TooDear, object_of
 from bot.shop.verifier import Doubt, NoAnswer
 from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
 
-PAGE = 20  # orders: each with 25 lines and 5 parcels, and what a query asks for may cost 1,000 points
+PAGE = 18  # orders: each with 8 lines and 3 parcels, and what a query asks for may cost 1,000 points
 CUSTOMERS = 100
-PAGE_COST = 400.0  # points; roughly what a page asks for: the store tells the exact cost with each answer
+PAGE_COST = 400.0  # points; roughly what a page costs in the end: the store tells the exact cost with each answer
 LINES_AT_ONCE = 100
 
 _CHECKOUT_OF = "checkout_token:'{0}' OR cart_token:'{0}'"
@@ -77,12 +77,12 @@ class ShopifyReader:
 
     def __init__(self, wire: ShopifyGraphql, shop: str, clock: Callable[[], datetime], region: str | None, domain: str | None) -> None:
         self._wire, self._shop, self._clock, self._region, self._domain = wire, shop, clock, region, domain
+        self._at_once = {part: kind.at_once for part, kind in _PARTS.items()}
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""
         kind = _PARTS[part]
-        asked = {"first": kind.at_once, "after": cursor, "query": f"updated_at:>='{_iso(since)}'", "counted": cursor is None}
-        data, withheld = await self._wire.ask_partly(kind.document, asked, cost=PAGE_COST)
+        data, withheld = await self._asked(part, kind, since, cursor)
         told = object_of(data, kind.field)
         where = object_of(told, "pageInfo")
         nodes = [node for node in _listed(told, "nodes") if isinstance(node, dict)]
@@ -116,6 +116,18 @@ class ShopifyReader:
         except (ApiRefused, ShopUnreachable) as fault:
             raise NoAnswer(fault.why) from None
         return order.get("cancelledAt") is None and order.get("displayFinancialStatus") in _UNPAID
+
+    async def _asked(self, part: Part, kind: _Kind, since: datetime, cursor: str | None) -> tuple[Reply, str | None]:
+        """A page, as large as the store bears: how it counts is not documented to the point."""
+        while True:
+            query = f"updated_at:>='{_iso(since)}'"
+            asked = {"first": self._at_once[part], "after": cursor, "query": query, "counted": cursor is None}
+            try:
+                return await self._wire.ask_partly(kind.document, asked, cost=PAGE_COST)
+            except TooDear:
+                if self._at_once[part] == 1:
+                    raise
+                self._at_once[part] //= 2
 
     async def _whole(self, kind: _Kind, node: dict[str, Any]) -> shopify_nodes.Node:
         """An order with all of its lines, as far as anybody reads them."""

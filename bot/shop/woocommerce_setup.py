@@ -160,9 +160,9 @@ def _no_entrance(answer: Answer) -> str:
         return f"WooCommerce does not know the key or its secret ({answer.sentence()}): make a new one (Settings > Advanced > REST API)"
     if answer.status in (401, 403) and code.startswith("woocommerce_rest_cannot"):
         return (
-            "the key may not see webhooks: it must be of an administrator or shop manager, with permissions Read/Write. Is it? Then the "
-            "shop's server takes the header Authorization away: for Apache write 'SetEnvIf Authorization (.+) HTTP_AUTHORIZATION=$1' into "
-            "its .htaccess"
+            "WooCommerce knows no such key, or one that may not see webhooks: copy the whole consumer key, of an administrator or shop "
+            "manager and with permissions Read/Write. Is it so? Then the shop's server takes the header Authorization away: for Apache "
+            "write 'SetEnvIf Authorization (.+) HTTP_AUTHORIZATION=$1' into its .htaccess"
         )
     if answer.status in (401, 403):
         return f"something before WooCommerce refuses us ({answer.status}): a security plugin or a firewall. Allow /wp-json/wc/v3/ there"

@@ -66,7 +66,7 @@ class CartTold:
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order in the mirror. `unpaid`: its payment failed, and it was neither paid nor cancelled since. `given_back`: something of it
-    was given or paid back."""
+    was given or paid back. `begun`: somebody is at the payment page, or left it a moment ago."""
 
     id: int
     contact: int
@@ -74,6 +74,7 @@ class Order:
     facts: OrderFacts
     unpaid: bool = False
     given_back: bool = False
+    begun: bool = False
 
 
 # ---- carts
@@ -155,6 +156,11 @@ _PEOPLE = (IdentityKind.CUSTOMER, IdentityKind.PHONE, IdentityKind.EMAIL)
 def _tombstones(shop: str, names: Iterable[Identity]) -> dict[IdentityKind, bytes]:
     """A hash for each of the names, by their kind: a tombstone tells nobody whose it is."""
     return {name.kind: _tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)}
+
+
+def tombstones(shop: str, names: Iterable[Identity]) -> list[bytes]:
+    """The keys of tombstones that an order of a shop leaves under these names."""
+    return [_tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)]
 
 
 def _tombstone(shop: str, name: Identity) -> bytes:
@@ -241,13 +247,14 @@ class OrderTold:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecorded:
-    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid` and `was_given_back` as
-    in Order."""
+    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid`, `was_given_back` and
+    `was_begun` as in Order."""
 
     order: Order
     before: str | None
     was_unpaid: bool = False
     was_given_back: bool = False
+    was_begun: bool = False
 
 
 class Word(StrEnum):
@@ -256,13 +263,15 @@ class Word(StrEnum):
     REFUND = "refund"
     DELIVERED = "delivered"
     REMOVED = "removed"
+    LEFT = "left"  # nothing came of its payment for so long that it counts as failed: our own word
 
 
 _RANK = {"placed": 0, "paid": 1, "delivered": 2}
 _CANCELLED = "cancelled"
 _FAILED = "failed"
+_BEGUN = "begun"
 _PAYMENTS = (  # of two words of the same moment the later in this row counts
-    *("unknown", "awaited", _FAILED, "on_delivery", "authorized", "partly_paid", "paid", "partly_refunded", "refunded"),
+    *("unknown", _BEGUN, "awaited", _FAILED, "on_delivery", "authorized", "partly_paid", "paid", "partly_refunded", "refunded"),
 )
 _PAID_BACK = ("partly_refunded", "refunded")
 _LINKS = ("checkout_key", "tracking_link", "reorder_link", "payment_link", "click")
@@ -365,8 +374,10 @@ def _as_it_stands(told: dict[str, Any], words: Sequence[Row]) -> dict[str, Any]:
     since = [word for word in refunds if word["at"] > told["updated_at"]]
     total = _left(told["told_minor"], told["told_refunded"], refunds, since)
     went_back = total == 0 and (bool(refunds) or bool(told["told_refunded"]))
-    failed = told["payment"] == _FAILED and status == "placed"
+    payment = _FAILED if told["payment"] == _BEGUN and Word.LEFT in kinds else told["payment"]
+    failed = payment == _FAILED and status == "placed"
     return {
+        "payment": payment,
         "status": status,
         "lines": _lines_left(told["told_lines"], since) if since else told["told_lines"],
         "total_minor": total,
@@ -424,12 +435,20 @@ def tell_apart(
     return (yield from _recorded(shop, key, known[0]))
 
 
+def payment_left(order_id: int, at: datetime) -> Step[OrderRecorded | None]:
+    """Nothing came of an order's payment: it failed. None when it went on meanwhile, whichever way."""
+    rows = yield sql("mirror.order_by_id", id=order_id)
+    if not rows or not _order(rows[0]).begun:
+        return None
+    return (yield from tell_apart(rows[0]["shop"], rows[0]["key"], Word.LEFT, at))
+
+
 def _recorded(shop: str, key: str, before: Row | None) -> Step[OrderRecorded]:
     rows = yield sql("mirror.order", shop=shop, key=key)
     if before is None:
         return OrderRecorded(_order(rows[0]), None)
     was = _order(before)
-    return OrderRecorded(_order(rows[0]), before["status"], was.unpaid, was.given_back)
+    return OrderRecorded(_order(rows[0]), before["status"], was.unpaid, was.given_back, was.begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,8 +508,9 @@ def _order(row: Row) -> Order:
         payment_link=row["payment_link"],
         is_returned=bool(row["returned"]) or row["status"] == _CANCELLED,
     )
-    unpaid = row["payment"] == _FAILED and row["status"] == "placed"
-    return Order(row["id"], row["contact"], row["shop"], facts, unpaid, bool(row["returned"]))
+    is_open = row["status"] == "placed"
+    unpaid, begun = (is_open and row["payment"] == payment for payment in (_FAILED, _BEGUN))
+    return Order(row["id"], row["contact"], row["shop"], facts, unpaid, bool(row["returned"]), begun)
 
 
 def _micros(length: timedelta) -> int:

@@ -24,6 +24,7 @@ from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
 from bot.worker.lapse import Absence
 from bot.worker.limits import Limits
 from bot.worker.playbook import House
+from bot.worker.privacy import Privacy
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
 from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
@@ -69,6 +70,7 @@ class Crew:
         recovery: Recovery | None = None,
         verifying: Verifying | None = None,
         store_reading: StoreReading | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -94,6 +96,8 @@ class Crew:
             self._loops += [_Loop("store reader", self._read_stores), _Loop("store fetcher", self._fetch_from_stores)]
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
+        if privacy is not None:
+            self._loops.append(_Loop("privacy", privacy.work))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)

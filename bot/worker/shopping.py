@@ -19,7 +19,6 @@ from bot.shop.event import (
     OrderRemoved,
     OrderStatus,
     Origin,
-    PrivacyAsked,
     ProductChanged,
     ProductViewed,
     Refunded,
@@ -31,7 +30,6 @@ from bot.shop.event import (
     Shopper,
     ShopperChanged,
     ShoppersMerged,
-    ShopUninstalled,
     StockCounted,
     Thin,
     VariantStocked,
@@ -48,11 +46,10 @@ from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
 STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, always with the body of the first try
+PAYMENT_TIMER = "payment"  # an order whose shopper may have left the payment page
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
-    PrivacyAsked: "asked for what the law grants people",
-    ShopUninstalled: "took the app out",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
     ProductViewed: "saw a product looked at",
@@ -253,7 +250,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from lapse.follow(house, contact)
-    yield from _follow(house, shop, contact, recorded)
+    yield from _follow(house, shop, contact, recorded, told_order.at)
     return None
 
 
@@ -294,23 +291,39 @@ def _merged(house: House, shop: str, event: ShoppersMerged) -> Step[str | None]:
     return None
 
 
-def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> Step[None]:
-    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own."""
+def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None) -> Step[None]:
+    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own.
+    Nothing begins with what changed long ago (`told_at`): it is heard of because the shop was asked."""
     order, status = recorded.order, OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
-    is_new = recorded.before is None or recorded.was_unpaid
-    if is_new and is_news and status is not OrderStatus.CANCELLED and not order.unpaid:
+    is_new = recorded.before is None or recorded.was_unpaid or recorded.was_begun
+    is_placed = not order.unpaid and not order.begun
+    if is_new and is_news and status is not OrderStatus.CANCELLED and is_placed:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
+    has_just_changed = told_at is None or house.now - told_at < NEWS
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
-        yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
+        yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject, begins=has_just_changed)
+    if recorded.before is None and order.begun and is_news:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
+        yield from inbox.set_timer(order.facts.placed_at + house.playbook.rules.payment_left, contact, PAYMENT_TIMER, order.id, 0)
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
         yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
     if order.given_back and not recorded.was_given_back and (is_news or recorded.before is not None):
-        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject)
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject, begins=has_just_changed)
     if recorded.was_unpaid and not order.unpaid:
         yield from _paid_after_all(house, contact, subject)
+
+
+def payment_left(house: House, order_id: int) -> Step[str | None]:
+    """Somebody has been at the payment page of an order for too long: they left it."""
+    recorded = yield from mirror.payment_left(order_id, house.now)
+    if recorded is None:
+        return "the payment came to something, or the order was cancelled"
+    yield from reorder.follow(house, recorded.order)
+    yield from _follow(house, recorded.order.shop, recorded.order.contact, recorded)
+    return None
 
 
 def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:

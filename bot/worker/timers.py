@@ -16,7 +16,7 @@ from bot.store import contacts, conversations, discounts, inbox, mirror, outbox,
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
-from bot.worker import flows, lapse, reorder
+from bot.worker import flows, lapse, reorder, shopping
 from bot.worker.playbook import House
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
@@ -41,6 +41,8 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
         return (yield from _reorder(house, contact, kind, subject, generation))
     if kind == CODE_TIMER:
         return (yield from code_decided(house, subject))
+    if kind == shopping.PAYMENT_TIMER:
+        return (yield from shopping.payment_left(house, subject))
     return f"nobody knows the timer '{kind}'"
 
 

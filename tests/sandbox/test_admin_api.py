@@ -164,10 +164,12 @@ async def test_each_field_of_the_schema_says_something(name: str, monkeypatch: p
 async def test_what_a_query_costs_is_told_and_too_dear_ones_are_refused() -> None:
     async with store(60) as ask:
         cost = (await ask(ORDERS, first=10))["extensions"]["cost"]
-        assert cost["requestedQueryCost"] == 2 + 10 * (1 + 2 + 5 * 2)
+        assert cost["requestedQueryCost"] == 2 + 4 * (1 + 2 + 3 * 2)
         assert 0 < cost["actualQueryCost"] < cost["requestedQueryCost"]
         assert cost["throttleStatus"]["currentlyAvailable"] == 2000 - cost["actualQueryCost"]
-        (error,) = (await ask(ORDERS, first=250))["errors"]
+        lines = "lineItems(first: 250) { nodes { id } }"
+        deep = f"{{ orders(first: 250) {{ nodes {{ customer {{ orders(first: 250) {{ nodes {{ {lines} }} }} }} }} }} }}"
+        (error,) = (await ask(deep))["errors"]
         assert error["extensions"]["code"] == "MAX_COST_EXCEEDED"
         (error,) = (await ask("{ orders(first: 251) { nodes { id } } }"))["errors"]
         assert error["message"] == "first cannot exceed 250"

@@ -125,6 +125,8 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "audiences": "lists of people for paid ads",
         "prices": "what Meta charges for a message, for `comeback costs` and for rehearsals",
         "catalog": "the id of the store's catalog at Meta, for messages with products",
+        "payment_left": "how long an order may stand at the payment page (WooCommerce: `pending`) before its payment counts as failed; "
+        "30 minutes where nothing is said",
     },
     "PricesFile": {
         "currency": "Meta's bill's; the store's where nothing is said",

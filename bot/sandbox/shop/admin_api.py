@@ -43,6 +43,7 @@ from bot.sandbox.shop.fault import StoreFaults, lose
 from bot.sandbox.shop.subscription import Subscriptions
 
 VERSION = "2026-10"
+CLIENT_ID, CLIENT_SECRET = "sandbox-client-id", "sandbox-client-secret"
 MOST_INPUT = 250  # things in one list of an input
 KEPT_DOCUMENTS = 100
 LIMITS = "https://shopify.dev/api/usage/rate-limits"
@@ -78,6 +79,7 @@ class AdminApi:
         seconds: Callable[[], float] = monotonic,
     ) -> None:
         self.token, self.books, self.faults = token, books, faults
+        self.client_id, self.client_secret = CLIENT_ID, CLIENT_SECRET  # of the app; the secret signs its webhooks, too
         self.scopes = frozenset(SCOPES)
         self.approved = True
         self.base_url = "http://127.0.0.1"
@@ -87,9 +89,18 @@ class AdminApi:
 
     def routes(self) -> list[web.RouteDef]:
         """The one address there is, in every version."""
-        return [web.post("/admin/api/{version}/graphql.json", self._graphql)]
+        return [web.post("/admin/api/{version}/graphql.json", self._graphql), web.post("/admin/oauth/access_token", self._give_token)]
 
     # ---- the wire
+
+    async def _give_token(self, request: web.Request) -> web.Response:
+        """The client credentials grant: for the app's own id and secret there is a token for a day."""
+        given = await request.json()
+        if given.get("grant_type") != "client_credentials":
+            return web.json_response({"error": "unsupported_grant_type"}, status=400)
+        if (given.get("client_id"), given.get("client_secret")) != (self.client_id, self.client_secret):
+            return web.json_response({"error": "invalid_client", "error_description": "The client is not known."}, status=400)
+        return web.json_response({"access_token": self.token, "scope": ",".join(sorted(self.scopes)), "expires_in": 86_399})
 
     async def _graphql(self, request: web.Request) -> web.StreamResponse:
         if not hmac.compare_digest(request.headers.get("X-Shopify-Access-Token", "").encode(), self.token.encode()):
@@ -136,7 +147,7 @@ class AdminApi:
             return _throttled(requested, self.bucket.told(empty=True)), False
         if not self.bucket.bears(requested):
             return _throttled(requested, self.bucket.told()), False
-        sight = Sight(self.books, self.codes, self.subscriptions, self.scopes, self.approved, self.base_url, self.books.clock(), version)
+        sight = Sight(self.books, self.codes, self.subscriptions, self.scopes, self.approved, self.base_url, self.books.now(), version)
         result = self._execute(call, sight)
         actual = price.actual(result.data)
         self.bucket.spend(actual)
@@ -163,7 +174,7 @@ class AdminApi:
 @lru_cache(1)
 def _schema() -> GraphQLSchema:
     """The schema, where each field has what it says."""
-    schema = build_schema(files("bot.sandbox.shop").joinpath("admin.graphql").read_text("utf-8"), assume_valid=True)
+    schema = build_schema(files("bot.sandbox.shop").joinpath("admin.graphql").read_text("utf-8"))
     table: dict[str, Fields] = {
         **FIELDS,
         "QueryRoot": {**FIELDS["QueryRoot"], **QUESTIONS},

@@ -1,13 +1,16 @@
 """What a query of Shopify's Admin GraphQL costs, and the bucket of points that pays for it.
 
-Shopify documents: a scalar costs nothing, an object one point, a connection is sized by `first` or `last`, a mutation costs ten; the
-requested cost is what could come, the actual cost what came, and the difference is given back. A single query over 1,000 points is
-refused. How large lists weigh less is not documented; here each node counts in full, as Shopify's article of 2019 has it, so a query that
-passes here passes there. Amounts of money and page marks are free, which that margin pays for many times over.
+Shopify documents: a scalar costs nothing, an object one point, a mutation ten, a connection is sized by `first` or `last`; the requested
+cost is what could come, the actual cost what came, and the difference is given back. A single query over 1,000 points is refused.
+
+How a connection is sized is not documented. Figures that others published of real stores in 2025 and 2026 (25, 651, a rise by 385, 6 and
+24 points for queries whose text is known) all come out to the point when n nodes weigh as floor(2 ln n), a connection has 2 points of its
+own, a plain list counts as one object, and amounts of money, page marks and errors are free. (Its article of 2019 counts each node.)
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import floor, log
 from typing import Any
 
 from graphql import (
@@ -16,15 +19,12 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLInterfaceType,
-    GraphQLList,
     GraphQLNamedType,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     GraphQLUnionType,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -36,7 +36,6 @@ MOST_COST = 1_000  # points of a single query
 MUTATION = 10
 CONNECTION = 2
 FREE = frozenset({"MoneyBag", "MoneyV2", "PageInfo", "UserError", "DiscountUserError", "CustomerMarketingConsentError"})
-DEFAULT_LIST = 10  # what a list without a size may bring
 
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
 
@@ -99,16 +98,11 @@ class Bill:
         return self._all(self.operation.selection_set, self._root())
 
     def actual(self, told: Mapping[str, Any] | None) -> int:
-        """What came."""
-        if told is None:
-            return MUTATION if self.operation.operation is OperationType.MUTATION else 0
+        """What came. The payload of a mutation is part of its ten."""
+        came = int(self._came_all(self.operation.selection_set, self._root(), told)) if told else 0
         if self.operation.operation is OperationType.MUTATION:
-            return MUTATION * len(told) + sum(self._came(told.get(_key(one)), one, kind) for one, kind in self._mutations())
-        return self._came_all(self.operation.selection_set, self._root(), told)
-
-    def _mutations(self) -> Iterator[tuple[FieldNode, GraphQLOutputType]]:
-        for one, _ in self._fields(self.operation.selection_set, self._root()):
-            yield one, self._root().fields[one.name.value].type
+            return came + (MUTATION - 1) * len(told or {})
+        return came
 
     def _root(self) -> GraphQLObjectType:
         root = self.schema.get_root_type(self.operation.operation)
@@ -120,7 +114,7 @@ class Bill:
     def _all(self, selected: SelectionSetNode, parent: Composite) -> int:
         """Of an abstract type the dearest of its possible ones counts."""
         if isinstance(parent, GraphQLObjectType):
-            return sum(self._one(one, kind) for one, kind in self._typed(selected, parent))
+            return sum(self._one(one, kind) for one, kind in self._fields(selected, parent))
         possible = self.schema.get_possible_types(parent)
         return max((self._all(selected, each) for each in possible), default=0)
 
@@ -134,58 +128,62 @@ class Bill:
         if one.selection_set is None or not isinstance(of, Composite):
             return 0
         if of.name.endswith("Connection"):
-            return CONNECTION + self._size(one) * self._nodes(one.selection_set, of)
-        each = (0 if of.name in FREE else 1) + self._all(one.selection_set, of)
-        if isinstance(kind.of_type if isinstance(kind, GraphQLNonNull) else kind, GraphQLList):
-            return self._size(one) * each if of.name not in FREE else 0
-        return each
+            return CONNECTION + weight(self._size(one)) * self._nodes(one.selection_set, of)
+        return (0 if of.name in FREE else 1) + self._all(one.selection_set, of)
 
     def _nodes(self, selected: SelectionSetNode, connection: Composite) -> int:
         """One node of a connection, whether it is asked for by `nodes` or by `edges`."""
         assert isinstance(connection, GraphQLObjectType)
         total = 0
-        for one, kind in self._typed(selected, connection):
+        for one, kind in self._fields(selected, connection):
             of = get_named_type(kind)
             if one.name.value == "nodes":
                 total += 1 + self._below((one, kind))
             elif one.name.value == "edges" and one.selection_set and isinstance(of, GraphQLObjectType):
-                total += sum(1 + self._below(named) for named in self._typed(one.selection_set, of) if named[0].name.value == "node")
+                total += sum(1 + self._below(named) for named in self._fields(one.selection_set, of) if named[0].name.value == "node")
         return total
 
     def _size(self, one: FieldNode) -> int:
         for argument in one.arguments:
-            if argument.name.value in ("first", "last", "ids"):
+            if argument.name.value in ("first", "last"):
                 value = argument.value
-                if isinstance(value, VariableNode):
-                    given = self.variables.get(value.name.value)
-                    return len(given) if isinstance(given, list) else int(given or 0)
-                return int(value.value) if isinstance(value, IntValueNode) else len(getattr(value, "values", ()))
-        return DEFAULT_LIST
+                given = self.variables.get(value.name.value) if isinstance(value, VariableNode) else getattr(value, "value", 0)
+                return int(given or 0)
+        return 0  # it is refused
 
     # ---- what came
 
-    def _came_all(self, selected: SelectionSetNode, parent: GraphQLNamedType, told: Mapping[str, Any]) -> int:
+    def _came_all(self, selected: SelectionSetNode, parent: GraphQLNamedType, told: Mapping[str, Any]) -> float:
         if not isinstance(parent, GraphQLObjectType):
             # which of the possible types came is not told where nobody asked: the one that has most of the fields
             parent = max(self.schema.get_possible_types(parent), key=lambda each: len(self._known(selected, each, told)))  # type: ignore[arg-type]  # abstract by now
-        return sum(self._came(told.get(_key(one)), one, kind) for one, kind in self._typed(selected, parent))
+        return sum(self._came(told.get(_key(one)), one, kind) for one, kind in self._fields(selected, parent))
 
     def _known(self, selected: SelectionSetNode, parent: GraphQLObjectType, told: Mapping[str, Any]) -> list[str]:
-        return [_key(one) for one, _ in self._typed(selected, parent) if _key(one) in told]
+        return [_key(one) for one, _ in self._fields(selected, parent) if _key(one) in told]
 
-    def _came(self, value: Any, one: FieldNode, kind: GraphQLOutputType) -> int:
+    def _came(self, value: Any, one: FieldNode, kind: GraphQLOutputType) -> float:
         of = get_named_type(kind)
-        if value is None or one.selection_set is None or of.name in FREE:
+        if one.selection_set is None or of.name in FREE:
             return 0
+        if value is None:
+            return 1  # it was looked for
         if isinstance(value, list):
-            return sum(self._came(each, one, kind) for each in value)
-        itself = CONNECTION if of.name.endswith("Connection") else 0 if of.name.endswith("Edge") else 1
-        return itself + self._came_all(one.selection_set, of, value)
+            return max((self._came(each, one, kind) for each in value), default=0)
+        if of.name.endswith("Connection") and isinstance(of, GraphQLObjectType):
+            return CONNECTION + self._nodes_came(one.selection_set, of, value)
+        return (0 if of.name.endswith("Edge") else 1) + self._came_all(one.selection_set, of, value)
+
+    def _nodes_came(self, selected: SelectionSetNode, connection: GraphQLObjectType, told: Mapping[str, Any]) -> float:
+        """So many nodes weigh as much as that many do, each as the average of them."""
+        total = 0.0
+        for one, kind in self._fields(selected, connection):
+            nodes = told.get(_key(one))
+            if one.name.value in ("nodes", "edges") and nodes:
+                total += weight(len(nodes)) * sum(self._came(node, one, kind) for node in nodes) / len(nodes)
+        return total
 
     # ---- reading
-
-    def _typed(self, selected: SelectionSetNode, parent: GraphQLObjectType) -> Iterator[tuple[FieldNode, GraphQLOutputType]]:
-        return self._fields(selected, parent)
 
     def _fields(self, selected: SelectionSetNode, parent: GraphQLObjectType) -> Iterator[tuple[FieldNode, GraphQLOutputType]]:
         for one in selected.selections:
@@ -202,6 +200,11 @@ class Bill:
 
     def _is(self, parent: GraphQLObjectType, name: str) -> bool:
         return parent.name == name or any(each.name == name for each in parent.interfaces)
+
+
+def weight(nodes: int) -> int:
+    """What so many nodes of a connection weigh."""
+    return max(1, floor(2 * log(nodes))) if nodes > 0 else 0
 
 
 def bill(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Bill:

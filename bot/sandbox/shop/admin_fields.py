@@ -24,6 +24,7 @@ from bot.sandbox.shop.admin_listing import (
     gid,
     iso,
     number_of,
+    way_back,
 )
 from bot.sandbox.shop.books import (
     Address,
@@ -41,8 +42,6 @@ from bot.sandbox.shop.books import (
     Variant,
 )
 from bot.sandbox.shop.catalog import decimal
-
-MOST_COUNTED = 10_000
 
 Args = Mapping[str, Any]
 Field = Callable[[Any, Sight, Args], Any]
@@ -121,9 +120,10 @@ def _variants(_: Any, at: Sight, args: Args) -> Page:
 
 
 def _counted(things: Any, listed: Listed, at: Sight, args: Args) -> dict[str, Any]:
-    meant, most = listed.meant(at, args), args.get("limit") or MOST_COUNTED
+    meant, most = listed.meant(at, args), args["limit"]
     found = sum(1 for one in things if meant(one))
-    return {"count": min(found, most), "precision": "EXACT" if found <= most else "AT_LEAST"}
+    exact = most is None or found <= most
+    return {"count": found if exact else most, "precision": "EXACT" if exact else "AT_LEAST"}
 
 
 def _one(kind: str, given: str, at: Sight) -> Any:
@@ -174,6 +174,7 @@ QUERY: Fields = {
     "customersCount": lambda _, at, args: _counted(at.books.customers, CUSTOMERS, at, args),
     "customer": _by_id("Customer"),
     "products": _products,
+    "productsCount": lambda _, at, args: _counted(at.books.products, PRODUCTS, at, args),
     "product": _by_id("Product"),
     "productVariants": _variants,
     "productVariant": _by_id("ProductVariant"),
@@ -530,7 +531,7 @@ ORDER: Fields = {
     "shippingLines": lambda one, _, args: few([one] if one.source is Source.WEB else [], args),
     "transactions": lambda one, at, args: _transactions(one, at)[: args.get("first")],
 }
-LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), name=lambda _: "Casa Bonita")
+LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), legacyResourceId=lambda _: "1", name=lambda _: "Casa Bonita")
 APPLICATION: Fields = {
     **_plain(
         code=lambda one: one.code,
@@ -650,7 +651,7 @@ CHECKOUT: Fields = {
         totalTaxSet=lambda _: 0,
     ),
     "customer": lambda one, at, _: _person(one.customer, at),
-    "abandonedCheckoutUrl": lambda one, at, _: f"{at.base_url}/checkouts/ac/{one.token}/recover?key={one.cart_token[:8]}",
+    "abandonedCheckoutUrl": lambda one, at, _: way_back(one, at.now, at.base_url),
     "lineItems": lambda one, _, args: few([Part(line, one) for line in one.lines], args, lambda part: part.one.id),
 }
 CHECKOUT_LINE: Fields = {
@@ -737,7 +738,12 @@ FIELDS: Mapping[str, Fields] = {
     "MailingAddress": ADDRESS,
     "Product": PRODUCT,
     "ProductVariant": VARIANT,
-    "InventoryItem": _plain(id=lambda one: gid("InventoryItem", one.id), sku=lambda one: one.sku, tracked=lambda _: True),
+    "InventoryItem": _plain(
+        id=lambda one: gid("InventoryItem", one.id),
+        legacyResourceId=lambda one: str(one.id),
+        sku=lambda one: one.sku,
+        tracked=lambda _: True,
+    ),
     "Image": IMAGE,
     "MediaImage": MEDIA,
     "Shop": SHOP,

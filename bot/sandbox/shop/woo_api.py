@@ -2,8 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from math import ceil
@@ -12,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from bot.sandbox.shop.books import Books, Checkout, Order
+from bot.sandbox.shop.books import Books, Checkout, Customer, Order, Shelf
 from bot.sandbox.shop.codes import Codes, StoreCode
 from bot.sandbox.shop.fault import StoreFaults, lose
+from bot.sandbox.shop.listing import Key, chosen, created, is_open, modified, numbered
 from bot.sandbox.shop.woo_body import customer_body, draft_body, order_body, product_body, status_of
 
 MOST_PAGE = 100
@@ -37,20 +37,14 @@ class Refusal(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A thing as lists are made of it: what it is sorted and filtered by, and how it is told."""
-
-    id: int
-    created: datetime
-    modified: datetime
-    status: str
-    customer: int
-    body: Callable[[], Json]
+_SORTS: Mapping[str, Key] = {"date": created, "registered_date": created, "modified": modified, "id": numbered}
 
 
 class WooApi:
-    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads."""
+    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads.
+
+    `saved` hears of each webhook that is saved.
+    """
 
     def __init__(self, books: Books, codes: Codes, faults: StoreFaults, calls: list[str], *, key: str, token: str) -> None:
         self.books, self.codes, self.faults = books, codes, faults
@@ -58,12 +52,15 @@ class WooApi:
         self.base_url = "http://127.0.0.1"
         self.calls = calls
         self.webhooks: dict[int, Json] = {}
+        self.saved: Callable[[Json], None] = _nobody
         self._next_webhook = 1
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses, where WordPress has them."""
         return [
+            web.get("/wp-json/", self._wordpress),
             web.get(BASE, self._door(self._index)),
+            web.get(f"{BASE}/settings/general", self._door(self._settings)),
             web.get(f"{BASE}/system_status", self._door(self._system)),
             web.get(f"{BASE}/orders", self._door(self._orders)),
             web.get(f"{BASE}/orders/{{id}}", self._door(self._order)),
@@ -100,11 +97,25 @@ class WooApi:
 
     def _admit(self, request: web.Request) -> None:
         user, _, secret = _basic(request.headers.get("Authorization", "")).partition(":")
-        if user not in (self.key, self.reading_key) or not hmac.compare_digest(secret.encode(), self.token.encode()):
+        if user in (self.key, self.reading_key) and not hmac.compare_digest(secret.encode(), self.token.encode()):
+            raise Refusal("woocommerce_rest_authentication_error", "Consumer secret is invalid.", 401)
+        if user not in (self.key, self.reading_key):
             what = "view" if request.method == "GET" else "create"
             raise Refusal(f"woocommerce_rest_cannot_{what}", "Sorry, you cannot list resources.", 401)
         if user == self.reading_key and request.method != "GET":
             raise Refusal("woocommerce_rest_authentication_error", "The API key provided does not have write permissions.", 401)
+
+    async def _wordpress(self, _: web.Request) -> web.Response:
+        """WordPress's page about its interface, which needs no key."""
+        told = {
+            "name": self.books.name,
+            "url": self.base_url,
+            "home": self.base_url,
+            "timezone_string": self.books.timezone,
+            "namespaces": ["oembed/1.0", "wc/v3", "wp/v2"],
+            "routes": {},
+        }
+        return web.json_response(told)
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.json_response({"namespace": "wc/v3", "routes": {f"/wc/v3/{name}": {} for name in ("orders", "customers", "products")}})
@@ -114,70 +125,108 @@ class WooApi:
         settings = {"currency": self.books.currency, "currency_symbol": "&euro;", "thousand_separator": ".", "decimal_separator": ","}
         return web.json_response({"environment": environment, "settings": settings})
 
+    async def _settings(self, _: web.Request) -> web.Response:
+        values = {"woocommerce_default_country": f"{self.books.country}:M", "woocommerce_currency": self.books.currency}
+        return web.json_response([{"id": name, "value": value} for name, value in values.items()])
+
     # ---- lists
 
     async def _orders(self, request: web.Request) -> web.Response:
+        """Orders, and the drafts of those that are none yet."""
         self.calls.append("orders")
         wanted = _several(request.query.get("status", "any"))
         if unknown := [one for one in wanted if one not in (*STATUSES, "any", "trash")]:
             raise _invalid("status", f"status[0] is not one of any, trash, {', '.join(STATUSES)}. ({unknown[0]})")
-        rows = self._order_rows()
-        if "any" not in wanted:
-            rows = (row for row in rows if row.status in wanted)
-        if customer := request.query.get("customer"):
-            rows = (row for row in rows if str(row.customer) == customer)
-        return self._page(request, rows)
+        customer = request.query.get("customer")
+        shelves: list[Shelf[Any]] = [self.books.orders]
+        if "any" in wanted or DRAFT in wanted:
+            shelves.append(self.books.checkouts)
 
-    def _order_rows(self) -> Iterable[_Row]:
-        """Orders, and drafts of those that are none yet."""
-        for order in self.books.orders:
-            yield _Row(order.id, order.placed_at, order.updated_at, status_of(order), order.customer or 0, partial(self._told, order))
-        for draft in self.books.checkouts:
-            if draft.completed_at is None:
-                yield _Row(draft.id, draft.created_at, draft.updated_at, DRAFT, draft.customer or 0, partial(self._told, draft))
+        def meant(one: Order | Checkout) -> bool:
+            if not is_open(one):
+                return False
+            status = DRAFT if isinstance(one, Checkout) else "" if "any" in wanted else status_of(one)
+            return ("any" in wanted or status in wanted) and customer in (None, str(one.customer or 0))
+
+        return self._page(request, shelves, self._told, meant)
 
     def _told(self, one: Order | Checkout) -> Json:
         return order_body(self.books, one, self.base_url) if isinstance(one, Order) else draft_body(self.books, one, self.base_url)
 
     async def _customers(self, request: web.Request) -> web.Response:
+        """They cannot be asked for by when they changed."""
         self.calls.append("customers")
         email = request.query.get("email", "").lower()
-        people = (one for one in self.books.customers if not email or (one.email or "").lower() == email)
-        rows = (_Row(one.id, one.created_at, one.updated_at, "", one.id, partial(customer_body, self.books, one)) for one in people)
-        return self._page(request, rows, without_modified=True)
+
+        def meant(one: Customer) -> bool:
+            return not email or (one.email or "").lower() == email
+
+        return self._page(request, [self.books.customers], partial(customer_body, self.books), meant, dated=False)
 
     async def _products(self, request: web.Request) -> web.Response:
         self.calls.append("products")
-        rows = (
-            _Row(one.id, one.created_at, one.updated_at, "publish", 0, partial(product_body, self.books, one, self.base_url))
-            for one in self.books.products
+        sku = request.query.get("sku")
+        return self._page(
+            request,
+            [self.books.products],
+            lambda one: product_body(self.books, one, self.base_url),
+            lambda one: sku is None or any(variant.sku == sku for variant in one.variants),
         )
-        return self._page(request, rows)
 
-    def _page(self, request: web.Request, rows: Iterable[_Row], *, without_modified: bool = False) -> web.Response:
+    def _page(
+        self,
+        request: web.Request,
+        shelves: list[Shelf[Any]],
+        told: Callable[[Any], Json],
+        meant: Callable[[Any], bool],
+        *,
+        dated: bool = True,
+    ) -> web.Response:
         """A page by number: what changes while pages are read moves others from page to page."""
         query = request.query
         size, page = _whole(query, "per_page", USUAL_PAGE, MOST_PAGE), _whole(query, "page", 1)
-        if not without_modified:  # customers know no such filter
-            rows = self._within(rows, query)
-        if include := _several(query.get("include", "")):
-            rows = (row for row in rows if str(row.id) in include)
-        listed = sorted(rows, key=_sorted_by(query), reverse=query.get("order", "desc") == "desc")
-        pages = ceil(len(listed) / size)
-        headers = {"X-WP-Total": str(len(listed)), "X-WP-TotalPages": str(pages)}
+        by = query.get("orderby", "date")
+        if by not in _SORTS:
+            raise _invalid("orderby", f"orderby is not one of {', '.join(_SORTS)}. ({by})")
+        within, include = self._within(query if dated else {}), _several(query.get("include", ""))
+        found = chosen(
+            shelves,
+            by,
+            _SORTS[by],
+            lambda one: within(one) and meant(one) and (not include or str(one.id) in include),
+            self._moment(query, "modified_after") if dated else None,
+        )
+        if query.get("order", "desc") == "desc":
+            found.reverse()
+        start = int(query["offset"]) if query.get("offset", "").isdecimal() else (page - 1) * size
+        pages = ceil(len(found) / size)
+        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(pages)}
         links = [(page - 1, "prev")] * (page > 1) + [(page + 1, "next")] * (page < pages)
         if links:
             headers["Link"] = ", ".join(f'<{request.url.update_query(page=number)}>; rel="{rel}"' for number, rel in links)
-        return web.json_response([row.body() for row in listed[(page - 1) * size : page * size]], headers=headers)
+        fields = _several(query.get("_fields", ""))
+        bodies = [_cut(told(one), fields) for one in found[start : start + size]]
+        return web.json_response(bodies, headers=headers)
 
-    def _within(self, rows: Iterable[_Row], query: Mapping[str, str]) -> Iterable[_Row]:
-        """`modified_after` and the like, by the shop's clock unless `dates_are_gmt`."""
+    def _moment(self, query: Mapping[str, str], name: str) -> datetime | None:
+        """By the shop's clock unless `dates_are_gmt`."""
         zone = UTC if query.get("dates_are_gmt", "false").lower() in ("true", "1") else ZoneInfo(self.books.timezone)
-        after, before = _moment(query, "after", zone), _moment(query, "before", zone)
-        modified_after, modified_before = _moment(query, "modified_after", zone), _moment(query, "modified_before", zone)
-        for row in rows:
-            if _between(row.created, after, before) and _between(row.modified, modified_after, modified_before):
-                yield row
+        return _moment(query, name, zone)
+
+    def _within(self, query: Mapping[str, str]) -> Callable[[Any], bool]:
+        """`modified_after` and the like."""
+        after, before = self._moment(query, "after"), self._moment(query, "before")
+        modified_after, modified_before = self._moment(query, "modified_after"), self._moment(query, "modified_before")
+
+        def within(one: Any) -> bool:
+            return (
+                (modified_after is None or one.updated_at > modified_after)
+                and (modified_before is None or one.updated_at < modified_before)
+                and (after is None or created(one)[0] > after)
+                and (before is None or created(one)[0] < before)
+            )
+
+        return within
 
     # ---- single things
 
@@ -188,7 +237,7 @@ class WooApi:
         found = self.books.orders.get(key) or (draft if draft and draft.completed_at is None else None)
         if found is None:
             raise Refusal("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", 404)
-        return web.json_response(self._told(found))
+        return web.json_response(_cut(self._told(found), _several(request.query.get("_fields", ""))))
 
     async def _customer(self, request: web.Request) -> web.Response:
         self.calls.append("customer")
@@ -235,6 +284,7 @@ class WooApi:
         }
         self._next_webhook += 1
         self.webhooks[made["id"]] = made
+        self.saved(made)
         return web.json_response(_without_secret(made), status=201)
 
     async def _webhook(self, request: web.Request) -> web.Response:
@@ -250,6 +300,7 @@ class WooApi:
         if given.get("status", "active") not in ("active", "paused", "disabled"):
             raise _invalid("status", "status is not one of all, active, paused, and disabled.")
         there.update({name: given[name] for name in ("name", "status", "topic", "delivery_url", "secret") if name in given})
+        self.saved(there)
         return web.json_response(_without_secret(there))
 
     async def _drop_webhook(self, request: web.Request) -> web.Response:
@@ -341,20 +392,12 @@ def _moment(query: Mapping[str, str], name: str, zone: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _between(at: datetime, after: datetime | None, before: datetime | None) -> bool:
-    return (after is None or at > after) and (before is None or at < before)
+def _nobody(_: Json) -> None:
+    """Nobody tries the address of a webhook that was saved."""
 
 
-def _sorted_by(query: Mapping[str, str]) -> Callable[[_Row], tuple[Any, int]]:
-    match query.get("orderby", "date"):
-        case "date" | "registered_date":
-            return lambda row: (row.created, row.id)
-        case "modified":
-            return lambda row: (row.modified, row.id)
-        case "id":
-            return lambda row: (row.id, row.id)
-        case other:
-            raise _invalid("orderby", f"orderby is not one of date, modified, id. ({other})")
+def _cut(body: Json, fields: list[str]) -> Json:
+    return {name: body[name] for name in fields if name in body} if fields else body
 
 
 def _number(request: web.Request) -> int | None:

@@ -238,6 +238,13 @@ where excluded.since > awaited_purchase.since
 -- name: merge_awaited_purchase_rest
 delete from awaited_purchase where contact = :gone
 
+-- name: merge_privacy_person
+insert into privacy_person (contact, ask, erases) select :keep, ask, erases from privacy_person where contact = :gone
+on conflict (contact, ask) do nothing
+
+-- name: merge_privacy_person_rest
+delete from privacy_person where contact = :gone
+
 -- name: merge_run
 update run set contact = :keep where contact = :gone
 

@@ -106,6 +106,9 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
         -- they ordered anew instead
         select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
     else 0 end as pointless,
+  case
+    when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
+    when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
   (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
     select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
@@ -195,7 +198,8 @@ update outbox set state = 'verifying', not_before = :now where id = :id and stat
 -- name: doubted
 -- the condition is asked again outside: another process may have taken them meanwhile
 update outbox set not_before = :until where state = 'verifying' and not_before <= :now and id in (
-  select id from outbox where state = 'verifying' and not_before <= :now order by not_before limit :limit)
+  select id from outbox where state = 'verifying' and not_before <= :now
+    and not exists (select 1 from closed_shop c where c.shop = outbox.shop) order by not_before limit :limit)
 returning id, contact, shop, run, flow, needs, needs_of, expires_at
 
 -- name: doubted_cart

@@ -29,6 +29,9 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
       select 1 from shop_order s where s.id = o.needs_of and s.payment = 'failed' and s.status = 'placed' and not exists (
         select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
     else 0 end as pointless,
+  case
+    when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
+    when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
   (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
     select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
