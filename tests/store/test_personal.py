@@ -69,6 +69,7 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "order_word": {"shop": "casa", "order_key": f"o-{CANARY}"},
     "purchase": {"shop_order": ME, "shop": "casa"},
     "awaited_purchase": {"shop_order": ME, "shop": "casa"},
+    "credit": {"shop_order": ME, "shop": "casa", "run": ME, "message": ME, "kind": "code"},
     "privacy_person": {"ask": ME, "erases": None},
     "privacy_ask": {"what": "data", "state": "done", "about": None, "file": "data-1.zip", "key": "k", "counts": "{}", "why": None},
     "timer": {"kind": "run", "subject": ME},
