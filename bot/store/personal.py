@@ -20,6 +20,7 @@ EMPTY_BODY = b"{}"
 
 _PEOPLE = "(select id from contact where id = :contact or merged_into = :contact)"
 _OF_SHOP = "shop = :shop"
+_OF_SHOPS_ORDERS = "(shop = :shop or shop_order in (select id from shop_order where shop = :shop))"
 _ORDERS = f"select id from shop_order where contact in {_PEOPLE}"
 
 
@@ -76,8 +77,13 @@ PERSONAL: Sequence[Kept] = (
         theirs=f"contact in {_PEOPLE}",
     ),
     Kept("audit", of_shop="about = :shop"),
+<<<<<<< HEAD
     Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
     Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("contact", "shop", "what")),
+=======
+    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOPS_ORDERS, key=("contact", "shop", "what")),
+    Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
+>>>>>>> loyal
     Kept("purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order", "product")),
     Kept(
         "order_word",
@@ -113,7 +119,11 @@ PERSONAL: Sequence[Kept] = (
     Kept(
         "run",
         of_shop=_OF_SHOP,
+<<<<<<< HEAD
         instead="contact = :nobody, body = '', state = 'ended', goal_order = null, outcome = coalesce(outcome, 'erased'),"
+=======
+        instead="contact = :nobody, goal_order = null, body = '', state = 'ended', outcome = coalesce(outcome, 'erased'),"
+>>>>>>> loyal
         " ended_at = coalesce(ended_at, :now)",
     ),
 )

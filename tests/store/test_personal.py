@@ -63,6 +63,7 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "missed": {"shop": "casa", "key": CUSTOMER, "reading": ME},
     "wanted_resource": {"shop": "casa", "key": CUSTOMER},
     "awaited_purchase": {"shop_order": ME, "shop": "casa"},
+    "credit": {"shop_order": ME, "shop": "casa", "run": ME, "message": ME, "kind": "code"},
     "privacy_person": {"ask": ME, "erases": None},
     "privacy_ask": {"what": "data", "state": "done", "about": None, "file": "data-1.zip", "key": "k", "counts": "{}", "why": None},
     "timer": {"kind": "run", "subject": ME},
