@@ -72,6 +72,8 @@ class Reason(StrEnum):
     PAIR = "pair"
     DAILY_LIMIT = "daily_limit"
     POINTLESS = "pointless"
+    SOLD_OUT = "sold_out"
+    DEARER = "dearer"
 
     @property
     def sentence(self) -> str:
@@ -95,6 +97,8 @@ _SENTENCES = {
     Reason.TEMPLATE_STOPPED: "WhatsApp disabled the template, or found that it breaks a policy.",
     Reason.PAIR: "WhatsApp takes one message to a person in six seconds, and they just got many at once.",
     Reason.POINTLESS: "What it is about was bought, paid or emptied in the meantime.",
+    Reason.SOLD_OUT: "It was sold out again before it could be sent.",
+    Reason.DEARER: "It costs more again, or is sold out.",
     Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
 }
 
@@ -116,7 +120,8 @@ class Message:
     customer just wrote or pressed; then quiet hours and limits do not hold it back. `free_text`: not a template, so it needs
     an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
     platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number. `pointless`: the
-    cart or the payment it reminds of is done with.
+    cart or the payment it reminds of is done with. `sold_out`: what it tells to be back is gone; `dearer`: what it tells to cost less does
+    not any more, or is gone.
     """
 
     marketing: bool
@@ -128,6 +133,8 @@ class Message:
     stopped: bool = False
     barred: bool = False
     pointless: bool = False
+    sold_out: bool = False
+    dearer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +207,8 @@ def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[t
     yield Reason.OPTED_OUT, message.marketing and person.consent is Consent.WITHDRAWN
     yield Reason.TOO_LATE, now >= message.expires_at
     yield Reason.POINTLESS, message.pointless
+    yield Reason.SOLD_OUT, message.sold_out
+    yield Reason.DEARER, message.dearer
     yield Reason.STAFF_HOLDS, message.author is Author.FLOW and not _flows_may_speak(message, person.control)
     yield Reason.UNREACHABLE, unasked and person.unreachable
     yield Reason.NO_CONSENT, message.marketing and not message.reply and person.consent is Consent.UNKNOWN

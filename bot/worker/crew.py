@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.store import mirror, outbox
+from bot.store import mirror, outbox, wishes
 from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
@@ -153,6 +153,7 @@ class Crew:
         async with self._foreseeing:
             await self._foresight.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
+            await self._store.run(wishes.forget_expired(self._house().now))
 
     async def recover(self) -> None:
         """What stands still may go on: a token works again, a block has ended."""

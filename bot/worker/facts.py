@@ -2,13 +2,25 @@
 
 from dataclasses import replace
 
-from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
+from bot.flow.facts import (
+    CartFacts,
+    ContactFacts,
+    ConversationFacts,
+    Facts,
+    Money,
+    OrderFacts,
+    OrdersFacts,
+    ProductFacts,
+    StaffFacts,
+    StoreFacts,
+)
 from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
-from bot.store import contacts, conversations, mirror, purchases
+from bot.store import contacts, conversations, mirror, products, purchases
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
+from bot.worker import waiting
 from bot.worker.playbook import House
 
 
@@ -18,9 +30,11 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
     conversation = yield from conversations.load(contact_id, number)
     is_first = yield from conversations.is_first(contact_id, number)
     last = yield from mirror.last_order(contact_id)
-    cart = order = None
+    cart = order = product = None
     if subject is not None and subject.kind is SubjectKind.CART:
-        cart = yield from mirror.cart(subject.id)
+        cart = yield from _cart(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.PRODUCT:
+        product = yield from _product(subject.id)
     elif subject is not None:
         order = yield from mirror.order(subject.id)
     order_facts = _part_of(order.facts, subject) if order and subject else None
@@ -35,10 +49,28 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         ),
         store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links, rules.catalog),
         staff=_staff(house),
-        cart=cart.facts if cart else None,
+        cart=cart,
         order=order_facts,
+        product=product,
         tags=contact.tags,
     )
+
+
+def _cart(checkout: int) -> Step[CartFacts | None]:
+    cart = yield from mirror.cart(checkout)
+    if cart is None:
+        return None
+    sold_out = yield from products.sold_out(cart.shop, cart.facts.lines)
+    return replace(cart.facts, sold_out=sold_out) if sold_out else cart.facts
+
+
+def _product(news: int) -> Step[ProductFacts | None]:
+    about = yield from waiting.about_news(news)
+    if about is None:
+        return None
+    one, was = about.variant, about.news.was
+    cheaper = was if was and one.price and was.currency == one.price.currency and was.minor > one.price.minor else None
+    return ProductFacts(one.name, one.price, cheaper, one.link, one.image, one.in_stock)
 
 
 def _part_of(order: OrderFacts, subject: Subject) -> OrderFacts:

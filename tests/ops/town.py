@@ -111,6 +111,14 @@ def _now_and_then(now: datetime) -> Step[None]:
         f"insert into code_budget (flow, looked) values ('cart_reminder', {micros})",
         "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
         f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
+        f"insert into product (shop, key, title, told_at) values ('casa', 'p-huila', 'Huila', {micros})",
+        "insert into variant (product, shop, key, price_minor, currency, told_at, pieces, in_stock, stock_item, stocked_at)"
+        f" values (1, 'casa', 'p-huila', 3000, 'EUR', {micros}, 0, 0, 'i-1', {micros})",
+        f"insert into stock_level (shop, stock_item, place, pieces, at) values ('casa', 'i-1', 'l-1', 0, {micros})",
+        f"insert into variant_price (variant, at, price_minor, currency) values (1, {micros}, 3000, 'EUR')",
+        "insert into wish (contact, product, what, source, joined_at, expires_at)"
+        f" values (1, 1, 'back_in_stock', 'form', {micros}, {micros})",
+        f"insert into product_news (variant, what, at) values (1, 'back_in_stock', {micros})",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
         " state) values ('held-1', 1, 'old', '', 'staff', 0, 1, '{\"text\":{\"body\":\"x\"}}', 'x', 0, 0, 0, 'held')",
     ):
