@@ -74,6 +74,8 @@ class Reason(StrEnum):
     POINTLESS = "pointless"
     SOLD_OUT = "sold_out"
     DEARER = "dearer"
+    ERASED = "erased"
+    SHOP_LEFT = "shop_left"
 
     @property
     def sentence(self) -> str:
@@ -99,6 +101,8 @@ _SENTENCES = {
     Reason.POINTLESS: "What it is about was bought, paid or emptied in the meantime.",
     Reason.SOLD_OUT: "It was sold out again before it could be sent.",
     Reason.DEARER: "It costs more again, or is sold out.",
+    Reason.ERASED: "They are being erased, as the law lets them ask.",
+    Reason.SHOP_LEFT: "The shop took the app out: nothing is sent in its name.",
     Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
 }
 
@@ -121,7 +125,7 @@ class Message:
     an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
     platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number. `pointless`: the
     cart or the payment it reminds of is done with. `sold_out`: what it tells to be back is gone; `dearer`: what it tells to cost less does
-    not any more, or is gone.
+    not any more, or is gone. `forbidden`: by the law, or by the shop in whose name it is.
     """
 
     marketing: bool
@@ -135,6 +139,7 @@ class Message:
     pointless: bool = False
     sold_out: bool = False
     dearer: bool = False
+    forbidden: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +202,8 @@ def decide(message: Message, person: Person, rules: Rules, now: datetime) -> Dec
 
 
 def _why_never(message: Message, person: Person, now: datetime) -> Reason | None:
-    """The first rule that forbids the message altogether. An opt-out stands before everything."""
-    return next((reason for reason, forbids in _prohibitions(message, person, now) if forbids), None)
+    """The first rule that forbids the message altogether. The law and an opt-out stand before everything."""
+    return message.forbidden or next((reason for reason, forbids in _prohibitions(message, person, now) if forbids), None)
 
 
 def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[tuple[Reason, bool]]:

@@ -71,6 +71,7 @@ class Play:
         self._playbook = playbook
         self._sender = Sender(store, _Recorder(heard), self._house, owner="rehearsal")
         self._ids = count(1)
+        self._last_order: dict[str, object] = {}
 
     def _house(self) -> House:
         return House(self._playbook, self._store.instance, NUMBER, self.now)
@@ -105,6 +106,7 @@ class Play:
             "order_number": f"#{1000 + number}",
             "status": status,
         }
+        self._last_order = order
         await self._from_shop("order.created", order)
 
     async def stock_is(self, pieces: int) -> None:
@@ -133,6 +135,11 @@ class Play:
     def price(self) -> Money:
         """What a piece costs in the customer's cart."""
         return Money(self.customer.cart // max(1, sum(quantity for quantity, _ in self.customer.items)), self._playbook.rules.currency)
+
+    async def give_back(self) -> None:
+        """What they ordered last is paid back."""
+        refund = {"refund_key": f"r-{next(self._ids)}", "refunded": self._last_order["total"], "items": []}
+        await self._from_shop("order.refunded", {**self._last_order, **refund})
 
     async def next_thing(self) -> bool:
         """Jump to the next thing that happens of its own accord; False when nothing will."""

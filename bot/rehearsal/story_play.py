@@ -29,7 +29,7 @@ from bot.store import story as known
 from bot.store.contacts import Noted
 from bot.store.database import Database, open_database
 from bot.store.model import Identity, IdentityKind
-from bot.worker import flows, stock
+from bot.worker import flows, lapse, stock
 from bot.worker.playbook import Playbook
 
 BEFORE = timedelta(days=90)  # what is given happened that long before: an order of then is no news, and starts nothing
@@ -48,7 +48,7 @@ PIECES = 10  # of a product that is in stock
 OFF = 20  # percent, where a price drops
 OF_STOCK = ("sold_out", "back_in_stock", "product_wanted", "price_dropped", "price_raised")
 STORE_WORDS = (
-    *("cart_abandoned", "cart_emptied", *_SHOP_SAYS, *OF_STOCK),
+    *("cart_abandoned", "cart_emptied", *_SHOP_SAYS, Trigger.ORDER_REFUNDED, *OF_STOCK),
     *("consent given", "consent withdrawn", "no more codes", "codes again"),
 )
 
@@ -121,13 +121,13 @@ class _Stage(Play):
         self._buttons: dict[str, Button] = {}
         self._seen = _Seen()
         self._order: dict[str, object] | None = None
-        self._orders = 0
+        self._orders = self._refunds = 0
         self._carts = 0
         self._has_cart = False
         self._codes: dict[str, str] = {}
         self._said_by_staff = ""
         self._is_set_up = False
-        super().__init__(store, _silent(playbook), _customer(story, playbook), self.begins - BEFORE, self._heard.append)
+        super().__init__(store, _silent(playbook), _customer(story, playbook), self.begins - _before(story), self._heard.append)
         self._flows = playbook
 
     # ---- before it begins
@@ -140,7 +140,8 @@ class _Stage(Play):
             await self.stock_is(PIECES)
             await self.price_is(self.price)
         for number in range(given.contact.orders):
-            self.now += timedelta(hours=1)
+            apart = given.contact.every
+            await self.wait_until(self.now + timedelta(hours=1) if apart is None else self.begins - (given.contact.orders - number) * apart)
             await self.tell("order.created", {"order_key": f"before-{number}", "order_number": f"#{900 + number}", "status": "delivered"})
         if given.contact.wrote is not None:
             await self.wait_until(self.begins - given.contact.wrote)
@@ -155,6 +156,7 @@ class _Stage(Play):
         self._heard.clear()
         self._seen = await self.look(contact)
         self._playbook = self._flows
+        await self._store.run(lapse.follow(self._house(), contact))  # a night has gone by
         self._is_set_up = True
 
     async def contact(self) -> int:
@@ -223,6 +225,12 @@ class _Stage(Play):
                 self.codes_run_out = deed.text == "no more codes"
             case ware if ware in OF_STOCK:
                 await self.ware_is(ware)
+            case Trigger.ORDER_REFUNDED:
+                if self._order is None:
+                    raise self._fault(deed, "there is no order yet: write 'store: order_placed' above")
+                self._refunds += 1
+                refund = {"refund_key": f"r-{self._refunds}", "refunded": self._bought()["total"]}
+                await self.tell("order.refunded", {**self._order, **refund, "items": []})
             case order if order in _SHOP_SAYS:
                 await self.order_is(_SHOP_SAYS[Trigger(order)])
             case other:
@@ -313,7 +321,7 @@ class _Stage(Play):
         self._seen = after
         self.started |= {run.flow for run in after.runs}
         self._name_codes(after.runs)
-        notes = after.notes[len(before.notes) :]
+        notes = [note for note in after.notes[len(before.notes) :] if not self._is_for_others(note)]
         lines = [
             *(f"tag: {tag}" for tag in sorted(after.tags - before.tags)),
             *(f"untag: {tag}" for tag in sorted(before.tags - after.tags)),
@@ -328,6 +336,11 @@ class _Stage(Play):
         self._said_by_staff = ""
         for line in lines:
             self.script.say(self.local(self.now), self._with_names(line))
+
+    def _is_for_others(self, note: Noted) -> bool:
+        """Whether a flow that the story is not about was for somebody else."""
+        about = self.story.head.flow
+        return about not in (None, note.about) and note.text.startswith(_NOT_STARTED) and note.text.endswith(_NOT_SO)
 
     def _name_codes(self, found: tuple[Run, ...]) -> None:
         for run in found:
@@ -392,6 +405,7 @@ _NO_NEWS = re.compile(
     rf"|{STAFF} (took the conversation over|handed the conversation back)|wrote while staff have the conversation"
     r"|.* is back in stock|.* costs less"
 )
+_NOT_SO = " is not so"
 _WAITS = re.compile(r"a message waits until (\d{4}-\d\d-\d\d \d\d:\d\d) UTC: (.*)")
 _WORDS = {
     "waits its turn: ": "waits its turn",
@@ -431,6 +445,12 @@ def _starts(timer: str) -> bool:
 def _silent(playbook: Playbook) -> Playbook:
     """The same store without flows: what is given starts none."""
     return Playbook(Library(rules=playbook.rules), playbook.house_texts)
+
+
+def _before(story: Story) -> timedelta:
+    """How long before the story what is given of it begins."""
+    given = story.head.given.contact
+    return max(BEFORE, given.orders * given.every) if given.every else BEFORE
 
 
 def _customer(story: Story, playbook: Playbook) -> Customer:

@@ -330,7 +330,8 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 @dataclass(frozen=True, slots=True)
 class _Addressee:
     """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`,
-    `sold_out`, `dearer`: what the message needs is not so any more. `heard_at`: when the message's shop last told anything."""
+    `sold_out`, `dearer`: what the message needs is not so any more. `forbidden`: by the law, or by the shop in whose name it is.
+    `heard_at`: when the message's shop last told anything."""
 
     person: Person
     names: tuple[Name, ...]
@@ -338,6 +339,7 @@ class _Addressee:
     pointless: bool
     sold_out: bool
     dearer: bool
+    forbidden: Reason | None
     heard_at: int | None
 
     def is_doubtful(self, message: Row, since: datetime | None) -> bool:
@@ -369,7 +371,9 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names, row["answers"], bool(row["pointless"]), bool(row["sold_out"]), bool(row["dearer"]), row["heard_at"])
+    pointless, sold_out, dearer = (bool(row[name]) for name in ("pointless", "sold_out", "dearer"))
+    forbidden = Reason(row["forbidden"]) if row["forbidden"] else None
+    return _Addressee(person, names, row["answers"], pointless, sold_out, dearer, forbidden, row["heard_at"])
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
@@ -435,6 +439,7 @@ def _message(row: Row, addressee: _Addressee, obstacles: _Obstacles) -> Message:
         pointless=addressee.pointless,
         sold_out=addressee.sold_out,
         dearer=addressee.dearer,
+        forbidden=addressee.forbidden,
     )
 
 
@@ -612,6 +617,11 @@ def climb(message: Sent, delivery: str, provider_id: str, why: str | None = None
     else:
         yield sql("outbox.deliver", id=message.id, delivery=delivery, provider_id=provider_id, why=why)
     return True
+
+
+def arrived(message: int, at: datetime) -> Step[bool]:
+    """A message was in the customer's hands at that time; returns whether nothing earlier was known."""
+    return bool((yield sql("outbox.arrived", id=message, at=to_micros(at))))
 
 
 def next_due() -> Step[datetime | None]:

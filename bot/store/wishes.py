@@ -86,34 +86,6 @@ def forget_expired(now: datetime) -> Step[None]:
     yield sql("wish.forget_expired", now=to_micros(now))
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry as people read it."""
-
-    product: str
-    what: What
-    origin: Origin
-    state: str
-    joined_at: datetime
-    expires_at: datetime
-
-
-def of_contact(contact: int) -> Step[list[Listed]]:
-    """What somebody wants to hear of."""
-    rows = yield sql("wish.of_contact", contact=contact)
-    return [
-        Listed(
-            row["title"] or row["key"],
-            What(row["what"]),
-            Origin(row["source"]),
-            row["state"],
-            from_micros(row["joined_at"]),
-            from_micros(row["expires_at"]),
-        )
-        for row in rows
-    ]
-
-
 # ---- news
 
 

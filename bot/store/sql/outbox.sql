@@ -111,7 +111,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
   case when o.needs = 'price_low' then 1 - coalesce((
     select case when a.currency = w.currency and a.price_minor <= w.price_minor then coalesce(a.in_stock, 1) end
     from product_news w join variant a on a.id = w.variant where w.id = o.needs_of), 0) else 0 end as dearer,
-  (select h.at from heard h where h.shop = o.shop) as heard_at
+  case
+    when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
+    when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
+  (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
+    select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id in (select value from json_each(:ids))
 
@@ -182,6 +186,9 @@ where provider_id = :provider_id
 -- of one that is known to be sent: no index holds what changes, which makes it eight times as cheap as `deliver`
 update outbox set delivery = :delivery, why = null where id = :id
 
+-- name: arrived
+update outbox set delivered_at = :at where id = :id and (delivered_at is null or delivered_at > :at) returning id
+
 -- name: deliver
 -- one that is queued to be tried again went after all, so it must not go a second time
 update outbox set delivery = :delivery, provider_id = coalesce(provider_id, :provider_id),
@@ -196,7 +203,8 @@ update outbox set state = 'verifying', not_before = :now where id = :id and stat
 -- name: doubted
 -- the condition is asked again outside: another process may have taken them meanwhile
 update outbox set not_before = :until where state = 'verifying' and not_before <= :now and id in (
-  select id from outbox where state = 'verifying' and not_before <= :now order by not_before limit :limit)
+  select id from outbox where state = 'verifying' and not_before <= :now
+    and not exists (select 1 from closed_shop c where c.shop = outbox.shop) order by not_before limit :limit)
 returning id, contact, shop, run, flow, needs, needs_of, expires_at
 
 -- name: doubted_cart

@@ -13,10 +13,6 @@ on conflict (contact, product, variant, what) do update set
 -- name: is_waiting
 select 1 from wish where contact = :contact and product = :product and variant = :variant and what = :what and state <> 'told'
 
--- name: of_contact
-select w.id, w.what, w.source, w.state, w.joined_at, w.expires_at, p.title, p.key from wish w join product p on p.id = w.product
-where w.contact = :contact order by w.joined_at, w.id
-
 -- name: forget_contact
 delete from wish where contact = :contact
 

@@ -34,7 +34,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
   case when o.needs = 'price_low' then 1 - coalesce((
     select case when a.currency = w.currency and a.price_minor <= w.price_minor then coalesce(a.in_stock, 1) end
     from product_news w join variant a on a.id = w.variant where w.id = o.needs_of), 0) else 0 end as dearer,
-  (select h.at from heard h where h.shop = o.shop) as heard_at
+  case
+    when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
+    when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
+  (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
+    select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 
