@@ -21,6 +21,7 @@ EMPTY_BODY = b"{}"
 _PEOPLE = "(select id from contact where id = :contact or merged_into = :contact)"
 _OF_SHOP = "shop = :shop"
 _OF_SHOPS_ORDERS = "(shop = :shop or shop_order in (select id from shop_order where shop = :shop))"
+_VARIANTS = "(select id from variant where shop = :shop)"
 _ORDERS = f"select id from shop_order where contact in {_PEOPLE}"
 
 
@@ -77,13 +78,9 @@ PERSONAL: Sequence[Kept] = (
         theirs=f"contact in {_PEOPLE}",
     ),
     Kept("audit", of_shop="about = :shop"),
-<<<<<<< HEAD
-    Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
-    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("contact", "shop", "what")),
-=======
+    Kept("wish", of_shop="product in (select id from product where shop = :shop)"),
     Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOPS_ORDERS, key=("contact", "shop", "what")),
     Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
->>>>>>> loyal
     Kept("purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order", "product")),
     Kept(
         "order_word",
@@ -119,11 +116,7 @@ PERSONAL: Sequence[Kept] = (
     Kept(
         "run",
         of_shop=_OF_SHOP,
-<<<<<<< HEAD
-        instead="contact = :nobody, body = '', state = 'ended', goal_order = null, outcome = coalesce(outcome, 'erased'),"
-=======
         instead="contact = :nobody, goal_order = null, body = '', state = 'ended', outcome = coalesce(outcome, 'erased'),"
->>>>>>> loyal
         " ended_at = coalesce(ended_at, :now)",
     ),
 )
@@ -164,6 +157,7 @@ STAYS: Mapping[str, str] = {
     "code_budget": "flows",
     "sold_product": "products",
     "product_evidence": "what many people together did",
+    **dict.fromkeys(("product", "variant", "stock_level", "variant_price", "product_news"), "products"),
     "process": "processes of this bot (PostgreSQL)",
 }
 
@@ -172,6 +166,11 @@ OF_SHOP: Sequence[Kept] = (
     Kept("order_word", whose=_OF_SHOP, key=("shop", "order_key", "kind", "key")),
     Kept("product_evidence", whose=_OF_SHOP, key=("shop", "product")),
     Kept("sold_product", whose=_OF_SHOP, key=("shop", "product")),
+    Kept("product_news", whose=f"variant in {_VARIANTS}"),
+    Kept("variant_price", whose=f"variant in {_VARIANTS}", key=("variant", "at")),
+    Kept("stock_level", whose=_OF_SHOP, key=("shop", "stock_item", "place")),
+    Kept("variant", whose=_OF_SHOP),
+    Kept("product", whose=f"{_OF_SHOP} and not exists (select 1 from wish where wish.product = product.id)"),
     Kept("pool_code", whose=_OF_SHOP),
     Kept("code_pool", whose=_OF_SHOP),
     Kept("heard", whose=_OF_SHOP, key=("shop",)),

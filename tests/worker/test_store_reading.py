@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import pytest_asyncio
@@ -79,15 +80,15 @@ class Shop:
         updates = Shopify((SECRET,), "ES").split(Delivery(SHOP, headers, body, self.bench.now))
         await self.bench.store.receive(updates, self.bench.now)
 
-    def happens(self, count: int = 1, **changed: object) -> list[Order]:
+    def happens(self, count: int = 1, **changed: Any) -> list[Order]:
         """New orders, each by itself."""
         made = []
         for _ in range(count):
             self.bench.now += MINUTE
             key = next(self.year.books.ids)
             like = self.orders[-1]
-            plain = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
-            more = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now} | plain | changed
+            plain: dict[str, Any] = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
+            more: dict[str, Any] = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now} | plain | changed
             made.append(self.year.books.place(replace(like, id=key, number=9000 + key % 1000, **more)))
         return made
 
