@@ -87,8 +87,9 @@ class Shop:
             self.bench.now += MINUTE
             key = next(self.year.books.ids)
             like = self.orders[-1]
-            plain: dict[str, Any] = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
-            more: dict[str, Any] = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now} | plain | changed
+            plain = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
+            fresh = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now}
+            more: dict[str, Any] = fresh | plain | changed
             made.append(self.year.books.place(replace(like, id=key, number=9000 + key % 1000, **more)))
         return made
 
