@@ -112,6 +112,18 @@ async def test_a_flow_that_is_new_misses_who_lapses_from_now_on_and_nobody_who_l
     assert await win_backs(bench, 3) == 1
 
 
+async def test_an_order_that_is_called_off_at_once_does_not_make_it_possible_again(bench: Bench) -> None:
+    bench.playbook = playbook(win_back=ABSOLUTE, loyalty=None)
+    await buys(bench, 0, "a")
+    await win_backs(bench, 30)
+    assert (await bench.person()).tags == {"missed"}
+    await buys(bench, 30.5, "b")
+    bench.now = MONDAY + 31 * DAY
+    await bench.order("b", kind="order.cancelled", items=[TEAPOT], placed_at=(MONDAY + 30.5 * DAY).isoformat())
+    await win_backs(bench, 5)
+    assert [row["n"] for row in await bench.rows("select count(*) as n from run where flow = 'win_back'")] == [1]
+
+
 async def test_what_is_cancelled_was_no_order(bench: Bench) -> None:
     for number, day in enumerate((0, 20, 40, 50)):
         await buys(bench, day, f"o{number}")
