@@ -8,7 +8,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -22,6 +21,7 @@ from bot.channel.whatsapp import templates
 from bot.channel.whatsapp.media import Media
 from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.templates import TemplateState
+from bot.clock import Clock, wall_clock
 from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
 from bot.settings import read as read_settings
@@ -88,14 +88,6 @@ MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
 STOP_SECONDS = 9.5  # less than the ten that Docker grants; more than what the crew and the door take together at most
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
-
-Clock = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    """The time now (UTC)."""
-    return datetime.now(UTC)
-
 
 @dataclass(slots=True)
 class App:
