@@ -57,6 +57,17 @@ _LAST_WORDS = (
     f"select max(id) from consent_record where contact in {_PEOPLE} and effective = 1 and method <> 'shop' group by channel"
 )
 _OF_THEIR_ORDERS = f"(contact in {_PEOPLE} or shop_order in ({_ORDERS}))"
+_NAMED = {  # things by the store's own keys: theirs, as long as what they name is
+    "order": f"(shop, key) in (select shop, key from shop_order where contact in {_PEOPLE})",
+    "cart": f"(shop, key) in (select shop, key from checkout where contact in {_PEOPLE})",
+    "shopper": f"(shop, key) in (select scope, value from identity where kind = 'customer' and contact in {_PEOPLE})",
+}
+
+
+def _named(column: str) -> str:
+    return f"({' or '.join(f'{column} = {kind!r} and {named}' for kind, named in _NAMED.items())})"
+
+
 _EMPTY_CONTENT = encode_content(Text("")).replace("'", "''")
 
 # in this order: what refers to others goes before them
@@ -90,6 +101,8 @@ PERSONAL: Sequence[Kept] = (
         instead="leaked_order = 'erased'",
         written=False,
     ),
+    Kept("missed", whose=_named("part"), of_shop=_OF_SHOP, key=("shop", "part", "key", "at"), written=False),
+    Kept("wanted_resource", whose=_named("resource"), of_shop=_OF_SHOP, key=("shop", "address"), written=False),
     Kept("shop_order", of_shop=_OF_SHOP),
     Kept("checkout", of_shop=_OF_SHOP),
     Kept(  # what was promised still counts against its flow's budget, and an unused code is still taken out of the store
@@ -147,6 +160,8 @@ STAYS: Mapping[str, str] = {
     "code_budget": "flows",
     "sold_product": "products",
     "product_evidence": "what many people together did",
+    "shop_reading": "how far a shop is read",
+    "read_entry": "which entries a reading brought in: numbers of what is emptied",
     "process": "processes of this bot (PostgreSQL)",
 }
 
@@ -158,6 +173,10 @@ OF_SHOP: Sequence[Kept] = (
     Kept("pool_code", whose=_OF_SHOP),
     Kept("code_pool", whose=_OF_SHOP),
     Kept("heard", whose=_OF_SHOP, key=("shop",)),
+    Kept("missed", whose=_OF_SHOP, key=("shop", "part", "key", "at")),
+    Kept("wanted_resource", whose=_OF_SHOP, key=("shop", "address")),
+    Kept("read_entry", whose="reading in (select id from shop_reading where shop = :shop)", key=("reading", "inbox")),
+    Kept("shop_reading", whose=_OF_SHOP),
 )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest_asyncio
 
 from bot.app import App, start_app
-from bot.command.stage import TurnedClock, push_templates
+from bot.command.stage import push_templates
+from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.cloud.graph import VERSION
 from bot.sandbox.sandbox import Sandbox

@@ -67,6 +67,8 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "shop_order": {"key": f"o-{CANARY}", "shop": "casa", "lines": "[]", "told_lines": None, "codes": "[]", "status": "placed"},
     "checkout": {"shop": "casa", "state": "open", "lines": "[]"},
     "order_word": {"shop": "casa", "order_key": f"o-{CANARY}"},
+    "missed": {"shop": "casa", "part": "order", "key": f"o-{CANARY}"},
+    "wanted_resource": {"shop": "casa", "resource": "order", "key": f"o-{CANARY}"},
     "purchase": {"shop_order": ME, "shop": "casa"},
     "awaited_purchase": {"shop_order": ME, "shop": "casa"},
     "privacy_person": {"ask": ME, "erases": None},

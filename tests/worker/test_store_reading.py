@@ -88,7 +88,8 @@ class Shop:
             like = self.orders[-1]
             plain = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
             more = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now} | plain | changed
-            made.append(self.year.books.place(replace(like, id=key, number=9000 + key % 1000, **more)))
+            fresh = replace(like, id=key, number=9000 + key % 1000, **more)  # type: ignore[arg-type]  # fields of Order
+            made.append(self.year.books.place(fresh))
         return made
 
     async def count(self, query: str) -> int:
