@@ -18,8 +18,11 @@ from bot.command.terminal import as_json, complain, progress_bar, table
 from bot.flow.measure import read_length
 from bot.flow.problem import WrittenWrongly
 from bot.settings import Settings, ShopSettings
-from bot.shop import woocommerce
+from bot.shop import bigcommerce, shopify, woocommerce
+from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.reader import Part
+from bot.shop.shopify_reader import ShopifyReader
+from bot.shop.woocommerce_reader import WooReader
 from bot.store import readings
 from bot.store.database import file_of, is_server, read_only
 from bot.store.readings import Cause, People, Reading, ReadingState
@@ -49,6 +52,11 @@ PATIENCE_SECONDS = 20.0  # without anything going on, until that is told
 MOST_REASONS = 10
 
 _YEARS = re.compile(r"(\d{1,2})\s+years?", re.ASCII)
+_TOLD_BY = {
+    shopify.PLATFORM: ShopifyReader.parts,
+    woocommerce.PLATFORM: WooReader.parts,
+    bigcommerce.PLATFORM: BigReader.parts,  # which has no list of carts
+}
 _PARTS = {Part.ORDER: "orders", Part.CART: "checkouts", Part.SHOPPER: "customers"}
 
 
@@ -94,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.stop:
         return _stop(settings, shops)
     for shop in shops:
-        if not _begin(settings, shop, dict.fromkeys(wanted, since)):
+        if not _begin(settings, shop, dict.fromkeys((part for part in _TOLD_BY[shop.platform] if part in wanted), since)):
             return 1
     if not _is_served(settings):
         complain("Nobody serves this database now: it begins as soon as 'comeback serve' runs. Run this again to watch.")

@@ -8,10 +8,15 @@ import aiohttp
 import pytest_asyncio
 
 from bot.command.shop_missed import found_missing
+from bot.sandbox.shop.big_api import STORE_HASH
+from bot.sandbox.shop.big_body import cart_id
 from bot.sandbox.shop.books import Agreed, Checkout, Consent, Customer, Order
 from bot.sandbox.shop.books import Payment as Paid
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
+from bot.shop.bigcommerce import BigCommerce
+from bot.shop.bigcommerce_reader import BigReader
+from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import Delivery
 from bot.shop.reader import Part
 from bot.shop.shopify import Shopify
@@ -419,3 +424,23 @@ async def test_a_checkout_that_was_missed_is_reminded_of_if_it_is_young(shop: Sh
     await shop.read()
     await shop.bench.go(HOUR)
     assert await shop.count("run where flow = 'cart_reminder'") == 1
+
+
+async def test_an_order_that_bigcommerce_only_names_ends_the_reminder_of_its_cart(bench: Bench) -> None:
+    year = Year(lambda: bench.now, orders=30)
+    api = StoreApi(token=TOKEN, books=year.books)
+    async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
+        api.at(url)
+        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, lambda: bench.now, "ES")
+        reading = StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0)
+        like = next(one for one in year.books.orders if one.address.phone is None)
+        fresh = replace(like, id=next(year.books.ids), checkout_token="its token", placed_at=bench.now, updated_at=bench.now)
+        order = year.books.place(fresh)
+        await bench.cart(cart_id("its token"))
+        named = {"scope": "store/order/created", "producer": f"stores/{STORE_HASH}", "data": {"type": "order", "id": order.id}}
+        delivery = Delivery(SHOP, {}, wire(named | {"created_at": int(bench.now.timestamp())}), bench.now)
+        await bench.store.receive(BigCommerce((SECRET,), "ES").split(delivery), bench.now)
+        await bench.work()
+        assert await reading.fetch_wanted()
+        assert await bench.go(HOUR) == []
+        assert [row["state"] for row in await bench.rows("select state from checkout")] == ["ordered"]
