@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest_asyncio
@@ -220,12 +220,21 @@ def lola(shop: Shop, consent: Consent) -> Customer:
 
 
 async def test_old_checkouts_are_known_and_nobody_is_reminded_of_them(shop: Shop) -> None:
-    lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
+    customer = lola(shop, Consent(Agreed.YES, shop.bench.now - 9 * DAY))
+    left(shop, customer, shop.bench.now - DAY)
     await shop.ask()
     await shop.read()
     assert await shop.count("checkout where state = 'open'") > 0
     assert await shop.bench.go(2 * HOUR) == []
     assert await shop.count("timer where kind like 'start%'") == 0
+
+
+def left(shop: Shop, customer: Customer, at: datetime) -> Checkout:
+    """Lola leaves a checkout."""
+    like = max((one for one in shop.year.books.checkouts if one.address is not None), key=lambda one: one.total)
+    fresh = replace(like, id=next(shop.year.books.ids), customer=customer.id, token=f"{at.timestamp():032.0f}", cart_token="a cart's")
+    open_one = replace(fresh, created_at=at, updated_at=at, completed_at=None, order=None)
+    return shop.year.books.leave(replace(open_one, address=replace(like.address, phone=LOLA) if like.address else None))
 
 
 # ---- what webhooks missed
@@ -406,20 +415,11 @@ async def test_what_the_shop_was_asked_for_is_no_sign_that_its_webhooks_come(sho
     assert await shop.count("heard") == 1
 
 
-def left(shop: Shop) -> Checkout:
-    """A checkout somebody left a moment ago."""
-    like = next(one for one in shop.year.books.checkouts if one.completed_at is None and one.address is not None)
-    key = next(shop.year.books.ids)
-    fresh = replace(like, id=key, token=f"{key:032x}", created_at=shop.bench.now, updated_at=shop.bench.now, email="lola@example.com")
-    return shop.year.books.leave(replace(fresh, address=replace(like.address, phone=LOLA) if like.address else None))
-
-
 async def test_a_checkout_that_was_missed_is_reminded_of_if_it_is_young(shop: Shop) -> None:
-    lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
+    customer = lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
     await shop.look()
-    shop.bench.now += NIGHT + HOUR - timedelta(minutes=20)
-    left(shop)
-    shop.bench.now += timedelta(minutes=20)
+    shop.bench.now += NIGHT + HOUR
+    left(shop, customer, shop.bench.now - timedelta(minutes=20))
     await shop.reading.look()
     await shop.read()
     await shop.bench.go(HOUR)
