@@ -215,7 +215,7 @@ def _cart(row: Row) -> Cart:
         state=CartState(row["state"]),
         updated_at=from_micros(row["updated_at"]),
         generation=row["generation"],
-        facts=CartFacts(Money(row["total_minor"], row["currency"]), _decode_lines(row["lines"]), row["link"]),
+        facts=CartFacts(Money(row["total_minor"], row["currency"]), decode_lines(row["lines"]), row["link"]),
     )
 
 
@@ -397,13 +397,13 @@ def _left(minor: int, refunded: int | None, refunds: Sequence[Row], since: Seque
 def _paid_back(refund: Row) -> int:
     if refund["minor"] is not None:
         return int(refund["minor"])
-    return sum(line.price.minor * line.quantity for line in _decode_lines(refund["lines"]) if line.price)
+    return sum(line.price.minor * line.quantity for line in decode_lines(refund["lines"]) if line.price)
 
 
 def _lines_left(told: str, refunds: Sequence[Row]) -> str:
     """The lines without the pieces that came back."""
-    left = list(_decode_lines(told))
-    for back in (line for refund in refunds for line in _decode_lines(refund["lines"])):
+    left = list(decode_lines(told))
+    for back in (line for refund in refunds for line in decode_lines(refund["lines"])):
         pieces = back.quantity
         for place, line in enumerate(left):
             if _article(line) == _article(back):
@@ -502,7 +502,7 @@ def _order(row: Row) -> Order:
         status=row["status"],
         total=Money(row["total_minor"], row["currency"]),
         placed_at=from_micros(row["placed_at"]),
-        lines=_decode_lines(row["lines"]),
+        lines=decode_lines(row["lines"]),
         tracking_link=row["tracking_link"],
         reorder_link=row["reorder_link"],
         payment_link=row["payment_link"],
@@ -526,7 +526,7 @@ def _encode_line(line: Line) -> list[object]:
     return [line.name, line.quantity, minor, currency, line.product, line.category, line.variant, line.sku]
 
 
-def _decode_lines(text: str) -> tuple[Line, ...]:
+def decode_lines(text: str) -> tuple[Line, ...]:
     return tuple(_decode_line(*told) for told in json.loads(text))
 
 

@@ -21,6 +21,7 @@ from bot.shop.event import (
     Origin,
     ProductChanged,
     ProductViewed,
+    ProductWanted,
     Refunded,
     ShipmentChanged,
     ShipmentState,
@@ -41,7 +42,7 @@ from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, crediting, flows, lapse, reorder
+from bot.worker import codes, crediting, flows, lapse, reorder, stock, waiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -71,7 +72,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
         case Thin():
             yield from readings.want(Wanted(shop, event.address, event.resource, event.key, event.topic, event.at), house.now)
             return "it does not say how: that is fetched"
-        case CartChanged() | OrderChanged() | ShopperChanged():
+        case CartChanged() | OrderChanged() | ShopperChanged() | ProductWanted():
             return (yield from _about_somebody(house, shop, whose, event))
         case CartClosed():
             return (yield from _cart_closed(house, shop, whose, event))
@@ -84,7 +85,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
         case ShoppersMerged():
             return (yield from _merged(house, shop, event))
         case ProductChanged() | VariantStocked() | StockCounted():
-            return "nothing comes of it yet"  # and no note: Shopify tells a product with each order of it
+            return (yield from stock.told(house, shop, event))  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
             yield from contacts.audit(whose.contact if whose else None, house.now, shop, _about(event))
             return None
@@ -99,7 +100,7 @@ def _about(event: ShopEvent) -> str:
 
 
 def _about_somebody(
-    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged
+    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged | ProductWanted
 ) -> Step[str | None]:
     whose = whose or (yield from _buyer(house, shop, event))
     if whose is None:
@@ -112,6 +113,9 @@ def _about_somebody(
             return (yield from _cart(house, shop, contact, event))
         case OrderChanged():
             return (yield from _order(house, shop, whose, event))
+        case ProductWanted():
+            yield from stock.wanted(house, shop, contact, event)
+            return None
         case ShopperChanged():
             return None
 
@@ -246,6 +250,9 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    if recorded.before is None and event.status is not OrderStatus.CANCELLED:
+        for buyer in (contact, *whose.others):
+            yield from waiting.bought(shop, buyer, event.lines)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)

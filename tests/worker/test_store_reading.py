@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest_asyncio
@@ -84,7 +85,7 @@ class Shop:
         updates = Shopify((SECRET,), "ES").split(Delivery(SHOP, headers, body, self.bench.now))
         await self.bench.store.receive(updates, self.bench.now)
 
-    def happens(self, count: int = 1, **changed: object) -> list[Order]:
+    def happens(self, count: int = 1, **changed: Any) -> list[Order]:
         """New orders, each by itself."""
         made = []
         for _ in range(count):
@@ -92,9 +93,9 @@ class Shop:
             key = next(self.year.books.ids)
             like = self.orders[-1]
             plain = {"parcels": (), "refunds": (), "cancelled_at": None, "payment": Paid.PAID, "test": False, "code": None, "discount": 0}
-            more = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now} | plain | changed
-            fresh = replace(like, id=key, number=9000 + key % 1000, **more)  # type: ignore[arg-type]  # fields of Order
-            made.append(self.year.books.place(fresh))
+            fresh = {"checkout_token": None, "cart_token": None, "placed_at": self.bench.now, "updated_at": self.bench.now}
+            more: dict[str, Any] = fresh | plain | changed
+            made.append(self.year.books.place(replace(like, id=key, number=9000 + key % 1000, **more)))
         return made
 
     async def count(self, query: str) -> int:

@@ -19,6 +19,8 @@ ABOUT_AN_ORDER = frozenset(
     }
 )
 
+ABOUT_A_PRODUCT = frozenset({Trigger.BACK_IN_STOCK, Trigger.PRICE_DROPPED})
+
 Fault = tuple[Mistake, str]
 
 
@@ -83,6 +85,10 @@ def _absent(case: Case, name: str) -> Fault | None:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a cart: there is no {name}, take it out"
     if name.startswith("order.") and when not in ABOUT_AN_ORDER:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}, take it out"
+    if name.startswith("product.") and when not in ABOUT_A_PRODUCT:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a product: there is no {name}, take it out"
+    if name == "product.was" and when is not Trigger.PRICE_DROPPED:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} tells of no lower price: there is no {name}, take it out"
     link = case.rules.links.get(name.removeprefix(names.LINKS), "") if name.startswith(names.LINKS) else ""
     if names.PRODUCT in link and when not in ABOUT_A_CART | ABOUT_AN_ORDER:
         message = f"this link is one for products ({names.PRODUCT}), and a flow that starts with {when} is about none: take it out"
