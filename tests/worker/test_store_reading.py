@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest_asyncio
 
+from bot.command import shop_missed
 from bot.command.shop_missed import found_missing
 from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.big_body import cart_id
@@ -251,6 +252,9 @@ async def test_what_no_webhook_told_is_brought_in_and_reported(shop: Shop) -> No
     report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
     assert [(one.name, one.is_new) for one in report.missed] == [(f"#{one.number}", True) for one in missed]
     assert [one for one in report.hints if "webhook does not come" in one] != []
+    lines = list(shop_missed.told(report, UTC))
+    assert lines[0] == f"casa, {missed[0].placed_at:%A, %d %B %Y}:"
+    assert lines[1] == f"      4 orders, never told: {', '.join(f'#{one.number}' for one in missed)}"
     keys = {row["key"] for row in await shop.bench.rows("select key from shop_order")}
     assert keys >= {str(one.id) for one in missed}
 
@@ -287,6 +291,7 @@ async def test_what_waits_to_be_worked_off_is_not_missed(shop: Shop) -> None:
         pass
     report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
     assert report.missed == []
+    assert "Nothing was missed: webhooks told all" in next(shop_missed.told(report, UTC))
 
 
 async def test_a_look_asks_only_what_changed_since_the_last(shop: Shop) -> None:
