@@ -234,17 +234,18 @@ async def start_app(
 
 
 async def open_erasures(settings: Settings, store: Database) -> Erasures:
-    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased: without its key nobody
-    can tell who had said stop."""
-    path = erasure_log.beside(settings.database, settings.optouts)
-    if not path.exists() and await store.read(asks.anybody_marked()):
-        raise SettingsError(
-            (
-                f"{path} is missing, and people were erased from this database: bring the file back. (Where it is lost for good, make an"
-                " empty one: who said stop and was erased cannot be told from others then.)",
-            )
-        )
-    return Erasures(ErasureLog(path))
+    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
+    database's: without its key nobody can tell who had said stop."""
+    log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
+    if await store.read(asks.anybody_marked()):
+        if not log.path.exists():
+            raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
+        if await store.read(asks.is_foreign(log)):
+            raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
+    return Erasures(log)
+
+
+_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
 
 
 Wire = ShopifyGraphql | WooRest | BigRest
