@@ -78,6 +78,17 @@ class OrderFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """The product a run is about, as the shop's page tells it. `times`: so often they looked at it."""
+
+    name: str | None = None
+    link: str | None = None
+    price: Money | None = None
+    image: str | None = None
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OrdersFacts:
     """All orders of the person that were not cancelled: how many, their sum, the last one."""
 
@@ -116,7 +127,7 @@ class StaffFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a flow can ask. `cart` and `order` are what the run is about, None when it is about neither."""
+    """Everything a flow can ask. `cart`, `order` and `product` are what the run is about, None when it is about something else."""
 
     contact: ContactFacts
     store: StoreFacts
@@ -126,3 +137,4 @@ class Facts:
     cart: CartFacts | None = None
     order: OrderFacts | None = None
     tags: frozenset[str] = frozenset()
+    product: ProductFacts | None = None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import quote
 
-from bot.flow.facts import CartFacts, Facts, Line, Money, OrderFacts
+from bot.flow.facts import CartFacts, Facts, Line, Money, OrderFacts, ProductFacts
 from bot.flow.run import Discount
 
 
@@ -80,6 +80,10 @@ def _order(read: Callable[[OrderFacts], Value | None]) -> Reader:
     return lambda facts, _: None if facts.order is None else read(facts.order)
 
 
+def _product(read: Callable[[ProductFacts], Value | None]) -> Reader:
+    return lambda facts, _: None if facts.product is None else read(facts.product)
+
+
 def _last_order(read: Callable[[OrderFacts], Value | None]) -> Reader:
     return lambda facts, _: None if facts.orders.last is None else read(facts.orders.last)
 
@@ -119,6 +123,11 @@ _NAMES: dict[str, tuple[Name, Reader]] = {
         Name(Kind.NUMBER, False, "how many pieces are in the cart"),
         _cart(lambda cart: sum(line.quantity for line in cart.lines)),
     ),
+    "product.name": (Name(Kind.TEXT, False, "what it is called"), _product(lambda product: product.name)),
+    "product.link": (Name(Kind.TEXT, False, "its page in the shop"), _product(lambda product: product.link)),
+    "product.price": (Name(Kind.MONEY, True, "what it costs, where its page says so"), _product(lambda product: product.price)),
+    "product.image": (Name(Kind.TEXT, True, "a picture of it"), _product(lambda product: product.image)),
+    "product.times": (Name(Kind.NUMBER, False, "how often the person looked at it"), _product(lambda product: product.times)),
     **{f"order.{word}": (name, _order(read)) for word, (name, read) in _OF_AN_ORDER.items()},
     "orders.count": (Name(Kind.NUMBER, False, "how many orders the person placed"), lambda facts, _: facts.orders.count),
     "orders.total": (Name(Kind.MONEY, False, "what the person spent on all orders"), lambda facts, _: facts.orders.total),

@@ -34,11 +34,13 @@ class SubjectKind(StrEnum):
 
     CART = "cart"
     ORDER = "order"
+    VIEW = "view"  # a product they looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The cart or order a run is about, by the store's own id; of an order perhaps only the lines of one category or product."""
+    """The cart, order or look at a product a run is about, by the store's own id; of an order perhaps only the lines of one category or
+    product."""
 
     kind: SubjectKind
     id: int

@@ -44,7 +44,10 @@ _SHOP_SAYS = {
     Trigger.ORDER_DELIVERED: "delivered",
     Trigger.ORDER_CANCELLED: "cancelled",
 }
-STORE_WORDS = ("cart_abandoned", "cart_emptied", *_SHOP_SAYS, "consent given", "consent withdrawn", "no more codes", "codes again")
+STORE_WORDS = (
+    *("cart_abandoned", "cart_emptied", "product_viewed", *_SHOP_SAYS),
+    *("consent given", "consent withdrawn", "no more codes", "codes again"),
+)
 
 
 # ---- what came of a story
@@ -206,6 +209,8 @@ class _Stage(Play):
                 await self.cart_is({})
             case "cart_emptied":
                 await self.cart_is({"items": [], "total": "0.00"})
+            case "product_viewed":
+                await self.tell("product.viewed", self.page())
             case "consent given" | "consent withdrawn":
                 state = "granted" if deed.text.endswith("given") else "withdrawn"
                 consent = {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "the shop"}}

@@ -449,6 +449,16 @@ def _micros(length: timedelta) -> int:
     return length // timedelta(microseconds=1)
 
 
+def lines_as_text(lines: Sequence[Line]) -> str:
+    """Lines as a column holds them."""
+    return _encode_lines(lines)
+
+
+def lines_of_text(text: str) -> tuple[Line, ...]:
+    """The lines behind `lines_as_text`."""
+    return _decode_lines(text)
+
+
 def _encode_lines(lines: Sequence[Line]) -> str:
     return json.dumps([_encode_line(line) for line in lines])
 

@@ -38,10 +38,11 @@ class Superseded(Exception):
 
 
 class Need(StrEnum):
-    """What must still be so when a message goes, of the checkout or order it is about."""
+    """What must still be so when a message goes, of the checkout, order or look at a product it is about."""
 
     CART_OPEN = "cart_open"
     ORDER_UNPAID = "order_unpaid"
+    NOT_BOUGHT = "not_bought"  # of a product they looked at: neither bought since, nor anything in a cart
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +335,7 @@ class _Addressee:
 
     def is_doubtful(self, message: Row, since: datetime | None) -> bool:
         """Whether what a message needs is known from before that moment only; without one nobody can be asked."""
-        if since is None or message["needs"] is None:
+        if since is None or message["needs"] in (None, Need.NOT_BOUGHT):  # no shop can be asked who looked at what
             return False
         return max(self.heard_at or 0, message["verified_at"] or 0) < to_micros(since)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.store import mirror, outbox
+from bot.store import mirror, outbox, visitors
 from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
@@ -153,6 +153,8 @@ class Crew:
         async with self._foreseeing:
             await self._foresight.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
+            while await self._store.run(visitors.forget_old(self._house().now)) and not self._stopping:
+                pass  # some at a time: everybody else works on between
 
     async def recover(self) -> None:
         """What stands still may go on: a token works again, a block has ended."""

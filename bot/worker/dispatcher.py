@@ -19,6 +19,7 @@ from typing import Any
 from bot.channel.event import IdentityChanged
 from bot.channel.whatsapp import reading
 from bot.shop import reading as shop_reading
+from bot.shop import snippet
 from bot.store import contacts, inbox, runs
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
@@ -117,6 +118,8 @@ def _read(entry: Entry) -> Any:
         return reading.read(entry.kind, entry.body)
     if entry.source is Source.SHOP:
         return shop_reading.read(entry.kind, entry.body)
+    if entry.source is Source.VISITOR:
+        return snippet.read(entry.kind, entry.body)
     return json.loads(entry.body)
 
 
@@ -126,6 +129,8 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
         return (yield from customer.told(house, entry, contact, event))
     if entry.source is Source.SHOP:
         return (yield from shopping.told(house, entry.place, whose, event))
+    if entry.source is Source.VISITOR:
+        return (yield from shopping.visited(house, entry.place, contact, event))
     if contact is None:
         return "it names nobody"
     match entry.source:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
 from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
-from bot.store import contacts, conversations, mirror, purchases
+from bot.store import contacts, conversations, mirror, purchases, visitors
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
@@ -18,9 +18,11 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
     conversation = yield from conversations.load(contact_id, number)
     is_first = yield from conversations.is_first(contact_id, number)
     last = yield from mirror.last_order(contact_id)
-    cart = order = None
+    cart = order = view = None
     if subject is not None and subject.kind is SubjectKind.CART:
         cart = yield from mirror.cart(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.VIEW:
+        view = yield from visitors.looked(subject.id)
     elif subject is not None:
         order = yield from mirror.order(subject.id)
     order_facts = _part_of(order.facts, subject) if order and subject else None
@@ -38,6 +40,7 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         cart=cart.facts if cart else None,
         order=order_facts,
         tags=contact.tags,
+        product=view.facts if view else None,
     )
 
 

@@ -122,6 +122,7 @@ class House:
     number: str  # the phone number id we write from when nobody has written to us yet
     now: datetime
     tally: Tally = SILENT  # is told what happens, to be counted
+    sites: Mapping[str, str] = field(default_factory=dict)  # where pages are that have our snippet -> the shop they are of
 
     @property
     def code_prefix(self) -> str:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from bot.flow.facts import CartFacts, ContactFacts, Facts, Line, Money, OrderFacts, OrdersFacts, StoreFacts
+from bot.flow.facts import CartFacts, ContactFacts, Facts, Line, Money, OrderFacts, OrdersFacts, ProductFacts, StoreFacts
 from bot.flow.run import Discount
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)  # a Sunday, 13:00 in Madrid
@@ -31,6 +31,7 @@ ANA = Facts(
     orders=OrdersFacts(4, euros("400"), ORDER),
     cart=CART,
     order=ORDER,
+    product=ProductFacts("Moka pot", "https://casa.example/p/7", euros("32"), "https://casa.example/p/7.jpg", 2),
     tags=frozenset({"vip", "Hesitant"}),
 )
 NOBODY = Facts(ContactFacts("en"), STORE, OrdersFacts(0, euros("0")))

@@ -19,7 +19,7 @@ SHIPPED = load(FILES)
 def test_nothing_is_wrong_and_nothing_is_left_to_translate() -> None:
     assert SHIPPED.problems == ()
     assert SHIPPED.warnings == ()
-    assert set(SHIPPED.flows) == {"cart_reminder", "reorder_nudge", "welcome"}
+    assert set(SHIPPED.flows) == {"browse_reminder", "cart_reminder", "reorder_nudge", "welcome"}
     assert SHIPPED.rules.languages == ("en", "es", "pt_BR", "ar", "hi")
 
 

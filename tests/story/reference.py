@@ -285,7 +285,7 @@ _EVENTS: Mapping[Trigger, str] = {
     Trigger.TAG_ADDED: "a flow put a tag on the person",
     Trigger.OPTED_IN: "the person agreed to marketing messages",
     Trigger.HANDED_BACK: "staff handed the conversation back",
-    Trigger.PRODUCT_VIEWED: "not told by any shop yet",
+    Trigger.PRODUCT_VIEWED: "somebody looked at a product and left, for the length under `for`, with no cart and no order of it",
     Trigger.BACK_IN_STOCK: "not told by any shop yet",
     Trigger.PRICE_DROPPED: "not told by any shop yet",
     Trigger.ENTERED_SEGMENT: "not told yet: use an event and `if: in the_segment`",

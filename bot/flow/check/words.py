@@ -17,6 +17,7 @@ ABOUT_AN_ORDER = frozenset(
         *(Trigger.PAYMENT_FAILED, Trigger.REORDER_DUE),
     }
 )
+ABOUT_A_PRODUCT = frozenset({Trigger.PRODUCT_VIEWED})
 
 Fault = tuple[Mistake, str]
 
@@ -82,6 +83,8 @@ def _absent(case: Case, name: str) -> Fault | None:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a cart: there is no {name}, take it out"
     if name.startswith("order.") and when not in ABOUT_AN_ORDER:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}, take it out"
+    if name.startswith("product.") and when not in ABOUT_A_PRODUCT:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a product: there is no {name}, take it out"
     if name == "staff.next_open" and case.rules.staff_hours is None:
         return Mistake.NAME_NOT_HERE, "nobody knows when the desk opens next: add 'staff_hours:' to store.yaml"
     return None

@@ -103,6 +103,7 @@ class Shop:
         retry_pauses: Sequence[float] = RETRY_PAUSES,
     ) -> None:
         self.name, self.base_url = name, base_url
+        self.snippet = ""  # where the script is that its pages run
         self.products = {product.id: product for product in PRODUCTS}
         self.shoppers = {shopper.key: shopper for shopper in SHOPPERS}
         self.checkouts: dict[str, Checkout] = {}

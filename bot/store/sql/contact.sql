@@ -224,6 +224,9 @@ update shop_order set contact = :keep where contact = :gone
 -- name: merge_purchase
 update purchase set contact = :keep where contact = :gone
 
+-- name: merge_sent_link
+update sent_link set contact = :keep where contact = :gone
+
 -- name: merge_awaited_purchase
 -- of two dates that of the later purchase counts: its timer is set already
 insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation, asked)
