@@ -34,7 +34,7 @@ REF = re.compile(r"\(ref: ?([2-9A-HJKMNP-Z]{8})\)", re.ASCII | re.IGNORECASE)  #
 _PRODUCT = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._:/-]{0,99}", re.ASCII)
 _EVENT_ID = re.compile(r"[0-9A-Za-z-]{8,40}", re.ASCII)
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})  # pages on this machine come without TLS
-_NO_NAME = re.compile(r"://|www\.|@|[0-9]{7,}|\b[\w-]{2,}\.[a-z]{2,}(?![\w-])", re.IGNORECASE)  # what leads away from the shop
+_NO_NAME = re.compile(r"://|www\.|@|(?:[0-9][ .-]?){8,}|\b[\w-]{2,}\.[a-z]{2,}(?![\w-])", re.IGNORECASE)  # what leads away from the shop
 
 _ENVELOPE = frozenset({"token", "visitor", "events"})
 _EVERY = frozenset({"type", "id", "at"})

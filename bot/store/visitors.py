@@ -84,13 +84,13 @@ def touch(shop: str, key: str, at: datetime) -> Step[Visitor]:
 def by_code(code: str) -> Step[Visitor | None]:
     """The browser whose key begins with a code; of several the one seen last."""
     rows = yield sql("visitor.by_code", code=code)
-    return Visitor(rows[0]["id"], rows[0]["shop"], rows[0]["key"]) if rows else None
+    return _visitor(rows[0], rows[0]["shop"], rows[0]["key"]) if rows else None
 
 
 def find(visitor: int) -> Step[Visitor | None]:
     """A browser by the store's own id, None when it is forgotten."""
     rows = yield sql("visitor.by_id", id=visitor)
-    return Visitor(visitor, rows[0]["shop"], rows[0]["key"]) if rows else None
+    return _visitor(rows[0], rows[0]["shop"], rows[0]["key"]) if rows else None
 
 
 def _visitor(row: Row, shop: str, key: str) -> Visitor:

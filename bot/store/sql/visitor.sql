@@ -6,10 +6,10 @@ on conflict (shop, key) do update set seen_at = max(visitor.seen_at, excluded.se
 returning id, joined_by
 
 -- name: by_id
-select shop, key from visitor where id = :id
+select id, shop, key, joined_by from visitor where id = :id
 
 -- name: by_code
-select id, shop, key from visitor where substr(key, 1, 8) = :code order by seen_at desc limit 1
+select id, shop, key, joined_by from visitor where substr(key, 1, 8) = :code order by seen_at desc limit 1
 
 -- name: joined
 update visitor set joined_by = :by where id = :id
