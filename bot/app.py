@@ -25,17 +25,37 @@ from bot.channel.whatsapp.templates import TemplateState
 from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
 from bot.settings import read as read_settings
-from bot.shop import bigcommerce, mappings, plain, shopify, shopify_api, woocommerce, woocommerce_api
+from bot.shop import (
+    bigcommerce,
+    bigcommerce_rest,
+    mappings,
+    plain,
+    shopify,
+    shopify_api,
+    shopify_graphql,
+    woocommerce,
+    woocommerce_api,
+)
 from bot.shop.bigcommerce import BigCommerce
+from bot.shop.bigcommerce_reader import BigReader
+from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import Adapter
 from bot.shop.discounts import CodeApi, PutCodes
 from bot.shop.mapping import MappedShop
 from bot.shop.plain import Plain
+from bot.shop.reader import StoreReader
 from bot.shop.shopify import Shopify
+from bot.shop.shopify_graphql import ShopifyGraphql
+from bot.shop.shopify_reader import ShopifyReader
+from bot.shop.shopify_token import ClientToken, FixedToken, Token
 from bot.shop.snippet import Site
 from bot.shop.woocommerce import WooCommerce
-from bot.store import optout_log, pace, shelf
+from bot.shop.woocommerce_reader import WooReader
+from bot.shop.woocommerce_rest import WooRest
+from bot.store import erasure_log, optout_log, pace, person_copies, shelf
+from bot.store import privacy as asks
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
+from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
@@ -53,10 +73,13 @@ from bot.worker.files import Fetcher, Keeper, Uploads
 from bot.worker.limits import Limits
 from bot.worker.pacer import Pacer
 from bot.worker.playbook import House, Playbook
+from bot.worker.privacy import Privacy
 from bot.worker.receipts import Receipts
 from bot.worker.recovery import Recovery
 from bot.worker.registry import Registry
 from bot.worker.sender import Sender
+from bot.worker.store_reading import StoreReading
+from bot.worker.verifying import Verifying
 
 if TYPE_CHECKING:
     from bot.channel.whatsapp.sending import WhatsApp
@@ -140,6 +163,7 @@ async def start_app(
         store = await opened(settings.database)
         rooms.push_async_callback(store.close)
         optouts.check()
+        erasures = await open_erasures(settings, store)
         shelved = await asyncio.to_thread(_shelf, settings)
         session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
         listening, metrics = Listening(), Metrics()
@@ -153,7 +177,7 @@ async def start_app(
                 crew.wake()
 
         def house() -> House:
-            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, pages)
+            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, erasures, pages)
 
         shops = {shop.name: ShopDoor(way_in(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
         overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
@@ -168,7 +192,8 @@ async def start_app(
             looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
             desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks, shelved))
         if not is_server(settings.database):  # a server takes the desk's commands beside us
-            await listening.on_socket(DeskSocket(store, clock, wake, leave).application(), socket_path(file_of(settings.database)))
+            desk = DeskSocket(store, clock, wake, leave, erasures=erasures)
+            await listening.on_socket(desk.application(), socket_path(file_of(settings.database)))
         url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
         channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
@@ -181,7 +206,12 @@ async def start_app(
         owner = f"{socket.gethostname()}:{os.getpid()}"
         receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
         pacer = Pacer(store.arrivals, alone=not is_server(settings.database))
-        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=pacer, receipts=receipts)
+        wires = {name: wire for name, shop in settings.shops.items() if (wire := wire_to(session, shop)) is not None}
+        readers = {name: _reader_of(settings.shops[name], wire, clock) for name, wire in wires.items()}
+        store_reading = StoreReading(store, readers, clock)
+        await store_reading.start(alone=not is_server(settings.database))
+        verifying = Verifying(store, readers, house, settings.shops_silence)
+        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=pacer, receipts=receipts, verifying=verifying)
         if receipts:
             rooms.push_async_callback(receipts.finish)
         await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))
@@ -190,7 +220,9 @@ async def start_app(
             for shop in settings.shops.values()
             if shop.discounts_url and shop.platform == plain.PLATFORM
         }
-        apis = {name: api for name, shop in settings.shops.items() if (api := _code_api(session, shop, clock)) is not None}
+        code_apis = {name: _code_api(session, shop, wires.get(name), clock) for name, shop in settings.shops.items()}
+        apis = {name: api for name, api in code_apis.items() if api is not None}
+        copies = person_copies.beside(settings.database, settings.optouts)
         crew = Crew(
             store,
             house,
@@ -202,6 +234,9 @@ async def start_app(
             Keeper(store, shelved, settings.keep_files, clock),
             _limits(store, session, whatsapp, held, clock),
             Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
+            verifying,
+            store_reading,
+            privacy=Privacy(store, house, erasures, optouts, shelved, copies, overflow.waits),
         )
         rooms.push_async_callback(crew.stop)
         rooms.push_async_callback(uploads.stop)
@@ -213,15 +248,64 @@ async def start_app(
         return App(store, files, crew, session, url, rooms.pop_all())
 
 
-def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, clock: Clock) -> CodeApi | None:
+async def open_erasures(settings: Settings, store: Database) -> Erasures:
+    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased: without its key nobody
+    can tell who had said stop."""
+    path = erasure_log.beside(settings.database, settings.optouts)
+    if not path.exists() and await store.read(asks.anybody_marked()):
+        raise SettingsError(
+            (
+                f"{path} is missing, and people were erased from this database: bring the file back. (Where it is lost for good, make an"
+                " empty one: who said stop and was erased cannot be told from others then.)",
+            )
+        )
+    return Erasures(ErasureLog(path))
+
+
+Wire = ShopifyGraphql | WooRest | BigRest
+
+
+def wire_to(session: aiohttp.ClientSession, shop: ShopSettings) -> Wire | None:
+    """The way to a store's own interface; None where nothing is said of it."""
+    if shop.platform == shopify.PLATFORM and (shop.api_url or shop.domain):
+        url = f"{shop.api_url}{shopify_graphql.PATH}" if shop.api_url else shopify_graphql.graphql_url(shop.domain or "")
+        token = _shopify_token(session, shop, url.removesuffix(shopify_graphql.PATH))
+        return ShopifyGraphql(session, url=url, token=token) if token is not None else None
+    if shop.platform == woocommerce.PLATFORM and shop.api_url and shop.api_key and shop.api_secret:
+        return WooRest(session, url=shop.api_url, key=shop.api_key, secret=shop.api_secret)
+    if shop.platform == bigcommerce.PLATFORM and shop.api_token and (shop.api_url or shop.domain):
+        return BigRest(session, url=shop.api_url or bigcommerce_rest.store_url(shop.domain or ""), token=shop.api_token)
+    return None
+
+
+def _reader_of(shop: ShopSettings, wire: Wire, clock: Clock) -> StoreReader:
+    """What reads a store by its own interface."""
+    match wire:
+        case ShopifyGraphql():
+            return ShopifyReader(wire, shop.name, clock, shop.region, shop.domain)
+        case WooRest():
+            return WooReader(wire, shop.name, clock, shop.region, shop.consent_key)
+        case BigRest():
+            return BigReader(wire, shop.name, clock, shop.region)
+
+
+def _shopify_token(session: aiohttp.ClientSession, shop: ShopSettings, front: str) -> Token | None:
+    """Where a Shopify store's access token comes from. The client secret is what webhooks are signed with, unless told otherwise."""
+    if shop.api_token:
+        return FixedToken(shop.api_token)
+    secret = shop.api_secret or next(iter(shop.secrets), None)
+    return ClientToken(session, url=front, key=shop.api_key, secret=secret) if shop.api_key and secret else None
+
+
+def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, wire: Wire | None, clock: Clock) -> CodeApi | None:
     """Where a shop makes codes many at a time; None where nothing is said of it."""
+    match wire:
+        case ShopifyGraphql():
+            return shopify_api.Shopify(wire)
+        case WooRest():
+            return woocommerce_api.WooCommerce(wire)
     if shop.platform == plain.PLATFORM and shop.discounts_url:
         return PutCodes(session, url=shop.discounts_url, secret=shop.secrets[0], clock=clock)
-    if shop.api_token and (shop.api_url or shop.domain):
-        url = f"{shop.api_url}{shopify_api.PATH}" if shop.api_url else shopify_api.graphql_url(shop.domain or "")
-        return shopify_api.Shopify(session, url=url, token=shop.api_token)
-    if shop.api_url and shop.api_key and shop.api_secret:
-        return woocommerce_api.WooCommerce(session, url=shop.api_url, key=shop.api_key, secret=shop.api_secret)
     return None
 
 
@@ -276,9 +360,7 @@ class _Token:
         return True
 
 
-def _registry(
-    store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock
-) -> Registry | None:
+def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Registry | None:
     """Who asks how our templates stand; None where it is not said whose account it is."""
     account = whatsapp.account
     if account is None:

@@ -6,12 +6,15 @@ Everything that is wrong is told at once. What an owner decides about messages (
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from bot.flow.measure import read_length
+from bot.flow.problem import WrittenWrongly
 from bot.shop import bigcommerce, mappings, plain, shopify, woocommerce
 from bot.shop.field import country_code
 from bot.shop.signature import valid_secret
@@ -19,6 +22,7 @@ from bot.store.database import is_server
 
 PREFIX = "COMEBACK_"
 FILE_SUFFIX = "_FILE"
+SHOPS_SILENCE = timedelta(hours=6)  # more than a quiet night, less than it takes to forget a purchase
 KEEP_FILES_DAYS = 90  # long enough for a complaint about last month's parcel
 LONGEST_KEEP_DAYS = 3650
 SHORTEST_TOKEN = 16  # of the metrics: nobody types it, so it may as well not be guessed
@@ -44,6 +48,7 @@ _NAMES = (
     "COMEBACK_KEEP_FILES",
     "COMEBACK_DESK_PASSWORD",
     "COMEBACK_SHOPS",
+    "COMEBACK_SHOPS_SILENCE",
     *_WHATSAPP_NEEDED,
     "COMEBACK_WHATSAPP_ACCOUNT",
     "COMEBACK_WHATSAPP_APP",
@@ -107,8 +112,10 @@ class ShopSettings:
     platform calls the store, to be compared with what a delivery says: `casa.myshopify.com`, or BigCommerce's store hash.
     `consent_key` is under which name WooCommerce keeps the checkbox for WhatsApp.
 
-    The platform's own API, where codes are made: `api_token` is Shopify's access token, `api_key` and `api_secret` are WooCommerce's.
-    `api_url` is the WooCommerce store's front page; of Shopify it is made out of `domain`, and needed for a sandbox alone."""
+    The platform's own API, where codes are made and the store is read: `api_key` and `api_secret` are WooCommerce's consumer key, or
+    Shopify's client id and secret (where it is not the one that signs webhooks); `api_token` is the access token of BigCommerce, or of a
+    Shopify app that has one instead. `api_url` is the WooCommerce store's front page; of the others it is made out of `domain`, and needed
+    for a sandbox alone."""
 
     name: str
     secrets: tuple[str, ...] = field(repr=False)
@@ -147,6 +154,7 @@ class Settings:
     optouts: Path | None = None  # the opt-out log, where it is not beside the database
     files: Path | None = None  # the folder of files that came or go with messages, where it is not beside the database
     keep_files: int = KEEP_FILES_DAYS
+    shops_silence: timedelta = SHOPS_SILENCE  # a shop silent for longer is asked itself before anybody is reminded
 
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not stand in a log."""
@@ -181,6 +189,7 @@ def read(environ: Mapping[str, str], *, serving: bool) -> Settings:
         optouts=Path(optouts) if (optouts := reading.text("COMEBACK_OPTOUTS")) else None,
         files=Path(files) if (files := reading.text("COMEBACK_FILES")) else None,
         keep_files=reading.days("COMEBACK_KEEP_FILES", KEEP_FILES_DAYS),
+        shops_silence=reading.length("COMEBACK_SHOPS_SILENCE", SHOPS_SILENCE),
     )
     if reading.faults:
         raise SettingsError(tuple(reading.faults))
@@ -286,6 +295,14 @@ class _Reading:
             return default
         return int(value)
 
+    def length(self, name: str, default: timedelta) -> timedelta:
+        """A length of time such as `6 hours`."""
+        try:
+            return read_length(written) if (written := self.text(name)) else default
+        except WrittenWrongly as mistake:
+            self.fault(name, str(mistake))
+            return default
+
     def limit(self, name: str, what: str) -> int | None:
         """A limit that goes before Meta's own word; None where it is not set."""
         value = self.text(name)
@@ -377,7 +394,7 @@ class _Reading:
         return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
 
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
-        secret, discounts_url, region, platform, domain, consent_key, *api, sites = _names_of(name)
+        secret, discounts_url, region, platform, domain, consent_key, *api, sites = names_of_shop(name).values()
         kind = self._platform(platform)
         secrets = self._shop_secrets(secret, kind)
         if needed:
@@ -406,12 +423,17 @@ class _Reading:
         return frozenset({*bare, *(f"www.{host}" for host in bare if "." in host and ":" not in host)})
 
     def _api(self, platform: str, url: str, token: str, key: str, secret: str) -> tuple[str | None, str | None, str | None, str | None]:
-        """A store's own API: Shopify's by a token, WooCommerce's by its address, a key and a secret."""
-        self._of_platform(token, platform, shopify.PLATFORM)
-        given = [self._of_platform(name, platform, woocommerce.PLATFORM) is not None for name in (key, secret)]
-        self._of_platform(url, platform, shopify.PLATFORM, woocommerce.PLATFORM)
+        """A store's own API: Shopify's by a client id and secret or by a token, BigCommerce's by a token, WooCommerce's by its address, a
+        key and a secret."""
+        fixed = self._of_platform(token, platform, shopify.PLATFORM, bigcommerce.PLATFORM)
+        given = [self._of_platform(name, platform, woocommerce.PLATFORM, shopify.PLATFORM) is not None for name in (key, secret)]
+        self._of_platform(url, platform, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
         if platform == woocommerce.PLATFORM and any(given) and not (all(given) and self.text(url)):
             self.fault(key, f"is one of three that belong together: give {url}, {key} and {secret}, or none of them")
+        if platform == shopify.PLATFORM and fixed is not None and any(given):
+            self.fault(token, f"is set, and so is {key if given[0] else secret}: an app has a token, or a client id and secret")
+        elif platform == shopify.PLATFORM and given == [False, True]:
+            self.fault(secret, f"is a client secret without its client id: set {key}")
         return self.url(url), self.secret(token), self.secret(key), self.secret(secret)
 
     def _platform(self, name: str) -> str:
@@ -447,12 +469,12 @@ class _Reading:
     def _of_platform(self, name: str, platform: str, *platforms: str) -> str | None:
         value = self.text(name)
         if value is not None and platform not in platforms:
-            self.fault(name, f"is for {' and '.join(platforms)} alone: remove it")
+            self.fault(name, f"is for {_listed(platforms)} alone: remove it")
         return value
 
     def refuse_unknown(self, shops: tuple[str, ...]) -> None:
         """A name nobody reads is a typing mistake, and the setting it was meant for would silently keep its default."""
-        names = [*_NAMES, *(name for shop in shops for name in _names_of(shop))]
+        names = [*_NAMES, *(name for shop in shops for name in names_of_shop(shop).values())]
         known = {*names, *(name + FILE_SUFFIX for name in names)}
         for name in sorted(set(self._names_given) - known - _OF_THE_TESTS):
             own_parts = sorted(each.removeprefix(PREFIX) for each in known)
@@ -470,8 +492,14 @@ class _Reading:
                 self.fault(name, f"is missing: {_WHERE_FROM.get(name, 'the shop shows it where you add the webhook')}")
 
 
-def _names_of(shop: str) -> tuple[str, ...]:
-    return tuple(f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS)
+def _listed(platforms: Sequence[str]) -> str:
+    *first, last = platforms
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def names_of_shop(shop: str) -> Mapping[str, str]:
+    """What a shop's settings are called in the environment, by their parts: API_KEY -> COMEBACK_SHOP_MAIN_API_KEY."""
+    return {part: f"COMEBACK_SHOP_{shop.upper().replace('-', '_')}_{part}" for part in _SHOP_PARTS}
 
 
 _WHERE_FROM = {

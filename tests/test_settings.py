@@ -244,14 +244,23 @@ def test_a_stores_own_api_is_read_and_its_secrets_are_secrets() -> None:
         ("CASA_DOMAIN", "casa-lola.com", "COMEBACK_SHOP_CASA_DOMAIN: is not the store's own name"),
         ("LOLA_DOMAIN", "lola.example", "COMEBACK_SHOP_LOLA_DOMAIN: is for shopify and bigcommerce alone: remove it"),
         ("CASA_CONSENT_KEY", "x", "COMEBACK_SHOP_CASA_CONSENT_KEY: is for woocommerce alone: remove it"),
-        ("LOLA_API_TOKEN", "x", "COMEBACK_SHOP_LOLA_API_TOKEN: is for shopify alone: remove it"),
-        ("CASA_API_KEY", "x", "COMEBACK_SHOP_CASA_API_KEY: is for woocommerce alone: remove it"),
-        ("PAGO_API_URL", "https://x.example", "COMEBACK_SHOP_PAGO_API_URL: is for shopify and woocommerce alone: remove it"),
+        ("LOLA_API_TOKEN", "x", "COMEBACK_SHOP_LOLA_API_TOKEN: is for shopify and bigcommerce alone: remove it"),
+        ("GRAN_API_KEY", "x", "COMEBACK_SHOP_GRAN_API_KEY: is for woocommerce and shopify alone: remove it"),
+        ("CASA_API_KEY", "x", "COMEBACK_SHOP_CASA_API_TOKEN: is set, and so is COMEBACK_SHOP_CASA_API_KEY: an app has a token"),
+        ("PAGO_API_URL", "https://x.example", "COMEBACK_SHOP_PAGO_API_URL: is for shopify, woocommerce and bigcommerce alone: remove it"),
         ("LOLA_API_KEY", "ck_1", "COMEBACK_SHOP_LOLA_API_KEY: is one of three that belong together"),
     ],
 )
 def test_what_does_not_fit_a_platform_is_a_fault(name: str, value: str, sentence: str) -> None:
     assert sentence in [fault[: len(sentence)] for fault in faults({**PLATFORMS, f"COMEBACK_SHOP_{name}": value})]
+
+
+def test_a_shopify_app_has_a_token_or_a_client_id_and_secret() -> None:
+    given = {name: value for name, value in PLATFORMS.items() if name != "COMEBACK_SHOP_CASA_API_TOKEN"}
+    casa = read({**given, "COMEBACK_SHOP_CASA_API_KEY": "c0ffee"}, serving=False).shops["casa"]
+    assert (casa.api_key, casa.api_secret, casa.api_token) == ("c0ffee", None, None)
+    alone = faults({**given, "COMEBACK_SHOP_CASA_API_SECRET": "shpss_3"})
+    assert list(alone) == ["COMEBACK_SHOP_CASA_API_SECRET: is a client secret without its client id: set COMEBACK_SHOP_CASA_API_KEY"]
 
 
 def test_an_owners_own_mapping_is_a_platform(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ async def ask(database: str, action: str, words: dict[str, str]) -> dict[str, An
     """Ask the running bot; without one, or where many may work on the database, the same application on the database itself."""
     if not is_server(database):
         try:
-            return await _post(socket_path(file_of(database)), action, words)
+            return await post(socket_path(file_of(database)), action, words)
         except aiohttp.ClientConnectorError:
             pass  # no socket, or one left by a process that was killed: nobody serves
     store = await open_database(database)
@@ -79,7 +79,8 @@ async def ask(database: str, action: str, words: dict[str, str]) -> dict[str, An
         await store.close()
 
 
-async def _post(path: Path, action: str, words: dict[str, str]) -> dict[str, Any]:
+async def post(path: Path, action: str, words: dict[str, str]) -> dict[str, Any]:
+    """Ask the process behind a socket. Raises ClientConnectorError when there is none."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with (
         aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)), timeout=timeout) as session,

@@ -3,19 +3,20 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import aiohttp
 
 from bot import settings as settings_module
 from bot.app import wall_clock
-from bot.command import doctor_whatsapp
+from bot.command import doctor_shop, doctor_whatsapp, shop
 from bot.command.exit_code import EX_CONFIG
-from bot.command.finding import Finding, Health, hint, ill, well
-from bot.command.terminal import as_json, paint
+from bot.command.finding import Finding, Health, hint, ill, line, well
+from bot.command.terminal import as_json
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
-from bot.store import health, pace
+from bot.store import health, pace, privacy
 from bot.store.database import StoreUnavailable, file_of, is_server, is_there, read_only, shown
 from bot.store.health import State
 from bot.store.move import moving
@@ -28,7 +29,9 @@ HELP = "is everything set up, and what to do about what is not"
 ABOUT = """\
 Looks at the configuration, the flows, the database, and at what Meta says: what the token may do and until when, how the number and
 the account stand, where the webhooks go, how each template stands in each language, and whether the webhook can be reached and
-checks signatures. Each finding says what to do. It changes nothing and can run while 'comeback serve' runs.
+checks signatures. Then at each shop: whether it lets us in and what we may do there, whether its webhooks lead here and are switched on,
+when it was last heard, whether orders tell phones, and whether its clock is ours. Each finding says what to do. It changes nothing and
+can run while 'comeback serve' runs.
 Exit codes: 0 all is well, 1 something must be done, 78 the configuration cannot be read."""
 
 TIMEOUT_SECONDS = 10
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(found: list[Finding], *, for_machines: bool) -> None:
-    print(as_json([_plain(one) for one in found]) if for_machines else "\n".join(_line(one) for one in found))
+    print(as_json([_plain(one) for one in found]) if for_machines else "\n".join(line(one) for one in found))
 
 
 def _faults() -> list[Finding]:
@@ -73,7 +76,16 @@ async def _examine(settings: Settings) -> list[Finding]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         found += [one async for one in doctor_whatsapp.examine(session, settings, playbook, wall_clock())]
+        found += [one async for one in doctor_shop.examine(session, settings, playbook.rules, await _heard(settings), wall_clock())]
     return found
+
+
+async def _heard(settings: Settings) -> Mapping[str, datetime]:
+    """When each shop was last heard; what is wrong with the database is told elsewhere."""
+    try:
+        return await shop.heard_of(settings)
+    except StoreUnavailable:
+        return {}
 
 
 def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
@@ -100,9 +112,11 @@ async def _database(settings: Settings) -> list[Finding]:
         obstacles = await read_only(settings.database, health.obstacles())
         limits = await read_only(settings.database, pace.standing(wall_clock()))
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
+        asks = await read_only(settings.database, privacy.pressing(wall_clock()))
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
+    found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 
@@ -136,11 +150,3 @@ def _serving(settings: Settings) -> str:
 
 def _plain(finding: Finding) -> dict[str, str]:
     return {"about": finding.about, "verdict": finding.verdict, "sentence": finding.sentence}
-
-
-_MARKS = {Health.WELL: ("✓", "green"), Health.HINT: ("!", "yellow"), Health.ILL: ("✗", "red")}
-
-
-def _line(finding: Finding) -> str:
-    mark, colour = _MARKS[finding.verdict]
-    return f"{paint(mark, colour)} {finding.about:<13} {finding.sentence}"

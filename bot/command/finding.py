@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.channel import SendError
+from bot.command.terminal import paint
 
 
 class Health(StrEnum):
@@ -41,3 +42,12 @@ def ill(about: str, sentence: str) -> Finding:
 def refused(about: str, what: str, fault: SendError) -> Finding:
     """WhatsApp did not answer a question, and what to do about that."""
     return ill(about, f"{what}: {fault.detail}" + (f"; {fault.advice}" if fault.advice else ""))
+
+
+_MARKS = {Health.WELL: ("✓", "green"), Health.HINT: ("!", "yellow"), Health.ILL: ("✗", "red")}
+
+
+def line(finding: Finding) -> str:
+    """A finding for people."""
+    mark, colour = _MARKS[finding.verdict]
+    return f"{paint(mark, colour)} {finding.about:<13} {finding.sentence}"

@@ -13,7 +13,7 @@ from bot.desk import actions
 from bot.desk.actions import NotFound
 from bot.flow.rules import StoreRules
 from bot.owner_files import read_playbook
-from bot.policy.reorder import OPENS_AT, OVER_AT, OWN_GAPS, PRODUCT_GAPS, PRODUCT_PEOPLE, Basis
+from bot.policy.reorder import OPENS_AT, OVER_AT, OWN_GAPS, PRODUCT_GAPS, PRODUCT_PEOPLE, SECOND_AT, Basis
 from bot.store import purchases
 from bot.store.database import read_only
 from bot.store.purchases import Product, Sold
@@ -35,8 +35,8 @@ quarters of all), and what the nudges of flows that start 'when: reorder_due' re
   comeback reorder report --product "House blend"      by name, product id, SKU or category
   comeback reorder report --person +34600000001        one person's dates, and what each rests on
 
-A guess is asked about at {OPENS_AT} of the expected time, your own days to the day; once for each purchase, and not after {OVER_AT:g}
-times as long. The counts are those of the last night. Exit codes: 0 told, 1 nobody goes by that name."""
+A guess is asked about at {OPENS_AT} of the expected time, your own days to the day; who says nothing is asked once more at {SECOND_AT}, and
+nobody after {OVER_AT:g} times as long. The counts are those of the last night. Exit codes: 0 told, 1 nobody goes by that name."""
 
 LONGEST_NAME = 36  # characters of a product's name in the table
 
@@ -161,7 +161,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """When somebody will need a product again; None where nobody can say. `asks_at` is when they are to be asked, `asked` whether they
+    """When somebody will need a product again; None where nobody can say. `asks_at` is when they are to be asked, `asked` how often they
     were. `pieces` is how many they bought the last time, `own_gaps` how often they came back."""
 
     sold: Sold
@@ -169,7 +169,7 @@ class Date:
     pieces: int
     expected: datetime | None
     asks_at: datetime | None
-    asked: bool
+    asked: int
     basis: Basis | None
     own_gaps: int
 
@@ -189,7 +189,7 @@ def _date(contact: int, sold: Sold, need: Need) -> Step[Date]:
     last = bought[-1]
     found = yield from reorder.foresee(contact, need)
     if found is None:
-        return Date(sold, last.at, last.pieces, None, None, False, None, len({one.day for one in bought}) - 1)
+        return Date(sold, last.at, last.pieces, None, None, 0, None, len({one.day for one in bought}) - 1)
     known = yield from purchases.awaited(contact, sold.shop, need.timer)
     waits = known is not None and known.order == found.last.order
     return Date(
@@ -198,7 +198,7 @@ def _date(contact: int, sold: Sold, need: Need) -> Step[Date]:
         last.pieces,
         found.last.at + timedelta(days=found.expectation.days),
         known.due if waits and known is not None else None,
-        waits and known is not None and known.asked,
+        known.asked if waits and known is not None else 0,
         found.expectation.basis,
         found.expectation.gaps,
     )
@@ -220,7 +220,9 @@ def _person(who: str, dates: Sequence[Date], zone: tzinfo) -> Iterator[str]:
 def _asks(one: Date, zone: tzinfo) -> str:
     if one.asks_at is None:
         return "no"
-    return f"{'was' if one.asked else 'on'} {one.asks_at.astimezone(zone):%d %b}"
+    if one.asked >= reorder.NUDGES:
+        return "twice"
+    return f"{'once, again ' if one.asked else ''}on {one.asks_at.astimezone(zone):%d %b}"
 
 
 def _rests_on(one: Date) -> str:

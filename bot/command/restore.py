@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.app import open_erasures, wall_clock
 from bot.command import file_copies
 from bot.command.backup import size
 from bot.command.desk import ask
@@ -19,13 +19,13 @@ from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
-from bot.store import backup, health, optout_log
+from bot.store import backup, health, optout_log, person_copies
 from bot.store.backup import Copied, NotACopy
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, read_only, shown
 from bot.store.held import Held
 from bot.store.optout_log import OptOutLog
-from bot.store.shelf import ShelfBroken, ShelfFull
-from bot.worker.restoring import Restored, make_safe
+from bot.store.shelf import Shelf, ShelfBroken, ShelfFull
+from bot.worker.restoring import Beside, Restored, make_safe
 
 NAME = "restore"
 HELP = "put a backup in the database's place; nothing is sent twice"
@@ -36,8 +36,8 @@ ABOUT = """\
 
 What the backup has queued has most likely been sent since, so it is held: it goes out only after --release, as far as it is still timely,
 and after the same questions about consent, quiet hours and limits as ever. Who opted out after the backup was taken is read from the
-opt-out log (comeback.db.optouts). Files of messages come from FILE.files. What happens from now on is answered as ever. The present
-database is kept beside the restored one.
+opt-out log (comeback.db.optouts), who was erased from the erasure log (comeback.db.erased): they are erased again. Files of messages come
+from FILE.files. What happens from now on is answered as ever. The present database is kept beside the restored one.
 Exit codes: 0 done, 1 not done (the database is as it was), 75 a process serves the database, 78 the configuration cannot be read."""
 
 
@@ -131,7 +131,10 @@ async def _make_safe(settings: Settings, database: str, now: datetime) -> Restor
     number = settings.whatsapp.number if settings.whatsapp else ""
     store = await open_database(database)
     try:
-        return await make_safe(store, playbook, number, now, OptOutLog(_log_of(settings)))
+        erasures = await open_erasures(settings, store)
+        files = Shelf(file_copies.folder_of(settings))
+        copies = person_copies.beside(settings.database, settings.optouts)
+        return await make_safe(store, playbook, number, now, Beside(OptOutLog(_log_of(settings)), erasures, files, copies))
     finally:
         await store.close()
 
@@ -166,6 +169,8 @@ def _lines(settings: Settings, placed: Placed | None, restored: Restored) -> Ite
         yield paint(f"Opt-outs: there is no opt-out log at {log}, so who opted out since then is not known.", "yellow")
     if replayed.unreadable:
         yield paint(f"  {replayed.unreadable} lines of it cannot be read: look at them.", "yellow")
+    if restored.erased:
+        yield f"Erased again: {restored.erased} erasures that were done after the backup was taken (see 'comeback privacy')."
     if restored.worked_off:
         yield f"{restored.worked_off} events that had come in by then were worked off."
     if not restored.held:

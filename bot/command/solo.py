@@ -20,6 +20,7 @@ from bot.flow.names import did_you_mean
 from bot.flow.revision import Revision
 from bot.flow.run import Button, Content, Waiting
 from bot.policy.decision import Control
+from bot.policy.reorder import OWN_GAPS
 from bot.rehearsal.play import Customer
 from bot.rehearsal.solo import STAFF, Known, Solo, open_solo
 from bot.store.contacts import Noted
@@ -188,6 +189,17 @@ class _Table:
                 screen.line("shop", f"an order is {_ORDER[start.when]}", "blue")
                 await self.game.order(_ORDER[start.when])
                 await self.tags(cast.tags)
+            case Trigger.ORDER_REFUNDED:
+                screen.line("shop", "an order is placed, and paid back", "blue")
+                await self.game.order()
+                await self.tags(cast.tags)
+                await self.game.give_back()
+            case Trigger.CUSTOMER_LAPSED:
+                screen.line("shop", f"{customer.category} is ordered, as so often, and then nothing more", "blue")
+                await self.game.bought_lately(OWN_GAPS)
+                await self.game.order()
+                await self.tags(cast.tags)
+                await self.game.next_thing()
             case Trigger.MESSAGE_RECEIVED:
                 screen.hint("this flow starts when you write: write something")
             case Trigger.OPTED_IN:

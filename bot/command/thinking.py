@@ -20,8 +20,8 @@ from bot.store.model import Identity, IdentityKind
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.story import Arrived, Asked, Noted, Story, Timer
-from bot.worker import reorder
-from bot.worker.flows import RUN_TIMER, START_TIMER
+from bot.worker import lapse, reorder
+from bot.worker.flows import RUN_TIMER, START_TIMER, read_start
 from bot.worker.playbook import Playbook
 
 TIMELINE = 60  # lines; what is older is not what the visitor just did
@@ -138,7 +138,9 @@ class Thinking:
             )
         if reorder.is_timer(timer.kind):
             return (yield from self._used_up(timer))
-        flow = self._flow(timer.kind.removeprefix(START_TIMER))
+        if lapse.is_timer(timer.kind):
+            return (yield from self._missed(timer))
+        flow = self._flow(read_start(timer.kind.removeprefix(START_TIMER))[0])
         cart = (yield from mirror.cart(timer.subject)) if timer.subject else None
         if cart is not None:
             fresh = cart.generation == timer.generation and cart.state is CartState.OPEN
@@ -151,9 +153,16 @@ class Thinking:
             return ""
         need = yield from reorder.need_behind(self._playbook.rules, order.shop, timer.kind)
         known = yield from purchases.awaited(order.contact, order.shop, timer.kind)
-        if known is None or known.asked or (known.order, known.generation) != (timer.subject, timer.generation):
+        if known is None or known.asked >= reorder.NUDGES or (known.order, known.generation) != (timer.subject, timer.generation):
             return ""
         return f"{need.name} should be used up"
+
+    def _missed(self, timer: Timer) -> Step[str]:
+        order = yield from mirror.order(timer.subject)
+        known = (yield from purchases.awaited(order.contact, lapse.ANY_SHOP, timer.kind)) if order else None
+        if known is None or known.asked or (known.order, known.generation) != (timer.subject, timer.generation):
+            return ""
+        return f"{self._flow(timer.kind.removeprefix(lapse.LAPSE_TIMER))} begins, if there is no order until then"
 
     def _flow(self, flow_id: str) -> str:
         revision = self._playbook.library.flows.get(flow_id)

@@ -7,7 +7,7 @@ from bot.desk.actions import NotFound
 from bot.flow.run import Waiting
 from bot.policy import window
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, desk, health, runs
+from bot.store import contacts, desk, health, privacy, runs
 from bot.store.desk import Line, Listed, Resting, Talk
 from bot.store.step import Step
 
@@ -74,7 +74,8 @@ def board(now: datetime) -> Step[Board]:
     waits = tuple(one for one in open_ones if one.waits_since is not None)
     rests = tuple(one for one in open_ones if one.waits_since is None and one.control is Control.HUMAN)
     lately, resting = tuple((yield from desk.lately())), tuple((yield from desk.resting(now)))
-    obstacles, limits = tuple((yield from health.obstacles())), tuple((yield from health.limits(now)))
+    asks = [one.sentence for one in (yield from privacy.pressing(now))]
+    obstacles, limits = (*(yield from health.obstacles()), *asks), tuple((yield from health.limits(now)))
     return Board(waits, rests, lately, resting, obstacles, limits)
 
 

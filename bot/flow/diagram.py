@@ -113,7 +113,7 @@ def _rows(flow: Flow) -> Iterator[Row]:
 
 def _beginning(flow: Flow) -> str:
     start = flow.start
-    lasting = f" for {length(start.for_)}" if start.for_ else ""
+    lasting = f" for {length(start.for_)}" if start.for_ else f" after {start.after:g} gaps" if start.after else ""
     condition = f", if {start.if_}" if start.if_ else ""
     return f"{_spoken(start.when)}{lasting}{condition}"
 

@@ -71,7 +71,7 @@ def _header(old: Flow, new: Flow) -> list[Difference]:
     return found
 
 
-_HEADER = ("name", "about", "purpose", "start when", "start for", "start if", "again after", "goal", "stop when")
+_HEADER = ("name", "about", "purpose", "start when", "start for", "start after", "start if", "again after", "goal", "stop when")
 
 
 def _told(flow: Flow) -> tuple[str, ...]:
@@ -81,6 +81,7 @@ def _told(flow: Flow) -> tuple[str, ...]:
         flow.purpose,
         flow.start.when,
         length(flow.start.for_) if flow.start.for_ else "",
+        f"{flow.start.after:g} gaps" if flow.start.after else "",
         flow.start.if_ or "",
         length(flow.again_after) if flow.again_after else "",
         ", ".join(flow.goal),

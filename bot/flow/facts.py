@@ -4,9 +4,10 @@ One frozen dataclass a word before the dot (`contact.first_name` is `Facts.conta
 a condition on it is false, a text must say what to write instead (`{contact.first_name or "there"}`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Line:
     category: str | None = None
     variant: str | None = None
     sku: str | None = None
+
+
+def names_of(lines: Iterable[Line]) -> tuple[str, ...]:
+    """All that the products of these lines go by, each once: the shop's keys, SKUs and names."""
+    return tuple(dict.fromkeys(name for line in lines for name in (line.product, line.sku, line.name) if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,11 @@ class CartFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """One order, as the shop last told it. `categories` are the shop's own names of the products' categories."""
+    """One order, as the shop last told it. `categories` are the shop's own names of the products' categories.
+
+    `is_returned`: it was cancelled, or something of it was given or paid back. `nth`: which of the person's orders it is (1 is their
+    first), None where it does not count (any more) or nobody asked.
+    """
 
     number: str
     status: str
@@ -65,6 +75,13 @@ class OrderFacts:
     tracking_link: str | None = None
     reorder_link: str | None = None
     payment_link: str | None = None
+    is_returned: bool = False
+    nth: int | None = None
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """What its products go by: the shop's keys, SKUs and names."""
+        return names_of(self.lines)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -90,19 +107,29 @@ class ProductFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrdersFacts:
-    """All orders of the person that were not cancelled: how many, their sum, the last one."""
+    """All orders of the person that count (neither cancelled nor given back whole, no test, the payment not failed): how many, the sum of
+    what is left of those in one currency (the store's, where there are any), the last one.
+
+    `products` is what all that they bought and kept goes by, as of an order, `categories` the shop's names of its categories;
+    `usual_gap` the days between two orders in the middle, None before there are two on different days.
+    """
 
     count: int
     total: Money
     last: OrderFacts | None = None
+    products: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    usual_gap: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationFacts:
-    """`is_first`: the message being answered is the first this person ever wrote to this number."""
+    """`is_first`: the message being answered is the first this person ever wrote to this number. `with_staff_at`: until when they last
+    waited for staff or spoke with them; now, where they still do."""
 
     is_first: bool = False
     last_message_at: datetime | None = None
+    with_staff_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _UNITS = {
     "week": timedelta(weeks=1),
 }
 _LENGTH = re.compile(r"(\d{1,4})\s+(second|minute|hour|day|week)s?", re.ASCII)
+_GAPS = re.compile(r"(\d{1,2}(?:\.\d)?)\s+gaps?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 _CODES = re.compile(r"(\d{1,9})\s+codes?", re.ASCII)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s?%", re.ASCII)
@@ -30,6 +31,14 @@ def read_length(text: str) -> timedelta:
     if match is None or int(match[1]) == 0:
         raise WrittenWrongly(Mistake.BAD_LENGTH_OF_TIME, "write a length of time like '1 hour' or '2 days'")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def read_gaps(text: str) -> float:
+    """`3 gaps`, `2.5 gaps`: so many times what usually lies between two orders; at least one."""
+    match = _GAPS.fullmatch(text.strip().lower())
+    if match is None or float(match[1]) < 1:
+        raise WrittenWrongly(Mistake.BAD_GAPS, "write how many of their usual gaps without an order, like '3 gaps', and at least one")
+    return float(match[1])
 
 
 def read_clock(text: str) -> time:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from bot.flow import limit
-from bot.flow.measure import read_length
+from bot.flow.measure import read_gaps, read_length
 from bot.flow.problem import Mistake, WrittenWrongly
 from bot.flow.run import MediaKind, Purpose
 
@@ -40,8 +40,10 @@ class Trigger(StrEnum):
     ORDER_PAID = "order_paid"
     ORDER_DELIVERED = "order_delivered"
     ORDER_CANCELLED = "order_cancelled"
+    ORDER_REFUNDED = "order_refunded"
     PAYMENT_FAILED = "payment_failed"
     REORDER_DUE = "reorder_due"
+    CUSTOMER_LAPSED = "customer_lapsed"
     PRODUCT_VIEWED = "product_viewed"
     BACK_IN_STOCK = "back_in_stock"
     PRICE_DROPPED = "price_dropped"
@@ -69,6 +71,15 @@ _LENGTH_PATTERN = r"^\s*\d{1,4}\s+([Ss]econd|[Mm]inute|[Hh]our|[Dd]ay|[Ww]eek)s?
 _LENGTH_AS_TEXT = {"type": "string", "pattern": _LENGTH_PATTERN, "examples": ["1 hour", "2 days"]}
 Length = Annotated[timedelta, BeforeValidator(_length), WithJsonSchema(_LENGTH_AS_TEXT)]
 """A length of time, written like `1 hour` or `2 days`."""
+
+USUAL_GAPS = 3.0  # of a customer without an order: then they did not forget, they left; nudges to reorder end there, too
+_GAPS_AS_TEXT = {"type": "string", "pattern": r"^\s*\d{1,2}(\.\d)?\s+[Gg]aps?\s*$", "examples": ["3 gaps"]}
+Gaps = Annotated[
+    float,
+    BeforeValidator(lambda value: read_gaps(value) if isinstance(value, str) else value),
+    WithJsonSchema(_GAPS_AS_TEXT),
+]
+"""So many of the times that usually lie between two orders of a customer, written like `3 gaps`."""
 
 ANY_TEXT: Mapping[str, Any] = {"type": ["string", "number", "boolean"]}
 """To an editor the button `No` or the tag `2024` is no text; to us every scalar is what was written."""
@@ -498,10 +509,12 @@ Triggers = Annotated[tuple[Trigger, ...], BeforeValidator(_listed), _OneOrSevera
 
 
 class Start(Written):
-    """When a flow starts: an event, a length of time without activity, a condition."""
+    """When a flow starts: an event, a length of time without activity, a condition. `after` is for customers who stay away: a length
+    measured by their own habit."""
 
     when: Trigger
     for_: Length | None = Field(default=None, alias="for")
+    after: Gaps | None = None
     if_: str | None = Field(default=None, alias="if")
 
 

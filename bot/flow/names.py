@@ -48,6 +48,8 @@ Reader = Callable[[Facts, Discount | None], Value | None]
 
 LINKS = "store.links."
 """What follows is the owner's own name of a link in `store.yaml`."""
+PRODUCT = "{product}"
+"""Stands in a link of `store.yaml` for the product a flow is about: the shop's key of it."""
 _LINK = Name(Kind.TEXT, False, "a link from store.yaml")
 
 
@@ -98,11 +100,21 @@ _OF_AN_ORDER: dict[str, tuple[Name, Callable[[OrderFacts], Value | None]]] = {
     "total": (Name(Kind.MONEY, False, "what it cost"), lambda order: order.total),
     "placed_at": (Name(Kind.MOMENT, False, "when it was placed"), lambda order: order.placed_at),
     "categories": (Name(Kind.WORDS, False, "the categories of its products"), lambda order: order.categories),
+    "products": (Name(Kind.WORDS, False, "what its products go by: ids, SKUs and names"), lambda order: order.products),
     "first_item": (Name(Kind.TEXT, False, "its first product"), lambda order: order.first_item),
     "summary": (Name(Kind.WORDS, False, "its lines: 2 × House blend and 1 × Mug"), lambda order: summary(order.lines)),
     "tracking_link": (Name(Kind.TEXT, True, "where to follow the parcel"), lambda order: order.tracking_link),
     "reorder_link": (Name(Kind.TEXT, False, "a link that orders the same again"), lambda order: order.reorder_link),
     "payment_link": (Name(Kind.TEXT, True, "where an unpaid order can be paid"), lambda order: order.payment_link),
+}
+
+_OF_THIS_ORDER: dict[str, tuple[Name, Callable[[OrderFacts], Value | None]]] = {
+    **_OF_AN_ORDER,
+    "nth": (Name(Kind.NUMBER, True, "which of the person's orders it is: 1 is the first"), lambda order: order.nth),
+    "is_returned": (
+        Name(Kind.YES_NO, False, "it was cancelled, or something of it was given or paid back"),
+        lambda order: order.is_returned,
+    ),
 }
 
 _NAMES: dict[str, tuple[Name, Reader]] = {
@@ -128,9 +140,24 @@ _NAMES: dict[str, tuple[Name, Reader]] = {
     "product.price": (Name(Kind.MONEY, True, "what it costs, where its page says so"), _product(lambda product: product.price)),
     "product.image": (Name(Kind.TEXT, True, "a picture of it"), _product(lambda product: product.image)),
     "product.times": (Name(Kind.NUMBER, False, "how often the person looked at it"), _product(lambda product: product.times)),
-    **{f"order.{word}": (name, _order(read)) for word, (name, read) in _OF_AN_ORDER.items()},
+    **{f"order.{word}": (name, _order(read)) for word, (name, read) in _OF_THIS_ORDER.items()},
     "orders.count": (Name(Kind.NUMBER, False, "how many orders the person placed"), lambda facts, _: facts.orders.count),
-    "orders.total": (Name(Kind.MONEY, False, "what the person spent on all orders"), lambda facts, _: facts.orders.total),
+    "orders.total": (
+        Name(Kind.MONEY, False, "what the person spent on all orders in the store's currency, without what was paid back"),
+        lambda facts, _: facts.orders.total,
+    ),
+    "orders.products": (
+        Name(Kind.WORDS, True, "what everything they bought and kept goes by: ids, SKUs and names"),
+        lambda facts, _: facts.orders.products,
+    ),
+    "orders.categories": (
+        Name(Kind.WORDS, True, "the categories of everything they bought and kept"),
+        lambda facts, _: facts.orders.categories,
+    ),
+    "orders.usual_gap": (
+        Name(Kind.NUMBER, True, "how many days usually lie between two of their orders"),
+        lambda facts, _: facts.orders.usual_gap,
+    ),
     **{f"orders.last.{word}": (name, _last_order(read)) for word, (name, read) in _OF_AN_ORDER.items()},
     "conversation.is_first": (
         Name(Kind.YES_NO, False, "this is the first message the person ever wrote to us"),
@@ -139,6 +166,10 @@ _NAMES: dict[str, tuple[Name, Reader]] = {
     "conversation.last_message_at": (
         Name(Kind.MOMENT, True, "when the person last wrote to us"),
         lambda facts, _: facts.conversation.last_message_at,
+    ),
+    "conversation.with_staff_at": (
+        Name(Kind.MOMENT, True, "when the person was last with staff, or waited for them"),
+        lambda facts, _: facts.conversation.with_staff_at,
     ),
     "store.name": (Name(Kind.TEXT, False, "the store's name"), lambda facts, _: facts.store.name),
     "store.currency": (Name(Kind.TEXT, False, "the store's currency, such as EUR"), lambda facts, _: facts.store.currency),
@@ -168,8 +199,18 @@ def reader(written: str) -> Reader:
         return _NAMES[written][1]
     if written.startswith(LINKS):
         link = written.removeprefix(LINKS)
-        return lambda facts, _: facts.store.links.get(link)
+        return lambda facts, _: _own_link(facts, link)
     return lambda facts, discount: None
+
+
+def _own_link(facts: Facts, link: str) -> str | None:
+    """A link of the owner's, for the first product of what the flow is about where it is one for products."""
+    address = facts.store.links.get(link)
+    if address is None or PRODUCT not in address:
+        return address
+    about = facts.order or facts.cart
+    line = next(iter(about.lines), None) if about else None
+    return address.replace(PRODUCT, quote(line.product or line.sku or line.name, safe="")) if line else None
 
 
 def lookup(facts: Facts, discount: Discount | None, name: str) -> Value | None:

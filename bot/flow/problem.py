@@ -77,6 +77,9 @@ class Mistake(StrEnum):
     CAN_BE_EMPTY = "can_be_empty"
     # the flow and its steps
     NO_ABANDONED_AFTER = "no_abandoned_after"
+    BAD_GAPS = "bad_gaps"
+    AFTER_NOT_HERE = "after_not_here"
+    THANKS_TWICE = "thanks_twice"
     GOAL_STOPS = "goal_stops"
     NEVER_HAPPENS = "never_happens"
     DUPLICATE_LABEL = "duplicate_label"
@@ -165,6 +168,7 @@ class Mistake(StrEnum):
 _WARNINGS = frozenset(
     {
         Mistake.QUESTION_STILL_OPEN,  # a reminder may well ask the same again, and only its owner knows whether it is the same
+        Mistake.THANKS_TWICE,  # there may be something to say at each of them
         Mistake.NO_TRANSLATIONS,
         Mistake.NOT_TRANSLATED,
         Mistake.TRANSLATION_OUT_OF_DATE,
@@ -275,6 +279,9 @@ REMEDIES: Mapping[Mistake, str] = MappingProxyType(
         Mistake.BAD_PLACEHOLDER: 'write a placeholder like {contact.first_name or "there"}',
         Mistake.CAN_BE_EMPTY: "say what to write when it is empty",
         Mistake.NO_ABANDONED_AFTER: "add 'for:', as in 'for: 1 hour'",
+        Mistake.BAD_GAPS: "write how many of their usual gaps, like '3 gaps'",
+        Mistake.AFTER_NOT_HERE: "write 'for:' with a length of time instead",
+        Mistake.THANKS_TWICE: "add 'again_after:', as in 'again_after: 3650 days'",
         Mistake.GOAL_STOPS: "keep the event in one of the two",
         Mistake.NEVER_HAPPENS: "start on another event, with an 'if:'",
         Mistake.DUPLICATE_LABEL: "give each step a label of its own",

@@ -32,9 +32,11 @@ from bot.flow.text import LONGEST_LANGUAGE
 DAY = timedelta(days=1)
 MAX_SEGMENTS = 200  # more than anyone tells apart; and all of them are followed to see whether one leads back to itself
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PAYMENT_LEFT = timedelta(minutes=30)  # WooCommerce itself gives up on an unpaid order after an hour
 DEFAULT_CURRENCY = "EUR"
 DEFAULT_TIMEZONE = "UTC"
 DEFAULT_LANGUAGES = ("en",)
+DEFAULT_CREDIT = timedelta(days=5)  # as Klaviyo counts who followed a link
 DEFAULT_OPT_OUT_WORDS = ("stop", "unsubscribe")  # a store that names none must still let people go
 
 
@@ -84,8 +86,9 @@ class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
     `marketing_limits`: at most so many messages that we begin in any such length of time. `reorder`: when a purchase is used up, by
-    the shop's product id, SKU or category. `segments` are conditions by name. `catalog` is the id of the store's
-    catalog at Meta.
+    the shop's product id, SKU or category. `credit_for`: how long after a message that arrived an order counts as brought about by it.
+    `segments` are conditions by name. `catalog` is the id of the store's catalog at Meta. `payment_left`: how long an order may stand at
+    the payment page before its payment counts as failed.
     """
 
     name: str = ""
@@ -98,10 +101,12 @@ class StoreRules:
     links: Mapping[str, str] = field(default_factory=dict)
     staff_hours: StaffHours | None = None
     reorder: Mapping[str, UsedUp] = field(default_factory=dict)
+    credit_for: timedelta = DEFAULT_CREDIT
     segments: Mapping[str, str] = field(default_factory=dict)
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
     catalog: str | None = None
+    payment_left: timedelta = PAYMENT_LEFT
 
     @property
     def source_language(self) -> str:
@@ -364,10 +369,12 @@ class StoreFile(Written):
     links: dict[str, Link] = Field(default_factory=dict)
     staff_hours: Hours = None
     reorder: dict[str, UsedUpAfter] = Field(default_factory=dict)
+    credit_for: Length = DEFAULT_CREDIT
     segments: dict[str, str] = Field(default_factory=dict)
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
     prices: PricesFile = Field(default_factory=PricesFile)
     catalog: CatalogId = None
+    payment_left: Length | None = None
 
 
 _SUBSTITUTES: Mapping[str, Value] = {
@@ -416,10 +423,12 @@ class _Meaning:
             links=MappingProxyType(written.links),
             staff_hours=written.staff_hours,
             reorder=MappingProxyType({name: UsedUp(known.days, known.per_unit) for name, known in written.reorder.items()}),
+            credit_for=written.credit_for,
             segments=MappingProxyType(segments),
             audiences=MappingProxyType(self.audiences(segments)),
             prices=written.prices.meant(written.currency),
             catalog=written.catalog,
+            payment_left=written.payment_left or PAYMENT_LEFT,
         )
 
     def filled(self, key: str, written: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:

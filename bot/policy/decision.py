@@ -72,6 +72,8 @@ class Reason(StrEnum):
     PAIR = "pair"
     DAILY_LIMIT = "daily_limit"
     POINTLESS = "pointless"
+    ERASED = "erased"
+    SHOP_LEFT = "shop_left"
 
     @property
     def sentence(self) -> str:
@@ -95,6 +97,8 @@ _SENTENCES = {
     Reason.TEMPLATE_STOPPED: "WhatsApp disabled the template, or found that it breaks a policy.",
     Reason.PAIR: "WhatsApp takes one message to a person in six seconds, and they just got many at once.",
     Reason.POINTLESS: "What it is about was bought, paid or emptied in the meantime.",
+    Reason.ERASED: "They are being erased, as the law lets them ask.",
+    Reason.SHOP_LEFT: "The shop took the app out: nothing is sent in its name.",
     Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
 }
 
@@ -116,7 +120,7 @@ class Message:
     customer just wrote or pressed; then quiet hours and limits do not hold it back. `free_text`: not a template, so it needs
     an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
     platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number. `pointless`: the
-    cart or the payment it reminds of is done with.
+    cart or the payment it reminds of is done with. `forbidden`: by the law, or by the shop in whose name it is.
     """
 
     marketing: bool
@@ -128,6 +132,7 @@ class Message:
     stopped: bool = False
     barred: bool = False
     pointless: bool = False
+    forbidden: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +195,8 @@ def decide(message: Message, person: Person, rules: Rules, now: datetime) -> Dec
 
 
 def _why_never(message: Message, person: Person, now: datetime) -> Reason | None:
-    """The first rule that forbids the message altogether. An opt-out stands before everything."""
-    return next((reason for reason, forbids in _prohibitions(message, person, now) if forbids), None)
+    """The first rule that forbids the message altogether. The law and an opt-out stand before everything."""
+    return message.forbidden or next((reason for reason, forbids in _prohibitions(message, person, now) if forbids), None)
 
 
 def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[tuple[Reason, bool]]:

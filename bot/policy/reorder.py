@@ -8,10 +8,11 @@ come back between 0.6 and 2.9 times the expected time, so one nudge a cycle, a s
 Days are whole, of the customer's own calendar; two purchases on one day are one.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from math import exp, log
 from operator import attrgetter
 from statistics import median
@@ -85,20 +86,40 @@ def gaps_of(days: Iterable[int]) -> list[int]:
     return [min(later - earlier, LONGEST_GAP) for earlier, later in pairwise(sorted(set(days)))]
 
 
+class GapCount:
+    """Counts the gaps of any number of people, in little room: no gap is longer than a year."""
+
+    __slots__ = ("_of_days", "buyers", "people")
+
+    def __init__(self) -> None:
+        self.buyers = self.people = 0
+        self._of_days = [0] * (LONGEST_GAP + 1)
+
+    def add(self, own: Sequence[int]) -> None:
+        """One more person; without gaps they bought once."""
+        self.buyers += 1
+        self.people += bool(own)
+        for gap in own:
+            self._of_days[gap] += 1
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What they say; None when nobody came back."""
+        up_to = list(accumulate(self._of_days))  # how many gaps are no longer than so many days
+        gaps = up_to[-1]
+        if not gaps:
+            return None
+        middle = (bisect_right(up_to, (gaps - 1) // 2) + bisect_right(up_to, gaps // 2)) / 2
+        early, late = (float(bisect_right(up_to, gaps * quarter // 4)) for quarter in (1, 3))
+        return Evidence(self.buyers, self.people, gaps, middle, early, late)
+
+
 def evidence(gaps_of_people: Iterable[Sequence[int]]) -> Evidence | None:
     """What the gaps of all buyers of a product say (an empty list: bought once); None when nobody came back."""
-    everybody = list(gaps_of_people)
-    gaps = sorted(gap for own in everybody for gap in own)
-    if not gaps:
-        return None
-    return Evidence(
-        buyers=len(everybody),
-        people=sum(1 for own in everybody if own),
-        gaps=len(gaps),
-        days=float(median(gaps)),
-        early=float(gaps[len(gaps) // 4]),
-        late=float(gaps[len(gaps) * 3 // 4]),
-    )
+    counted = GapCount()
+    for own in gaps_of_people:
+        counted.add(own)
+    return counted.evidence
 
 
 def expected(own: Sequence[int], others: Evidence | None, override: Override | None = None, pieces: int = 1) -> Expectation | None:

@@ -221,13 +221,18 @@ class Paper:
         self.audits.append(dict(values))
         return NONE
 
-    def contact_sum_orders(self, values: Values) -> Rows:
+    def contact_sum_orders(self, _: Values) -> Rows:
         counted = [order for order in self.orders.values() if order["counted"]]
         self.contact["orders_count"] = len(counted)
-        self.contact["orders_minor"] = sum(order["total_minor"] for order in counted if order["currency"] == values["currency"])
-        self.contact["orders_currency"] = values["currency"]
+        newest = max(counted, key=lambda order: (order["placed_at"], order["id"]), default=None)
+        self.contact["orders_currency"] = currency = newest["currency"] if newest else None
+        self.contact["orders_minor"] = sum(order["total_minor"] for order in counted if order["currency"] == currency)
         self.contact["last_order_at"] = max((order["placed_at"] for order in counted), default=None)
         return NONE
+
+    def contact_spent_in(self, values: Values) -> Rows:
+        spent = [order["total_minor"] for order in self.orders.values() if order["counted"] and order["currency"] == values["currency"]]
+        return ({"orders": len(spent), "minor": sum(spent)},)
 
     # ---- conversation.sql: everybody writes to the one number
 
@@ -315,6 +320,9 @@ class Paper:
                 _close(checkout, "superseded")
         return NONE
 
+    def mirror_open_cart(self, values: Values) -> Rows:
+        return ONE if any(checkout["updated_at"] >= values["since"] for checkout in self._open_checkouts()) else NONE
+
     def mirror_close_ordered(self, values: Values) -> Rows:
         for checkout in self._open_checkouts():
             since = checkout["started_at"] - values["late"]
@@ -390,6 +398,12 @@ class Paper:
         live = [order for order in self.orders.values() if order["counted"]]
         return (max(live, key=lambda order: (order["placed_at"], order["id"])),) if live else NONE
 
+    def mirror_nth(self, values: Values) -> Rows:
+        own = self.orders[values["id"]]
+        place = own["placed_at"], own["id"]
+        earlier = sum(order["counted"] and (order["placed_at"], order["id"]) <= place for order in self.orders.values())
+        return ({"nth": earlier},) if own["counted"] else NONE
+
     def mirror_insert_order(self, values: Values) -> Rows:
         self._last_order += 1
         row = {**values, "id": self._last_order}
@@ -440,6 +454,13 @@ class Paper:
     def purchase_evidence(self, _: Values) -> Rows:
         return NONE
 
+    def purchase_bought_by(self, _: Values) -> Rows:
+        return [self.sold[product] for product in sorted({one["product"] for one in self.purchases})]
+
+    def purchase_order_days(self, _: Values) -> Rows:
+        counted = sorted(order["placed_at"] for order in self.orders.values() if order["counted"])
+        return [{"placed_at": at} for at in counted]
+
     def purchase_awaited(self, values: Values) -> Rows:
         one = self.awaited.get(values["what"])
         return (one,) if one else NONE
@@ -465,12 +486,16 @@ class Paper:
     def run_create(self, values: Values) -> Rows:
         self._last_run += 1
         row = {**values, "id": self._last_run, "state": "active", "body": "", "started_at": values["now"]}
-        row.update(outcome=None, ended_at=None)
+        row.update(outcome=None, ended_at=None, goal_order=None)
         self.runs[self._last_run] = row
         return (row,)
 
     def run_save(self, values: Values) -> Rows:
         self.runs[values["id"]].update(values)
+        return NONE
+
+    def run_reached(self, values: Values) -> Rows:
+        self.runs[values["id"]]["goal_order"] = values["shop_order"]
         return NONE
 
     def run_live(self, _: Values) -> Rows:
@@ -554,6 +579,7 @@ class Paper:
             {
                 **{"id": message, "answers": self._answered_by(self.outbox[message])},
                 **{"pointless": int(self._is_pointless(self.outbox[message])), "heard_at": self.heard.get(self.outbox[message]["shop"])},
+                "forbidden": None,
                 **known,
             }
             for message in json.loads(values["ids"])

@@ -70,6 +70,7 @@ class Play:
         self._playbook = playbook
         self._sender = Sender(store, _Recorder(heard), self._house, owner="rehearsal")
         self._ids = count(1)
+        self._last_order: dict[str, object] = {}
 
     def _house(self) -> House:
         return House(self._playbook, self._store.instance, NUMBER, self.now)
@@ -114,7 +115,13 @@ class Play:
             "order_number": f"#{1000 + number}",
             "status": status,
         }
+        self._last_order = order
         await self._from_shop("order.created", order)
+
+    async def give_back(self) -> None:
+        """What they ordered last is paid back."""
+        refund = {"refund_key": f"r-{next(self._ids)}", "refunded": self._last_order["total"], "items": []}
+        await self._from_shop("order.refunded", {**self._last_order, **refund})
 
     async def next_thing(self) -> bool:
         """Jump to the next thing that happens of its own accord; False when nothing will."""

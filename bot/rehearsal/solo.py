@@ -49,6 +49,13 @@ class Solo(Play):
             key = {"order_key": f"before-{number}", "order_number": f"#{number + 1}", "status": "delivered"}
             await self._from_shop("order.created", {**self._bought(), **key, "placed_at": at.isoformat()})
 
+    async def bought_lately(self, orders: int) -> None:
+        """So many orders, the next of which would be placed about now."""
+        for number in range(orders):
+            at = self.now - (orders - number) * BETWEEN_ORDERS
+            key = {"order_key": f"lately-{number}", "order_number": f"#{number + 501}", "status": "delivered"}
+            await self._from_shop("order.created", {**self._bought(), **key, "placed_at": at.isoformat()})
+
     async def agree(self) -> None:
         """The customer allows marketing on WhatsApp's own control."""
         await self._prefer("resume")

@@ -91,8 +91,8 @@ Items = Annotated[tuple[tuple[int, str], ...], BeforeValidator(_items), Field(mi
 
 
 class ContactGiven(Written):
-    """Who it is. `consent` to marketing: yes, no, or `unknown` for who was never asked; `orders` they placed before; `wrote` how long ago
-    they last wrote to us."""
+    """Who it is. `consent` to marketing: yes, no, or `unknown` for who was never asked; `orders` they placed before, `every` so often,
+    the last as long ago; `wrote` how long ago they last wrote to us."""
 
     first_name: Word | None = "Ana"
     language: Word | None = None
@@ -101,6 +101,7 @@ class ContactGiven(Written):
     consent: Literal["yes", "no", "unknown"] = "yes"
     tags: tuple[Word, ...] = ()
     orders: int = Field(default=0, ge=0, le=50)
+    every: Length | None = None
     wrote: Length | None = None
 
 

@@ -29,7 +29,7 @@ from bot.store import story as known
 from bot.store.contacts import Noted
 from bot.store.database import Database, open_database
 from bot.store.model import Identity, IdentityKind
-from bot.worker import flows
+from bot.worker import flows, lapse
 from bot.worker.playbook import Playbook
 
 BEFORE = timedelta(days=90)  # what is given happened that long before: an order of then is no news, and starts nothing
@@ -45,7 +45,7 @@ _SHOP_SAYS = {
     Trigger.ORDER_CANCELLED: "cancelled",
 }
 STORE_WORDS = (
-    *("cart_abandoned", "cart_emptied", "product_viewed", *_SHOP_SAYS),
+    *("cart_abandoned", "cart_emptied", "product_viewed", *_SHOP_SAYS, Trigger.ORDER_REFUNDED),
     *("consent given", "consent withdrawn", "no more codes", "codes again"),
 )
 
@@ -118,13 +118,13 @@ class _Stage(Play):
         self._buttons: dict[str, Button] = {}
         self._seen = _Seen()
         self._order: dict[str, object] | None = None
-        self._orders = 0
+        self._orders = self._refunds = 0
         self._carts = 0
         self._has_cart = False
         self._codes: dict[str, str] = {}
         self._said_by_staff = ""
         self._is_set_up = False
-        super().__init__(store, _silent(playbook), _customer(story, playbook), self.begins - BEFORE, self._heard.append)
+        super().__init__(store, _silent(playbook), _customer(story, playbook), self.begins - _before(story), self._heard.append)
         self._flows = playbook
 
     # ---- before it begins
@@ -134,7 +134,8 @@ class _Stage(Play):
         given = self.story.head.given
         await self.tell("customer.updated", {})
         for number in range(given.contact.orders):
-            self.now += timedelta(hours=1)
+            apart = given.contact.every
+            await self.wait_until(self.now + timedelta(hours=1) if apart is None else self.begins - (given.contact.orders - number) * apart)
             await self.tell("order.created", {"order_key": f"before-{number}", "order_number": f"#{900 + number}", "status": "delivered"})
         if given.contact.wrote is not None:
             await self.wait_until(self.begins - given.contact.wrote)
@@ -149,6 +150,7 @@ class _Stage(Play):
         self._heard.clear()
         self._seen = await self.look(contact)
         self._playbook = self._flows
+        await self._store.run(lapse.follow(self._house(), contact))  # a night has gone by
         self._is_set_up = True
 
     async def contact(self) -> int:
@@ -217,6 +219,12 @@ class _Stage(Play):
                 await self.tell("consent.updated", {"consent": consent})
             case "no more codes" | "codes again":
                 self.codes_run_out = deed.text == "no more codes"
+            case Trigger.ORDER_REFUNDED:
+                if self._order is None:
+                    raise self._fault(deed, "there is no order yet: write 'store: order_placed' above")
+                self._refunds += 1
+                refund = {"refund_key": f"r-{self._refunds}", "refunded": self._bought()["total"]}
+                await self.tell("order.refunded", {**self._order, **refund, "items": []})
             case order if order in _SHOP_SAYS:
                 await self.order_is(_SHOP_SAYS[Trigger(order)])
             case other:
@@ -411,6 +419,12 @@ def _starts(timer: str) -> bool:
 def _silent(playbook: Playbook) -> Playbook:
     """The same store without flows: what is given starts none."""
     return Playbook(Library(rules=playbook.rules), playbook.house_texts)
+
+
+def _before(story: Story) -> timedelta:
+    """How long before the story what is given of it begins."""
+    given = story.head.given.contact
+    return max(BEFORE, given.orders * given.every) if given.every else BEFORE
 
 
 def _customer(story: Story, playbook: Playbook) -> Customer:

@@ -151,16 +151,23 @@ class Sandbox(CloudSandbox):
         """As the Cloud API alone; the shop begins to deliver, too."""
         self.shop.base_url = await super().start(host, port)
         await self.shop.start()
+        if self.store:
+            self.store.at(self.base_url)
+            await self.store.start()
         return self.base_url
 
     async def close(self) -> None:
         """Stops listening and delivering."""
         await super().close()
         await self.shop.close()
+        if self.store:
+            await self.store.close()
 
     async def idle(self) -> None:
         """Returns when what has happened so far was told, worked off, answered and told again."""
         for _ in range(2):
             await self.shop.idle()
+            if self.store:
+                await self.store.idle()
             await self.cloud.idle()
             await self._settled()

@@ -19,6 +19,7 @@ from bot.shop.field import Fields, decode
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
 
 UNKNOWN = "unknown"  # the topic of a delivery that does not say its own
+FETCHED = "fetched"  # ends the topic of what no webhook told: it was read by the store's own interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def keep(platform: str, delivery: Delivery, told: Told, name: str, read: Reader)
     except (Unreadable, UnicodeDecodeError) as fault:
         why = str(fault) if isinstance(fault, Unreadable) else "the body is not UTF-8"
         return Update(Source.SHOP, kind, key, delivery.shop, delivery.body, told.moment, unreadable=why)
-    return Update(Source.SHOP, kind, key, delivery.shop, _packed(told, text), happened.at, tuple(names(happened, delivery.shop)))
+    return Update(Source.SHOP, kind, key, delivery.shop, pack(told, text), happened.at, tuple(names(happened, delivery.shop)))
 
 
 def unpack(topic: str, body: bytes) -> tuple[Told, Fields]:
@@ -109,7 +110,7 @@ def unpack(topic: str, body: bytes) -> tuple[Told, Fields]:
     return Told(topic, received_at, beside.moment("at"), **words), Fields(packed.object("body").values)
 
 
-def _packed(told: Told, text: str) -> bytes:
+def pack(told: Told, text: str) -> bytes:
     """The body as it came, and what was told beside it."""
     beside = {
         "at": told.at.astimezone(UTC).isoformat() if told.at else None,
@@ -120,6 +121,11 @@ def _packed(told: Told, text: str) -> bytes:
     }
     written = json.dumps({name: value for name, value in beside.items() if value is not None})
     return f'{{"told":{written},"body":{text}}}'.encode()
+
+
+def is_fetched(kind: str) -> bool:
+    """Whether a row's kind says that the store was asked for it, so that it tells nothing of its webhooks."""
+    return kind.endswith(FETCHED)
 
 
 def names(happened: ShopEvent, shop: str) -> Iterator[Identity]:

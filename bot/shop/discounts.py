@@ -20,6 +20,8 @@ from bot.flow.facts import Money
 from bot.shop.event import Unreadable
 from bot.shop.field import Fields, decode
 from bot.shop.signature import sign
+from bot.shop.wire import ShopUnreachable as ShopUnreachable  # a code's end nobody knows: ask again with the same one
+from bot.shop.wire import beginning
 
 ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"  # nothing that reads as something else (0 O 1 I L), no vowels that could make a word
 RANDOM_CHARS = 8  # with 10,000 live codes a guesser needs 4e7 tries for one; with six it would be 5e4
@@ -33,14 +35,6 @@ _LATER = frozenset({408, 425, 429})  # 4xx that say "not now" rather than "no"
 
 class DiscountRefused(Exception):
     """The shop will not make this code. `why` is a sentence for the owner."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class ShopUnreachable(Exception):
-    """Nobody knows whether the code exists now: ask again with the same one. `why` is a sentence for the owner."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -214,13 +208,3 @@ async def _sentence(response: aiohttp.ClientResponse) -> str:
     except Unreadable:
         told = Fields({})
     return told.text("error", _ERROR_CHARS) or f"the shop answered {response.status}"
-
-
-async def beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """An answer's bytes, not many more than `most`: whatever the shop says, it does not fill our memory."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            break
-    return bytes(body)

@@ -105,7 +105,8 @@ class Payment(StrEnum):
     """Where the money of an order is. An order closes the cart it came from whatever stands here."""
 
     UNKNOWN = "unknown"
-    AWAITED = "awaited"  # a bank transfer, or a payment page that was left
+    AWAITED = "awaited"  # a bank transfer
+    BEGUN = "begun"  # somebody is at the payment page, or left it: failed, if nothing comes of it
     AUTHORIZED = "authorized"  # reserved on the card: nothing is left to do for the shopper
     ON_DELIVERY = "on_delivery"
     PARTLY_PAID = "partly_paid"

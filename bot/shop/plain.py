@@ -316,6 +316,7 @@ def _variant(fields: Fields, available: bool | None) -> Variant:
 
 
 _ASKS = {"privacy.data": PrivacyAsk.DATA, "privacy.redact": PrivacyAsk.ERASE_SHOPPER, "store.redact": PrivacyAsk.ERASE_SHOP}
+PRIVACY_KINDS = frozenset(_ASKS)
 
 
 def _privacy(kind: str, told: _Envelope, default_region: str | None) -> PrivacyAsked:

@@ -12,6 +12,14 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
     {shopify.PLATFORM: shopify.read, woocommerce.PLATFORM: woocommerce.read, bigcommerce.PLATFORM: bigcommerce.read}
 )
 
+_OF_THE_LAW = frozenset({f"{shopify.PLATFORM}:{topic}" for topic in shopify.PRIVACY_TOPICS} | plain.PRIVACY_KINDS)
+_OF_THE_APP = frozenset({f"{shopify.PLATFORM}:app/uninstalled", f"{bigcommerce.PLATFORM}:store/app/uninstalled", "store.uninstalled"})
+
+
+def is_ask(kind: str) -> bool:
+    """Whether a row of this kind asks for what the law grants, or says that the shop took us out: nobody is made of the names in it."""
+    return kind in _OF_THE_LAW or kind in _OF_THE_APP
+
 
 def read(kind: str, body: bytes) -> ShopEvent:
     """The event behind a row's kind (`shopify:orders/create`; `order.created` of the generic contract) and body. Raises Unreadable."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bot.flow.facts import Line, Money
-from bot.shop.delivery import UNKNOWN, Admission, Delivery, Reader, Told, keep
+from bot.shop.delivery import FETCHED, UNKNOWN, Admission, Delivery, Reader, Told, keep
 from bot.shop.event import (
     CLICK,
     VISITOR,
@@ -364,13 +364,12 @@ def _consents(fields: Fields, told: Told) -> tuple[ShopConsent, ...]:
 
 
 def _merged(told: Told, fields: Fields) -> ShoppersMerged:
-    kept, gone = (_number(fields, f"admin_graphql_api_customer_{which}_id") for which in ("kept", "deleted"))
+    kept, gone = (global_number(fields.required(f"admin_graphql_api_customer_{which}_id")) for which in ("kept", "deleted"))
     return ShoppersMerged(told.moment, kept, gone)
 
 
-def _number(fields: Fields, name: str) -> str:
-    """The number in a `gid://shopify/Customer/1`, which is what the other topics tell."""
-    written = fields.required(name)
+def global_number(written: str) -> str:
+    """The number in a `gid://shopify/Customer/1`, which is what the other topics tell; whatever is none is left as it is."""
     found = _GLOBAL_ID.fullmatch(written)
     return found[1] if found else written
 
@@ -505,6 +504,7 @@ _ASKS = {
     "customers/redact": (PrivacyAsk.ERASE_SHOPPER, "orders_to_redact"),
     "shop/redact": (PrivacyAsk.ERASE_SHOP, ""),
 }
+PRIVACY_TOPICS = tuple(_ASKS)  # told by every app's own configuration, never by its API
 
 
 def _privacy(told: Told, fields: Fields) -> PrivacyAsked:
@@ -528,10 +528,10 @@ def _uninstalled(told: Told, _: Fields) -> ShopUninstalled:
 _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         **dict.fromkeys(("carts/create", "carts/update"), _cart),
-        **dict.fromkeys(("checkouts/create", "checkouts/update"), _checkout),
+        **dict.fromkeys(("checkouts/create", "checkouts/update", f"checkouts/{FETCHED}"), _checkout),
         "checkouts/delete": _checkout_deleted,
         **dict.fromkeys(
-            (f"orders/{word}" for word in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")), _order
+            (f"orders/{word}" for word in ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled", FETCHED)), _order
         ),
         "orders/delete": _order_removed,
         "orders/edited": _order_edited,
@@ -539,15 +539,16 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "fulfillment_events/create": _carrier_event,
         "refunds/create": _refund,
         **dict.fromkeys(("draft_orders/create", "draft_orders/update"), _draft),
-        **dict.fromkeys((f"customers/{word}" for word in ("create", "update", "enable", "disable")), _customer),
+        **dict.fromkeys((f"customers/{word}" for word in ("create", "update", "enable", "disable", FETCHED)), _customer),
         "customers/merge": _merged,
         "customers_marketing_consent/update": _consent_changed,
         "customers_email_marketing_consent/update": _consent_changed,
         "customers_whats_app_marketing_consent/update": _consent_changed,
-        **dict.fromkeys(("products/create", "products/update", "products/delete"), _product),
+        **dict.fromkeys(("products/create", "products/update", "products/delete", f"products/{FETCHED}"), _product),
         **dict.fromkeys(("variants/in_stock", "variants/out_of_stock"), _in_stock),
         "inventory_levels/update": _stock,
         **dict.fromkeys(_ASKS, _privacy),
         "app/uninstalled": _uninstalled,
     }
 )
+TOPICS = tuple(topic for topic in _READERS if topic not in _ASKS and topic.partition("/")[2] != FETCHED)

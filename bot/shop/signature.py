@@ -56,6 +56,11 @@ def sign(message_id: str, at: datetime, body: bytes, secret: str) -> dict[str, s
     key = _key(secret)
     if key is None:
         raise ValueError("a signing secret is 'whsec_' and the base64 of 24 to 64 bytes")
+    return sign_with(message_id, at, body, key)
+
+
+def sign_with(message_id: str, at: datetime, body: bytes, key: bytes) -> dict[str, str]:
+    """As `sign`, with the bytes of the key."""
     if not _ID.fullmatch(message_id):
         raise ValueError("a message id is 1 to 256 printable characters without a dot")
     seconds = str(int(at.timestamp()))

@@ -149,7 +149,7 @@ def _checkout(told: Told, fields: Fields) -> CartChanged:
 
 
 _PAYMENTS = {
-    "pending": Payment.AWAITED,
+    "pending": Payment.BEGUN,
     "on-hold": Payment.AWAITED,
     "failed": Payment.FAILED,
     "processing": Payment.PAID,
@@ -182,7 +182,7 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         click=_click(fields),
         payment=payment,
         origin=_origin(fields),
-        payment_link=fields.link("payment_url") if payment in (Payment.AWAITED, Payment.FAILED) else None,
+        payment_link=fields.link("payment_url") if payment in (Payment.BEGUN, Payment.AWAITED, Payment.FAILED) else None,
         refunded=refunded,
         shipped=status == "completed",
         visitor=_visitor(fields),
@@ -360,3 +360,7 @@ def _variant(key: str, fields: Fields) -> Variant:
 
 
 _READERS: Mapping[str, Reader] = MappingProxyType({"order": _order, "customer": _customer, "product": _product})
+TOPICS = (
+    *("order.created", "order.updated", "order.deleted", "order.restored", "customer.created", "customer.updated"),
+    *("product.created", "product.updated", "product.deleted", "product.restored"),
+)

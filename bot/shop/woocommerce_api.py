@@ -1,35 +1,29 @@
-"""WooCommerce's REST API, as far as discount codes need it: coupons, made up to a hundred at a time, each with its own end.
+"""WooCommerce's discount codes: coupons, made up to a hundred at a time by its REST API, each with its own end.
 
 A coupon is ours by its description. After a time-out the shop is asked for each (`GET coupons?code=`) before anything else; WooCommerce
 keeps codes in lower case and answers so.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-import aiohttp
-
 from bot.flow import money
-from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay, beginning
+from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay
+from bot.shop.wire import ApiRefused, NotThere
+from bot.shop.woocommerce_rest import WooRest
 
 MOST_CODES = 100  # WP REST API: objects of one batch
-_ANSWER_TIME = aiohttp.ClientTimeout(total=30)  # a hundred coupons are a hundred posts to WordPress
-_ANSWER_BYTES = 4_000_000
-_LATER = frozenset({408, 425, 429})
 _SENTENCE = 200
 
 
 class WooCommerce:
-    """One store. `url` is its front page's address; key and secret need read and write access."""
+    """One store; its key needs read and write access."""
 
     at_once = MOST_CODES
 
-    def __init__(self, session: aiohttp.ClientSession, *, url: str, key: str, secret: str) -> None:
-        self._session = session
-        self._url = f"{url.rstrip('/')}/wp-json/wc/v3/coupons"
-        self._headers = {"Authorization": aiohttp.encode_basic_auth(key, secret)}
+    def __init__(self, wire: WooRest) -> None:
+        self._wire = wire
 
     async def open(self, offer: Offer, *, unsure: bool) -> str:
         """Coupons have no parent."""
@@ -68,37 +62,18 @@ class WooCommerce:
     async def close(self, place: str, code: str, store_id: str) -> None:
         """Deletes the coupon: each is a post that stays in WordPress else."""
         if store_id:
-            await self._ask("DELETE", f"/{int(store_id)}", {"force": "true"}, gone_is_fine=True)
+            try:
+                await self._wire.ask("DELETE", f"/coupons/{int(store_id)}", {"force": "true"})
+            except NotThere:
+                return
+            except ApiRefused as refusal:
+                raise DiscountRefused(refusal.why) from None
 
-    async def _ask(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None, *, gone_is_fine: bool = False
-    ) -> Any:
+    async def _ask(self, method: str, path: str, query: Mapping[str, str] | None = None, body: object = None) -> Any:
         try:
-            async with self._session.request(
-                method,
-                self._url + path,
-                params=query,
-                json=body,
-                headers=self._headers,
-                timeout=_ANSWER_TIME,
-                allow_redirects=False,
-            ) as response:
-                content = await beginning(response, _ANSWER_BYTES)
-                status = response.status
-        except TimeoutError:
-            raise ShopUnreachable(f"the shop did not answer within {_ANSWER_TIME.total:.0f} seconds") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise ShopUnreachable(f"the shop cannot be reached ({type(error).__name__})") from error
-        if status == 404 and gone_is_fine:
-            return None
-        if 400 <= status < 500 and status not in _LATER:
-            raise DiscountRefused(_sentence(content, status))
-        if not 200 <= status < 300:
-            raise ShopUnreachable(f"the shop answered {status}")
-        try:
-            return json.loads(content)
-        except ValueError:
-            raise ShopUnreachable("the shop's answer cannot be read") from None
+            return (await self._wire.ask(method, f"/coupons{path}", query, body)).json()
+        except ApiRefused as refusal:
+            raise DiscountRefused(refusal.why) from None
 
 
 def _coupon(offer: Offer, code: str) -> dict[str, Any]:
@@ -113,12 +88,3 @@ def _coupon(offer: Offer, code: str) -> dict[str, Any]:
         "usage_limit_per_user": 1,
         "description": offer.title,
     }
-
-
-def _sentence(content: bytes, status: int) -> str:
-    try:
-        told = json.loads(content)
-    except ValueError:
-        told = None
-    message = told.get("message") if isinstance(told, dict) else None
-    return " ".join(str(message or f"the shop answered {status}").split())[:_SENTENCE]

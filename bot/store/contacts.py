@@ -23,10 +23,10 @@ _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 MERGED_TABLES = (
     *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
-    *("referral", "reached", "purchase", "sent_link"),
+    *("referral", "reached", "purchase", "credit", "sent_link"),
 )
 JOINED_TABLES = (  # both may have the same: what is left of the other's goes
-    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase"),
+    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "privacy_person"),
 )
 
 
@@ -59,21 +59,26 @@ class Contact:
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Whom an update is about. `others` go by one of its names, too, and may be the same person: nothing of theirs is shown or changed
-    but what an order must stop."""
+    but what an order must stop. `new`: they may not have gone by these names before."""
 
     contact: int
     others: tuple[int, ...] = ()
+    new: tuple[Identity, ...] = ()
 
 
-def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool, at: datetime | None = None) -> Step[Resolved | None]:
+def resolve(
+    identities: Sequence[Identity], now: datetime, *, proven: bool, at: datetime | None = None, makes: bool = True
+) -> Step[Resolved | None]:
     """The contact these names lead to, made if there is none. None when there are no names.
 
     `proven`: the names were told by WhatsApp itself, so contacts they lead to are one person. `at`: since when they go by names that are
-    new (UTC); `now` where it is not said.
+    new (UTC); `now` where it is not said. `makes`: else nobody is made of proven names that lead to nobody, and it is None.
     """
     people = [identity for identity in identities if identity.kind not in _LEADS]
     leads = [identity for identity in identities if identity.kind in _LEADS]
     known = (yield from _known(people)) if proven else {}
+    if proven and not known and not makes:
+        return None
     contact = (yield from _proven(people, known, now)) if proven else (yield from _strongest(people, leads, now))
     if contact is None:
         return None
@@ -83,9 +88,9 @@ def resolve(identities: Sequence[Identity], now: datetime, *, proven: bool, at: 
         if names:
             yield sql_many(statement, [_named(identity, contact, stamp) for identity in names])
     if proven:
-        return Resolved(contact)
+        return Resolved(contact, new=tuple(new))
     yield sql_many("contact.also", [_named(identity, contact, stamp) for identity in people])
-    return Resolved(contact, tuple((yield from _also(people, leads, contact))))
+    return Resolved(contact, tuple((yield from _also(people, leads, contact))), tuple(people))
 
 
 def _proven(people: Sequence[Identity], known: Mapping[Identity, int], now: datetime) -> Step[int | None]:
@@ -149,6 +154,11 @@ def _named(identity: Identity, contact: int, stamp: int) -> dict[str, object]:
     return {"kind": identity.kind, "scope": identity.scope, "value": identity.value, "contact": contact, "now": stamp}
 
 
+def owners(identities: Iterable[Identity]) -> Step[list[int]]:
+    """Everybody who goes by one of these names."""
+    return (yield from _owners(identities))
+
+
 def _owners(identities: Iterable[Identity]) -> Step[list[int]]:
     return sorted(set((yield from _known(identities)).values()))
 
@@ -190,7 +200,7 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     """Two contacts are one person: all that belongs to `gone` becomes `keep`'s. Timers of the old id resolve when they fire."""
     stops: list[Agreement] = []
     for contact in (keep, gone):
-        stops += yield from _stops_in_chat(contact)
+        stops += yield from stops_in_chat(contact)
     yield sql("contact.merge_person", keep=keep, gone=gone)
     for table in MERGED_TABLES:
         yield sql(f"contact.merge_{table}", keep=keep, gone=gone)
@@ -201,9 +211,7 @@ def merge(keep: int, gone: int, now: datetime) -> Step[None]:
     yield from _end_doubles(keep, now)
     for stop in stops:  # repeated, so that it is the last word in the chat, whatever the other one said there
         yield from _record(keep, stop, now, effective=True)
-    rows = yield sql("contact.load", id=keep)
-    gone_rows = yield sql("contact.load", id=gone)
-    yield sql("contact.sum_orders", id=keep, currency=rows[0]["orders_currency"] or gone_rows[0]["orders_currency"])
+    yield sql("contact.sum_orders", id=keep)
     yield from mirror.settle(keep)
     yield from audit(keep, now, "contact", f"contact {gone} is the same person: merged into this one")
 
@@ -393,6 +401,12 @@ def _contact(row: Row, names: Sequence[Row], tags: Sequence[Row]) -> Contact:
     )
 
 
+def spent_in(contact: int, currency: str) -> Step[int | None]:
+    """What somebody spent in one currency (minor units); None where no order of theirs was in it."""
+    row = (yield sql("contact.spent_in", id=contact, currency=currency))[0]
+    return int(row["minor"]) if row["orders"] else None
+
+
 def describe(
     contact: int, *, first_name: str | None, language: str | None = None, country: str | None = None, timezone: str | None = None
 ) -> Step[None]:
@@ -436,7 +450,7 @@ def agree(contact: int, agreement: Agreement, now: datetime) -> Step[bool]:
     withdraws, in_chat = agreement.state is Consent.WITHDRAWN, agreement.method != SHOP
     effective = in_chat and withdraws
     if not effective and not (yield from _is_late(contact, agreement)):
-        stopped_in_chat = agreement.channel in {stop.channel for stop in (yield from _stops_in_chat(contact))}
+        stopped_in_chat = agreement.channel in {stop.channel for stop in (yield from stops_in_chat(contact))}
         effective = withdraws or in_chat or not stopped_in_chat
     yield from _record(contact, agreement, now, effective=effective)
     if not effective:
@@ -452,7 +466,7 @@ def _is_late(contact: int, agreement: Agreement) -> Step[bool]:
     return latest is not None and (stated < latest or (stated == latest and agreement.state is not Consent.WITHDRAWN))
 
 
-def _stops_in_chat(contact: int) -> Step[list[Agreement]]:
+def stops_in_chat(contact: int) -> Step[list[Agreement]]:
     """The person's last word in the chat about each channel, where it was to stop."""
     rows = yield sql("contact.said_in_chat", contact=contact, shop=SHOP)
     return [

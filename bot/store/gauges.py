@@ -24,7 +24,7 @@ class Gauges:
     """Counts of rows, and how long the oldest of them has waited (seconds, 0 when none does).
 
     `due`: queued messages whose time has come; `overdue`: timers; `unanswered`: conversations that wait for staff; `limits`: what is
-    used of the platform's.
+    used of the platform's; `asks`: what the law lets people ask and is not done yet, `asks_overdue`: what should be.
     """
 
     waiting: int
@@ -39,6 +39,8 @@ class Gauges:
     overdue: int
     unanswered: int
     unanswered_seconds: float
+    asks: int
+    asks_overdue: int
     numbers: tuple[Number, ...]
     limits: Standing
 
@@ -67,6 +69,8 @@ def read(now: datetime, clock: int = 0) -> Step[Gauges]:
         overdue=row["overdue"],
         unanswered=row["unanswered"],
         unanswered_seconds=age("unanswered_since"),
+        asks=row["asks"],
+        asks_overdue=row["asks_overdue"],
         numbers=tuple(Number(one["number"], bool(one["stopped"]), bool(one["marketing_stopped"])) for one in numbers),
         limits=limits,
     )

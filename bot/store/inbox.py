@@ -31,24 +31,31 @@ def receive(updates: Sequence[Update], received_at: datetime) -> Step[int]:
     """Keep each update that was not seen before, and its names; returns how many were new."""
     new = 0
     for update in updates:
-        if not (yield sql("inbox.first_time", key=update.key)):
-            continue
-        new += 1
-        rows = yield sql(
-            "inbox.insert",
-            source=update.source,
-            kind=update.kind,
-            place=update.place,
-            contact=None,
-            body=update.body,
-            occurred_at=to_micros(update.occurred_at),
-            received_at=to_micros(received_at),
-            state="waiting" if update.unreadable is None else "dead",
-            why=update.unreadable,
-        )
-        if update.identities and update.unreadable is None:
-            yield sql_many("inbox.insert_name", [_name(identity, rows[0]["id"]) for identity in update.identities])
+        if (yield from receive_one(update, received_at)) is not None:
+            new += 1
     return new
+
+
+def receive_one(update: Update, received_at: datetime) -> Step[int | None]:
+    """Keep an update and its names; returns the id of its row, None when it was seen before."""
+    if not (yield sql("inbox.first_time", key=update.key)):
+        return None
+    rows = yield sql(
+        "inbox.insert",
+        source=update.source,
+        kind=update.kind,
+        place=update.place,
+        contact=None,
+        body=update.body,
+        occurred_at=to_micros(update.occurred_at),
+        received_at=to_micros(received_at),
+        state="waiting" if update.unreadable is None else "dead",
+        why=update.unreadable,
+    )
+    inbox: int = rows[0]["id"]
+    if update.identities and update.unreadable is None:
+        yield sql_many("inbox.insert_name", [_name(identity, inbox) for identity in update.identities])
+    return inbox
 
 
 def _name(identity: Identity, inbox: int) -> dict[str, object]:
@@ -165,3 +172,14 @@ def next_timer() -> Step[datetime | None]:
     """When the next timer is due (UTC)."""
     rows = yield sql("inbox.next_timer")
     return from_micros_or_none(rows[0]["due"])
+
+
+def count_waiting() -> Step[int]:
+    """How many entries wait to be worked off."""
+    rows = yield sql("inbox.count_waiting")
+    return int(rows[0]["waiting"])
+
+
+def is_told_of(name: Identity) -> Step[bool]:
+    """Whether an entry that waits carries this name."""
+    return bool((yield sql("inbox.told_of", kind=name.kind, scope=name.scope, value=name.value)))

@@ -18,7 +18,7 @@ from typing import Any
 from bot.flow.facts import CartFacts, Line, Money, OrderFacts
 from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind
-from bot.store.step import Row, Step, from_micros, sql, sql_many, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 LATE_CART = timedelta(hours=1)  # a cart begun within an hour after an order is a late word of that order's cart, whatever its key
 HEARD_EVERY = timedelta(minutes=10)  # how exactly it is known when a shop was last heard
@@ -65,13 +65,16 @@ class CartTold:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order in the mirror. `unpaid`: its payment failed, and it was neither paid nor cancelled since."""
+    """An order in the mirror. `unpaid`: its payment failed, and it was neither paid nor cancelled since. `given_back`: something of it
+    was given or paid back. `begun`: somebody is at the payment page, or left it a moment ago."""
 
     id: int
     contact: int
     shop: str
     facts: OrderFacts
     unpaid: bool = False
+    given_back: bool = False
+    begun: bool = False
 
 
 # ---- carts
@@ -155,6 +158,11 @@ def _tombstones(shop: str, names: Iterable[Identity]) -> dict[IdentityKind, byte
     return {name.kind: _tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)}
 
 
+def tombstones(shop: str, names: Iterable[Identity]) -> list[bytes]:
+    """The keys of tombstones that an order of a shop leaves under these names."""
+    return [_tombstone(shop, name) for name in names if name.kind in (*_EPISODES, *_PEOPLE)]
+
+
 def _tombstone(shop: str, name: Identity) -> bytes:
     value = line_of(name.value) or name.value if name.kind is IdentityKind.PHONE else name.value
     kind = IdentityKind.CHECKOUT if name.kind is IdentityKind.CART else name.kind  # a cart without a checkout goes by its own key
@@ -186,6 +194,11 @@ def last_heard() -> Step[dict[str, datetime]]:
 def forget_bought(now: datetime) -> Step[None]:
     """Tombstones of orders so old that no word of their carts can still be under way are taken away."""
     yield sql("mirror.forget_bought", before=to_micros(now - TOMBSTONE))
+
+
+def has_open_cart(contact: int, shop: str, since: datetime) -> Step[bool]:
+    """Whether somebody has a cart that was neither bought nor emptied, and was touched since then."""
+    return bool((yield sql("mirror.open_cart", contact=contact, shop=shop, since=to_micros(since))))
 
 
 def cart(checkout: int) -> Step[Cart | None]:
@@ -234,11 +247,14 @@ class OrderTold:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecorded:
-    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid` as in Order."""
+    """What an order event changed. `before` is the status known until then, None for a new order; `was_unpaid`, `was_given_back` and
+    `was_begun` as in Order."""
 
     order: Order
     before: str | None
     was_unpaid: bool = False
+    was_given_back: bool = False
+    was_begun: bool = False
 
 
 class Word(StrEnum):
@@ -247,15 +263,18 @@ class Word(StrEnum):
     REFUND = "refund"
     DELIVERED = "delivered"
     REMOVED = "removed"
+    LEFT = "left"  # nothing came of its payment for so long that it counts as failed: our own word
 
 
 _RANK = {"placed": 0, "paid": 1, "delivered": 2}
 _CANCELLED = "cancelled"
 _FAILED = "failed"
+_BEGUN = "begun"
 _PAYMENTS = (  # of two words of the same moment the later in this row counts
-    *("unknown", "awaited", _FAILED, "on_delivery", "authorized", "partly_paid", "paid", "partly_refunded", "refunded"),
+    *("unknown", _BEGUN, "awaited", _FAILED, "on_delivery", "authorized", "partly_paid", "paid", "partly_refunded", "refunded"),
 )
-_LINKS = ("checkout_key", "tracking_link", "reorder_link", "payment_link")
+_PAID_BACK = ("partly_refunded", "refunded")
+_LINKS = ("checkout_key", "tracking_link", "reorder_link", "payment_link", "click")
 
 
 def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded]:
@@ -272,8 +291,8 @@ def record_order(shop: str, contact: int, told: OrderTold) -> Step[OrderRecorded
     yield from settle(values["contact"])
     if contact != values["contact"]:  # an older word named somebody else
         yield from close_carts(contact, shop, from_micros(values["placed_at"]))
-    for buyer in {values["contact"], known[0]["contact"] if known else contact}:  # it may turn out to be somebody else's
-        yield sql("contact.sum_orders", id=buyer, currency=values["currency"])
+    for buyer in sorted({values["contact"], known[0]["contact"] if known else contact}):  # it may turn out to be somebody else's
+        yield sql("contact.sum_orders", id=buyer)
     return (yield from _recorded(shop, told.key, known[0] if known else None))
 
 
@@ -310,6 +329,7 @@ def _merged(known: Row | None, contact: int, told: OrderTold) -> dict[str, Any]:
         "codes": json.dumps(told.codes),
         "payment": told.payment,
         "payment_link": told.payment_link,
+        "click": next((name.value for name in told.names if name.kind is IdentityKind.CLICK), None),
     }
     if known is None:
         return fresh
@@ -354,11 +374,14 @@ def _as_it_stands(told: dict[str, Any], words: Sequence[Row]) -> dict[str, Any]:
     since = [word for word in refunds if word["at"] > told["updated_at"]]
     total = _left(told["told_minor"], told["told_refunded"], refunds, since)
     went_back = total == 0 and (bool(refunds) or bool(told["told_refunded"]))
-    failed = told["payment"] == _FAILED and status == "placed"
+    payment = _FAILED if told["payment"] == _BEGUN and Word.LEFT in kinds else told["payment"]
+    failed = payment == _FAILED and status == "placed"
     return {
+        "payment": payment,
         "status": status,
         "lines": _lines_left(told["told_lines"], since) if since else told["told_lines"],
         "total_minor": total,
+        "returned": int(bool(refunds) or bool(told["told_refunded"]) or told["payment"] in _PAID_BACK),
         "counted": int(status != _CANCELLED and not failed and not went_back and told["payment"] != "refunded"),
     }
 
@@ -408,21 +431,63 @@ def tell_apart(
     values = _as_told(known[0])
     values |= _as_it_stands(values, (yield sql("mirror.order_words", shop=shop, order_key=key)))
     yield sql("mirror.update_order", id=known[0]["id"], **values)
-    yield sql("contact.sum_orders", id=known[0]["contact"], currency=known[0]["currency"])
+    yield sql("contact.sum_orders", id=known[0]["contact"])
     return (yield from _recorded(shop, key, known[0]))
+
+
+def payment_left(order_id: int, at: datetime) -> Step[OrderRecorded | None]:
+    """Nothing came of an order's payment: it failed. None when it went on meanwhile, whichever way."""
+    rows = yield sql("mirror.order_by_id", id=order_id)
+    if not rows or not _order(rows[0]).begun:
+        return None
+    return (yield from tell_apart(rows[0]["shop"], rows[0]["key"], Word.LEFT, at))
 
 
 def _recorded(shop: str, key: str, before: Row | None) -> Step[OrderRecorded]:
     rows = yield sql("mirror.order", shop=shop, key=key)
     if before is None:
         return OrderRecorded(_order(rows[0]), None)
-    return OrderRecorded(_order(rows[0]), before["status"], _order(before).unpaid)
+    was = _order(before)
+    return OrderRecorded(_order(rows[0]), before["status"], was.unpaid, was.given_back, was.begun)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """What is known of an order, as a comparison with the store needs it: when it last changed, and how it was told to stand then."""
+
+    updated_at: datetime
+    cancelled: bool
+    reached: str
+    payment: str
+    total: Money
+
+
+def known_order(shop: str, key: str) -> Step[KnownOrder | None]:
+    """What is known of an order by the shop's key."""
+    rows = yield sql("mirror.order", shop=shop, key=key)
+    if not rows:
+        return None
+    told = _as_told(rows[0])
+    total = Money(told["told_minor"], told["currency"])
+    return KnownOrder(from_micros(told["updated_at"]), told["cancelled"], told["reached"], told["payment"], total)
+
+
+def known_cart(shop: str, key: str, behind: str | None) -> Step[datetime | None]:
+    """When a checkout last changed, as far as it is known: by its key, or by that of the cart behind it."""
+    rows = yield sql("mirror.known_cart", shop=shop, key=key, cart=behind or key)
+    return from_micros_or_none(rows[0]["at"])
 
 
 def order(order_id: int) -> Step[Order | None]:
     """An order by the store's own id."""
     rows = yield sql("mirror.order_by_id", id=order_id)
     return _order(rows[0]) if rows else None
+
+
+def nth(order: Order) -> Step[int | None]:
+    """Which of the person's orders it is, by when they were placed; None where it does not count."""
+    rows = yield sql("mirror.nth", id=order.id)
+    return int(rows[0]["nth"]) if rows else None
 
 
 def last_order(contact: int) -> Step[Order | None]:
@@ -441,8 +506,11 @@ def _order(row: Row) -> Order:
         tracking_link=row["tracking_link"],
         reorder_link=row["reorder_link"],
         payment_link=row["payment_link"],
+        is_returned=bool(row["returned"]) or row["status"] == _CANCELLED,
     )
-    return Order(row["id"], row["contact"], row["shop"], facts, row["payment"] == _FAILED and row["status"] == "placed")
+    is_open = row["status"] == "placed"
+    unpaid, begun = (is_open and row["payment"] == payment for payment in (_FAILED, _BEGUN))
+    return Order(row["id"], row["contact"], row["shop"], facts, unpaid, bool(row["returned"]), begun)
 
 
 def _micros(length: timedelta) -> int:

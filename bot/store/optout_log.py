@@ -5,12 +5,15 @@ database knows, and every confirmation of one, stands in the log. The other way 
 up; it is what the person said all the same. A word that takes an opt-out back is logged, too, else a replay would silence who came back.
 
 People stand in it by the names the database has for them, not as hashes: somebody the copy never heard of must be stopped as well. So
-it is as private as the database (mode 0600, no texts), and whoever is to be forgotten must be forgotten here, too.
+it is as private as the database (mode 0600, no texts), and whoever is erased is forgotten here, too: their stop stands, as keyed hashes, in
+the erasure log from then on.
 """
 
+import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,21 +83,81 @@ class OptOutLog:
                 if line.strip():
                     yield _logged(line)
 
+    def about(self, names: Collection[Identity]) -> list[Logged]:
+        """The lines of whoever goes by one of these names."""
+        return [logged for logged in self.read() if logged is not None and not set(logged.names).isdisjoint(names)]
+
+    def forget(self, names: Collection[Identity]) -> int:
+        """Take out the lines of whoever goes by one of these names, and torn lines that hold one; returns how many. The log is whole at
+        every moment. Raises StoreUnavailable."""
+        needles = [name.value.encode() for name in names if name.kind not in _LEADS]
+        try:
+            if not self.path.exists():
+                return 0
+            with _alone(self.path) as file:
+                with self.path.open("rb") as log:
+                    lines = log.readlines()
+                kept = [line for line in lines if not _is_about(line, names, needles)]
+                if len(kept) < len(lines):
+                    self._rewrite(file, b"".join(kept))
+                return len(lines) - len(kept)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _rewrite(self, locked: int, content: bytes) -> None:
+        """Another file in its place. Whoever waits to append finds out that the one they opened is not the log any more."""
+        fresh = self.path.with_name(self.path.name + ".new")
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.fchmod(file, os.fstat(locked).st_mode & 0o777)
+            os.write(file, content)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        fresh.replace(self.path)
+        sync_folder(self.path.parent)
+
     def _append(self, text: str) -> None:
         try:
             new = not self.path.exists()
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
+            with _alone(self.path) as file:
                 size = os.fstat(file).st_size
                 torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
                 os.write(file, (("\n" if torn else "") + text).encode())
                 os.fsync(file)
-            finally:
-                os.close(file)
             if new:
                 sync_folder(self.path.parent)
         except OSError as error:
-            raise StoreUnavailable(f"the opt-out log {self.path} cannot be written: {error.strerror}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StoreUnavailable:
+        return StoreUnavailable(f"the opt-out log {self.path} cannot be written: {error.strerror}")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[int]:
+    """The file that is the log, open and locked: what is appended while another process rewrites it would be lost."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_still(path, file):
+                yield file
+                return
+        finally:
+            os.close(file)
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _is_about(line: bytes, names: Collection[Identity], needles: Sequence[bytes]) -> bool:
+    logged = _logged(line)
+    return any(needle in line for needle in needles) if logged is None else not set(logged.names).isdisjoint(names)
 
 
 def sync_folder(folder: Path) -> None:

@@ -325,12 +325,14 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 @dataclass(frozen=True, slots=True)
 class _Addressee:
     """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`: what
-    the message needs is not so any more. `heard_at`: when the message's shop last told anything."""
+    the message needs is not so any more. `forbidden`: by the law, or by the shop in whose name it is. `heard_at`: when the message's shop
+    last told anything."""
 
     person: Person
     names: tuple[Name, ...]
     answers: str | None
     pointless: bool
+    forbidden: Reason | None
     heard_at: int | None
 
     def is_doubtful(self, message: Row, since: datetime | None) -> bool:
@@ -362,7 +364,8 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
-    return _Addressee(person, names, row["answers"], bool(row["pointless"]), row["heard_at"])
+    forbidden = Reason(row["forbidden"]) if row["forbidden"] else None
+    return _Addressee(person, names, row["answers"], bool(row["pointless"]), forbidden, row["heard_at"])
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
@@ -426,6 +429,7 @@ def _message(row: Row, addressee: _Addressee, obstacles: _Obstacles) -> Message:
         stopped=template in obstacles.stopped,
         barred=bool(obstacles.closed) and (row["number"], _country(addressee)) in obstacles.closed,
         pointless=addressee.pointless,
+        forbidden=addressee.forbidden,
     )
 
 

@@ -6,6 +6,7 @@ A product goes by the shop's key; where the shop tells none by its SKU, else by 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from bot.flow.facts import Line
@@ -46,14 +47,14 @@ class Bought:
 @dataclass(frozen=True, slots=True)
 class Awaited:
     """When somebody is to be asked whether they need something again. `what` is the kind of the timer; a timer with another order or
-    `generation` is stale. `since` is the last purchase; `asked`: they were, in this cycle."""
+    `generation` is stale. `since` is the last purchase; `asked`: how often they were, in this cycle."""
 
     what: str
     order: int
     since: datetime
     due: datetime
     generation: int
-    asked: bool = False
+    asked: int = 0
 
 
 def key_of(line: Line) -> str:
@@ -144,13 +145,18 @@ def bought_by(contact: int) -> Step[list[Sold]]:
     return [_named(row) for row in (yield sql("purchase.bought_by", contact=contact))]
 
 
+def order_days(contact: int) -> Step[list[int]]:
+    """The days on which somebody placed the orders that count, whatever was in them, the oldest first; as `policy.reorder` counts days."""
+    return [day_of(row["placed_at"]) for row in (yield sql("purchase.order_days", contact=contact))]
+
+
 def awaited(contact: int, shop: str, what: str) -> Step[Awaited | None]:
     """When somebody is to be asked about something; None when they are not."""
     rows = yield sql("purchase.awaited", contact=contact, shop=shop, what=what)
     if not rows:
         return None
     row = rows[0]
-    return Awaited(what, row["shop_order"], from_micros(row["since"]), from_micros(row["due"]), row["generation"], bool(row["asked"]))
+    return Awaited(what, row["shop_order"], from_micros(row["since"]), from_micros(row["due"]), row["generation"], row["asked"])
 
 
 def save_awaited(contact: int, shop: str, one: Awaited) -> Step[None]:
@@ -164,7 +170,7 @@ def save_awaited(contact: int, shop: str, one: Awaited) -> Step[None]:
         since=to_micros(one.since),
         due=to_micros(one.due),
         generation=one.generation,
-        asked=int(one.asked),
+        asked=one.asked,
     )
 
 
@@ -228,6 +234,50 @@ def page(after: Place) -> Step[list[tuple[Place, Purchase]]]:
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody with the days of the orders that count (see `day_of`), and the moment of the last of them."""
+
+    contact: int
+    days: tuple[int, ...]
+    last_at: datetime
+
+    def joined(self, later: "Customer") -> "Customer":
+        """The same person with the orders that a later page told."""
+        return Customer(self.contact, self.days + later.days, later.last_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """A page of them, in the order of their ids; the last one's orders may go on in the next. `place` is where this one ends."""
+
+    people: tuple[Customer, ...]
+    place: tuple[int, int, int]
+
+
+NOBODY_YET = (0, -1, 0)
+"""Where a reading of all customers begins."""
+
+
+def customers(after: tuple[int, int, int]) -> Step[Customers | None]:
+    """The next customers; no more than `PAGE` orders of them. None when there are no more."""
+    contact, at, order = after
+    rows = yield sql("purchase.orders_page", contact=contact, at=at, shop_order=order, limit=PAGE)
+    if not rows:
+        return None
+    people = []
+    for contact, group in groupby(rows, lambda row: int(row["contact"])):
+        placed = [int(row["placed_at"]) for row in group]
+        people.append(Customer(contact, tuple(map(day_of, placed)), from_micros(placed[-1])))
+    return Customers(tuple(people), (rows[-1]["contact"], rows[-1]["placed_at"], rows[-1]["id"]))
+
+
+def evidence_at(shop: str, product: str) -> Step[datetime | None]:
+    """When it was last found out what all people did with a product (UTC)."""
+    rows = yield sql("purchase.evidence_at", shop=shop, product=product)
+    return from_micros(rows[0]["worked_out_at"]) if rows else None
 
 
 def save_evidence(shop: str, found: Mapping[str, tuple[int, Evidence | None]], now: datetime) -> Step[None]:

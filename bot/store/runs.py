@@ -63,6 +63,11 @@ def save(run: Run, now: datetime) -> Step[None]:
     )
 
 
+def reached(run: int, order: int) -> Step[None]:
+    """A run is over because of this order: it was its goal."""
+    yield sql("run.reached", id=run, shop_order=order)
+
+
 def use_revision(run: int, revision: str) -> Step[None]:
     """A run goes on in another revision."""
     yield sql("run.use_revision", id=run, revision=revision)

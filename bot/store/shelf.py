@@ -148,6 +148,16 @@ class Shelf:
                         removed += 1
         return removed
 
+    def remove(self, sha256: str, before: datetime) -> bool:
+        """Remove a file that nobody wants, unless it was put there anew since `before` (UTC, the disk's clock); whether it was there."""
+        path = self.path(sha256)
+        with self._failing(), self._alone():
+            if not _is_older(path, before):
+                return False
+            path.unlink()
+            sync_folder(path.parent)
+            return True
+
     def sweep_unfinished(self, before: datetime) -> int:
         """Remove what crashes left half written `before` then; returns how many."""
         unfinished = self.folder / _UNFINISHED

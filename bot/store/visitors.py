@@ -204,13 +204,6 @@ def kept_cart(visitor: Visitor, since: datetime) -> Step[KeptCart | None]:
 # ---- forgetting
 
 
-def forget_of(contact: int) -> Step[None]:
-    """Whatever the browsers of a person told is gone, with their keys and the links that were sent to them."""
-    rows = yield sql("visitor.of_contact", contact=contact)
-    yield from _forget([Visitor(row["id"], row["shop"], row["key"]) for row in rows])
-    yield sql("visitor.forget_links_to", contact=contact)
-
-
 def forget_old(now: datetime) -> Step[bool]:
     """Forget some of what is older than it is kept; returns whether there may be more."""
     unseen = yield sql("visitor.unseen", before=to_micros(now - KEPT), limit=FORGOTTEN_AT_ONCE)

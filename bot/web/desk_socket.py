@@ -16,11 +16,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.desk import actions, owner
+from bot.desk import actions, owner, privacy
 from bot.store import held
 from bot.store.database import Database, StoreUnavailable
+from bot.store.erasure_log import Erasures
+from bot.store.privacy import What
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
+_BY_LAW = frozenset({"erase", "copy", "reopen", "handed-over"})  # what the law lets people ask, by the owner's hand
 ASK_SECONDS = 2.0  # a process that does not answer by then is asked again
 
 
@@ -46,15 +49,23 @@ async def ask_to_leave(path: Path) -> bool:
 
 
 class DeskSocket:
-    """Answers the desk's commands. `leave` stops this process, for the one that takes over."""
+    """Answers the desk's commands. `leave` stops this process, for the one that takes over. `erasures` is needed for what the law lets
+    people ask."""
 
     def __init__(
-        self, store: Database, clock: Callable[[], datetime], wake: Callable[[], None], leave: Callable[[], None] | None = None
+        self,
+        store: Database,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        leave: Callable[[], None] | None = None,
+        *,
+        erasures: Erasures | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._wake = wake
         self._leave = leave
+        self._erasures = erasures
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -74,7 +85,8 @@ class DeskSocket:
     async def answer(self, action: str, words: Mapping[str, str]) -> dict[str, Any]:
         """`{"result": ...}`, or `{"error": sentence}`; moments as ISO 8601 in UTC."""
         try:
-            result = await self._act(action, defaultdict(str, words))
+            known = defaultdict(str, words)
+            result = await (self._by_law(action, known["who"]) if action in _BY_LAW else self._act(action, known))
         except (actions.NotFound, actions.Refused) as fault:
             return {"error": str(fault)}
         except StoreUnavailable:
@@ -114,3 +126,16 @@ class DeskSocket:
                 return await self._store.run(actions.resume())
             case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")
+
+    async def _by_law(self, action: str, who: str) -> object:
+        now, erasures = self._clock(), self._erasures
+        if erasures is None:
+            raise actions.Refused("nobody can be erased here")
+        if action == "reopen":
+            return await self._store.run(privacy.reopen(erasures, who, now))
+        if action == "handed-over":
+            return await self._store.run(privacy.handed_over(int(who), now))
+        ask = await self._store.run(privacy.ask(erasures, What.ERASE_SHOPPER if action == "erase" else What.DATA, who, now))
+        if action == "erase":  # what is just about to go does not go
+            self._store.arrivals.note_names(await self._store.read(privacy.names(ask)))
+        return ask

@@ -16,6 +16,7 @@ platform's error codes and our own number ids.
     comeback_inbox_waiting, comeback_inbox_oldest_seconds, comeback_inbox_dead
     comeback_outbox_queued, comeback_outbox_due, comeback_outbox_oldest_due_seconds, comeback_outbox_sending, comeback_outbox_unknown
     comeback_discounts_wanted, comeback_timers_overdue, comeback_desk_waiting, comeback_desk_oldest_seconds
+    comeback_privacy_asks_open, comeback_privacy_asks_overdue  what the law lets people ask: not done yet; not done in its time
     comeback_number_stopped{number,what}           1 where a number must not send: what is `all` or `marketing`
     comeback_number_per_second{number}             messages a second, in and out together, that a number sends now: less than its limit
                                                    while it climbs back from a "too fast"
@@ -56,6 +57,8 @@ _DEPTHS = {  # field of Gauges -> name and help
     "wanted": ("discounts_wanted", "Discount codes that are to be made in the shop"),
     "overdue": ("timers_overdue", "Timers that are due and not yet worked off"),
     "unanswered": ("desk_waiting", "Conversations that wait for staff"),
+    "asks": ("privacy_asks_open", "What the law lets people ask, and is not done yet"),
+    "asks_overdue": ("privacy_asks_overdue", "What of it should be done by now"),
     "unanswered_seconds": ("desk_oldest_seconds", "How long the oldest of them has waited"),
 }
 

@@ -20,13 +20,16 @@ from bot.store.outbox import Superseded
 from bot.worker import dispatcher
 from bot.worker.discounter import Discounter
 from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
+from bot.worker.lapse import Absence
 from bot.worker.limits import Limits
 from bot.worker.playbook import House
+from bot.worker.privacy import Privacy
 from bot.worker.recovery import LOOK_SECONDS as RECOVER_SECONDS
 from bot.worker.recovery import Recovery
 from bot.worker.registry import ASK_SECONDS, FIRST_SECONDS, Registry
 from bot.worker.reorder import WORK_OUT_SECONDS, Foresight
 from bot.worker.sender import Sender
+from bot.worker.store_reading import LOOK_SECONDS, StoreReading
 from bot.worker.verifying import Verifying
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ HEARTBEAT_SECONDS = 1  # how late a timer may fire
 ORPHANS_SECONDS = 3  # between two looks for messages whose sender is gone, or whose lease ran out
 HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as long as a few of their transactions
 ASK_LIMITS_FIRST = 1  # seconds after the start: until then a number goes as it did before, or as the slowest of the usual
+COMPARE_FIRST = 45  # seconds after the start: shops tell again first what they could not tell while nobody listened
 FORESEE_FIRST = 60  # seconds after the start: nothing waits for it, and a start has enough to do
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
@@ -64,6 +68,8 @@ class Crew:
         limits: Limits | None = None,
         recovery: Recovery | None = None,
         verifying: Verifying | None = None,
+        store_reading: StoreReading | None = None,
+        privacy: Privacy | None = None,
     ) -> None:
         self._store = store
         self._house = house
@@ -84,12 +90,20 @@ class Crew:
         self._verifying = verifying
         if verifying is not None:
             self._loops.append(_Loop("verifier", self._verify))
+        self._store_reading = store_reading
+        if store_reading is not None:
+            self._loops += [_Loop("store reader", self._read_stores), _Loop("store fetcher", self._fetch_from_stores)]
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
+        if privacy is not None:
+            self._loops.append(_Loop("privacy", privacy.work))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
+        self._absence = Absence(store, house)
         self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
+        self._comparing = asyncio.Lock()
+        self._compared = False
         self._stopping = False
         self.superseded = asyncio.Event()
 
@@ -124,6 +138,11 @@ class Crew:
             self._scheduler.add_job(
                 self._tidy, "interval", seconds=TIDY_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
             )
+        if self._store_reading is not None:
+            first = datetime.now(UTC) + timedelta(seconds=COMPARE_FIRST)
+            self._scheduler.add_job(
+                self._compare, "interval", seconds=LOOK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
+            )
         first = datetime.now(UTC) + timedelta(seconds=FORESEE_FIRST)
         self._scheduler.add_job(
             self._foresee, "interval", seconds=WORK_OUT_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
@@ -152,9 +171,19 @@ class Crew:
     async def _foresee(self) -> None:
         async with self._foreseeing:
             await self._foresight.keep_fresh()
+            with contextlib.suppress(StoreUnavailable):  # the next look finds them
+                await self._absence.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
             while await self._store.run(visitors.forget_old(self._house().now)) and not self._stopping:
                 pass  # some at a time: everybody else works on between
+
+    async def _compare(self) -> None:
+        """Ask the stores what webhooks missed: soon after a start what was told while nobody listened, then every night."""
+        assert self._store_reading is not None
+        async with self._comparing:
+            await self._store_reading.look(at_start=not self._compared)
+            self._compared = True
+        self.wake()
 
     async def recover(self) -> None:
         """What stands still may go on: a token works again, a block has ended."""
@@ -180,7 +209,7 @@ class Crew:
                 await asyncio.gather(*self._tasks)
                 await self._sender.finish()
                 # a job that is cut short would be told as an error
-                async with self._looking, self._tidying, self._asking, self._recovering, self._foreseeing:
+                async with self._looking, self._tidying, self._asking, self._recovering, self._foreseeing, self._comparing:
                     pass
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
@@ -235,6 +264,20 @@ class Crew:
         if asked:
             self._sending.wake.set()
         return asked > 0
+
+    async def _read_stores(self) -> bool:
+        assert self._store_reading is not None
+        has_read = await self._store_reading.read_on()
+        if has_read:
+            self.wake()
+        return has_read
+
+    async def _fetch_from_stores(self) -> bool:
+        assert self._store_reading is not None
+        fetched = await self._store_reading.fetch_wanted()
+        if fetched:
+            self.wake()
+        return fetched
 
     async def _discount(self) -> bool:
         made = await self._discounter.make_wanted()

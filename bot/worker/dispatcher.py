@@ -20,13 +20,17 @@ from bot.channel.event import IdentityChanged
 from bot.channel.whatsapp import reading
 from bot.shop import reading as shop_reading
 from bot.shop import snippet
+from bot.shop.delivery import is_fetched
+from bot.shop.event import PrivacyAsked, ShopUninstalled
 from bot.store import contacts, inbox, runs
+from bot.store import privacy as store_privacy
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
-from bot.store.model import Identity, Source
+from bot.store.model import STATUS, Identity, Source
 from bot.store.step import Step, attempt, together
-from bot.worker import customer, edits, shopping, staff, timers
+from bot.worker import customer, edits, privacy, shopping, staff, timers
 from bot.worker.playbook import House
+from bot.worker.privacy import Unheard
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,10 @@ def _work_through(house: House, entries: Sequence[Entry], waiting: Set[int]) -> 
         if isinstance(whose, Exception):
             yield from _failed(house, entry, None, whose)
             continue
+        if isinstance(whose, Unheard):
+            yield from privacy.leave_unheard(entry, whose.why)
+            worked += 1
+            continue
         contact = whose.contact if whose else None
         if contact is not None and contact in held_back:
             yield from inbox.assign(entry.id, contact)  # not looked at again before the one it waits for
@@ -79,14 +87,31 @@ def _work_through(house: House, entries: Sequence[Entry], waiting: Set[int]) -> 
     return worked
 
 
-def _whose(house: House, entry: Entry) -> Step[Resolved | None]:
+def _whose(house: House, entry: Entry) -> Step[Resolved | Unheard | None]:
     """The contact an entry is about; made or merged from the names it carries."""
     names = yield from inbox.names(entry.id)
+    if entry.source is Source.SHOP:
+        return (yield from _whose_in_shop(house, entry, names))
     if names and entry.source is Source.WHATSAPP:
-        return (yield from _whose_number(house, entry, names))
-    if names:
-        return (yield from contacts.resolve(names, house.now, proven=False))
+        whose = yield from _whose_number(house, entry, names)
+        if whose is not None and whose.new:
+            yield from privacy.known_again(house, whose.contact, (yield from privacy.left_of(house, whose.new)))
+        return whose
     return Resolved((yield from contacts.live_id(entry.contact))) if entry.contact is not None else None
+
+
+def _whose_in_shop(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Resolved | Unheard | None]:
+    if shop_reading.is_ask(entry.kind):
+        return None
+    heard = yield from privacy.hear(house, entry, names)
+    if isinstance(heard, Unheard):
+        return heard
+    if not names:
+        return None
+    whose = yield from contacts.resolve(names, house.now, proven=False)
+    if whose is not None:
+        yield from privacy.known_again(house, whose.contact, heard.left)
+    return whose
 
 
 def _whose_number(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Resolved | None]:
@@ -97,7 +122,8 @@ def _whose_number(house: House, entry: Entry, names: Sequence[Identity]) -> Step
                 others = [name for name in names if name not in event.before and name not in event.names]
                 moved = yield from contacts.move(event.before, event.names, others, event.at, house.now)
                 return None if moved is None else Resolved(moved)
-    return (yield from contacts.resolve(names, house.now, proven=True, at=entry.occurred_at))
+    makes = entry.kind != STATUS  # how far a message got says nothing of anybody we do not know
+    return (yield from contacts.resolve(names, house.now, proven=True, at=entry.occurred_at, makes=makes))
 
 
 def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
@@ -108,6 +134,8 @@ def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
         house.tally.buried(entry.source)
         return
     why = yield from _told(house, entry, whose, event)
+    if whose is None and entry.kind == STATUS and why is not None:
+        yield from store_privacy.forget_body(entry.id)  # of nobody we know: perhaps of somebody who was erased
     yield from inbox.done(entry.id, whose.contact if whose else None, why)
     house.tally.worked_off(entry.source)
 
@@ -127,8 +155,10 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
     contact = whose.contact if whose else None
     if entry.source is Source.WHATSAPP:
         return (yield from customer.told(house, entry, contact, event))
+    if isinstance(event, PrivacyAsked | ShopUninstalled):
+        return (yield from privacy.told(house, entry, event))
     if entry.source is Source.SHOP:
-        return (yield from shopping.told(house, entry.place, whose, event))
+        return (yield from shopping.told(house, entry.place, whose, event, by_webhook=not is_fetched(entry.kind)))
     if entry.source is Source.VISITOR:
         return (yield from shopping.visited(house, entry.place, contact, event))
     if contact is None:

@@ -1,10 +1,15 @@
 """Facts: what a flow can ask about a person now, put together from the store and the owner's rules."""
 
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from statistics import median
 
 from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
 from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
+from bot.policy.decision import Control
+from bot.policy.reorder import gaps_of
 from bot.store import contacts, conversations, mirror, purchases, visitors
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
@@ -17,31 +22,50 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
     contact = yield from contacts.load(contact_id)
     conversation = yield from conversations.load(contact_id, number)
     is_first = yield from conversations.is_first(contact_id, number)
-    last = yield from mirror.last_order(contact_id)
     cart = order = view = None
     if subject is not None and subject.kind is SubjectKind.CART:
         cart = yield from mirror.cart(subject.id)
     elif subject is not None and subject.kind is SubjectKind.VIEW:
         view = yield from visitors.looked(subject.id)
     elif subject is not None:
-        order = yield from mirror.order(subject.id)
-    order_facts = _part_of(order.facts, subject) if order and subject else None
+        order = yield from _order(subject)
     rules = house.playbook.rules
     return Facts(
         contact=_contact(house, contact),
-        conversation=_conversation(conversation, is_first=is_first),
-        orders=OrdersFacts(
-            count=contact.orders_count,
-            total=Money(contact.orders_minor, contact.orders_currency or rules.currency),
-            last=last.facts if last else None,
-        ),
+        conversation=_conversation(conversation, house.now, is_first=is_first),
+        orders=(yield from _orders(contact, rules.currency)),
         store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links, rules.catalog),
         staff=_staff(house),
         cart=cart.facts if cart else None,
-        order=order_facts,
+        order=order,
         tags=contact.tags,
         product=view.facts if view else None,
     )
+
+
+def _orders(contact: Contact, currency: str) -> Step[OrdersFacts]:
+    """All they ordered; whoever ordered nothing is not looked through."""
+    if not contact.orders_count:
+        return OrdersFacts(0, Money(0, currency))
+    total = Money(contact.orders_minor, contact.orders_currency or currency)
+    if total.currency != currency and (spent := (yield from contacts.spent_in(contact.id, currency))) is not None:
+        total = Money(spent, currency)
+    last = yield from mirror.last_order(contact.id)
+    sold = yield from purchases.bought_by(contact.id)
+    gaps = gaps_of((yield from purchases.order_days(contact.id)))
+    return OrdersFacts(
+        count=contact.orders_count,
+        total=total,
+        last=last.facts if last else None,
+        products=tuple(dict.fromkeys(name for one in sold for name in (one.product, one.sku, one.name) if name)),
+        categories=tuple(dict.fromkeys(one.category for one in sold if one.category)),
+        usual_gap=Decimal(str(median(gaps))) if gaps else None,
+    )
+
+
+def _order(subject: Subject) -> Step[OrderFacts | None]:
+    order = yield from mirror.order(subject.id)
+    return replace(_part_of(order.facts, subject), nth=(yield from mirror.nth(order))) if order else None
 
 
 def _part_of(order: OrderFacts, subject: Subject) -> OrderFacts:
@@ -60,8 +84,10 @@ def _contact(house: House, contact: Contact) -> ContactFacts:
     return ContactFacts(language, contact.first_name, contact.country, contact.last_order_at, own)
 
 
-def _conversation(conversation: Conversation, *, is_first: bool) -> ConversationFacts:
-    return ConversationFacts(is_first=is_first, last_message_at=conversation.last_wrote_at)
+def _conversation(conversation: Conversation, now: datetime, *, is_first: bool) -> ConversationFacts:
+    handed_back = conversation.changed_at if conversation.epoch else None
+    with_staff_at = handed_back if conversation.control is Control.BOT else now
+    return ConversationFacts(is_first=is_first, last_message_at=conversation.last_wrote_at, with_staff_at=with_staff_at)
 
 
 def _staff(house: House) -> StaffFacts:

@@ -24,9 +24,11 @@ from bot.flow.run import (
     OptOut,
     Purpose,
     RemoveTag,
+    Run,
     Send,
     SetTimer,
     Subject,
+    SubjectKind,
     TemplateMessage,
     Waiting,
 )
@@ -43,6 +45,7 @@ MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
 MAX_CHAIN = 5  # an event of a flow starts another flow, whose event starts another ...
 RUN_TIMER = "run"
 START_TIMER = "start:"  # and the flow's id
+_CATEGORY, _PRODUCT = "category", "product"
 NO_SUBJECT = 0  # of a timer for a flow that is about neither a cart nor an order
 CODE_LEFT = timedelta(hours=1)  # a code that is read must leave this long to use it
 SAID = frozenset({"word", "button", "flow"})  # the ways to say stop in the conversation itself
@@ -66,24 +69,51 @@ def happen(
         yield from contacts.audit(contact, house.now, trigger, "nothing more was started: flows start each other in a circle")
         return
     for live in (yield from runs.live(contact)):
-        if trigger is not Trigger.CART_EMPTIED or live.run.subject == subject:  # else it is another cart of theirs
-            yield from _reach(house, live, trigger)
+        if not _is_of_another(live.run, trigger, subject):
+            yield from _reach(house, live, trigger, subject)
     yield from _cancel_pointless(house, contact, trigger)
     for revision in house.playbook.starting_on(trigger) if begins else ():
         if revision.flow.start.for_ is None:
             yield from begin(house, revision, contact, number, shop, subject, chain=chain)
         else:
-            kind, about = START_TIMER + revision.flow.id, subject.id if subject else NO_SUBJECT
-            yield from inbox.set_timer(house.now + revision.flow.start.for_, contact, kind, about, 0)
+            yield from _start_later(house.now + revision.flow.start.for_, contact, revision, subject)
 
 
-def _reach(house: House, live: Live, trigger: Trigger) -> Step[None]:
+def _start_later(due: datetime, contact: int, revision: Revision, subject: Subject | None) -> Step[None]:
+    """Set a timer that starts a flow. What a run is to be about of an order goes along: the coffee, and not the mug beside it."""
+    kind = START_TIMER + revision.flow.id
+    if subject is not None and subject.category is not None:
+        kind = f"{kind} {_CATEGORY}:{subject.category}"
+    elif subject is not None and subject.product is not None:
+        kind = f"{kind} {_PRODUCT}:{subject.product}"
+    yield from inbox.set_timer(due, contact, kind, subject.id if subject else NO_SUBJECT, 0)
+
+
+def read_start(written: str) -> tuple[str, str | None, str | None]:
+    """The flow that a timer starts, and the category or product of the order that it is about, from what stands behind START_TIMER."""
+    flow, _, rest = written.partition(" ")
+    part, _, name = rest.partition(":")
+    return flow, name if part == _CATEGORY else None, name if part == _PRODUCT else None
+
+
+def _is_of_another(run: Run, trigger: Trigger, subject: Subject | None) -> bool:
+    """Whether what happened to a cart or an order says nothing of the one a run is about."""
+    if trigger is Trigger.CART_EMPTIED:
+        return run.subject != subject
+    if trigger not in _OF_ONE_ORDER or run.subject is None or subject is None:
+        return False
+    return run.subject.kind is subject.kind and run.subject.id != subject.id
+
+
+def _reach(house: House, live: Live, trigger: Trigger, subject: Subject | None) -> Step[None]:
     """End a run whose goal the event is, or which it makes pointless."""
     revision = yield from attempt(house.playbook.revision(live.run.revision))
     if isinstance(revision, Exception):
         yield from end(house, live, "lost its place", f"ended: its revision cannot be read ({type(revision).__name__})")
     elif trigger in revision.flow.goal:
         yield from end(house, live, "goal reached", f"{trigger}: the goal of {live.run.flow} is reached")
+        if subject is not None and subject.kind is SubjectKind.ORDER:
+            yield from runs.reached(live.run.id, subject.id)
     elif trigger in revision.flow.stop_when:
         yield from end(house, live, f"stopped: {trigger}", f"{trigger}: {live.run.flow} stops")
 
@@ -116,8 +146,7 @@ def begin(
     other = None if by_customer else (yield from asking(contact))
     if other is not None:
         yield from contacts.audit(contact, house.now, revision.flow.id, f"waits its turn: a question of {other.run.flow} is open")
-        kind, about = START_TIMER + revision.flow.id, subject.id if subject else NO_SUBJECT
-        yield from inbox.set_timer(house.now + ITS_TURN, contact, kind, about, 0)
+        yield from _start_later(house.now + ITS_TURN, contact, revision, subject)
         return False
     yield from runs.keep_revision(revision.id, revision.flow.id, revision.source, house.now)
     run_id = yield from runs.create(contact, number, shop, revision.flow.id, revision.id, house.now)
@@ -291,6 +320,7 @@ def _is_marketing(effect: Send) -> Step[bool]:
     return (yield from templates.is_marketing(content))
 
 
+_OF_ONE_ORDER = frozenset({Trigger.ORDER_CANCELLED, Trigger.ORDER_REFUNDED})
 _NEEDS = {
     Trigger.CART_ABANDONED: outbox.Need.CART_OPEN,
     Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID,

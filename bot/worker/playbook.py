@@ -12,6 +12,7 @@ from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.policy.decision import Limit, QuietHours, Rules
 from bot.store import runs
+from bot.store.erasure_log import Erasures
 from bot.store.step import Step
 from bot.worker.tally import SILENT, Tally
 
@@ -122,6 +123,7 @@ class House:
     number: str  # the phone number id we write from when nobody has written to us yet
     now: datetime
     tally: Tally = SILENT  # is told what happens, to be counted
+    erasures: Erasures | None = None  # who was erased; in a rehearsal nobody is
     sites: Mapping[str, str] = field(default_factory=dict)  # where pages are that have our snippet -> the shop they are of
 
     @property

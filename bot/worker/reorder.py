@@ -1,19 +1,33 @@
 """When will they need it again: each order and delivery moves the date on which a person is asked; what it rests on is found out nightly.
 
 What is awaited is a product, or all of a category where the owner says when the category is used up (`reorder:` in store.yaml). The date is
-the owner's where they gave one, else 0.8 of the time expected: a nudge should come before the tin is empty. There is one nudge for each
-purchase, and none long after the expected time: they left, which is a matter for win-back.
+the owner's where they gave one, else 0.8 of the time expected: a nudge should come before the tin is empty. Who did not answer is asked
+once more at 1.5 times; who has an open cart is not asked while it is warm: it has a flow of its own. There are no more than two nudges for
+a purchase, and none long after the expected time: they left, which is a matter for win-back (`lapse.py`).
 """
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.flow.rules import StoreRules
 from bot.flow.run import Subject, SubjectKind
-from bot.policy.reorder import OPENS_AT, OVER_AT, Basis, Evidence, Expectation, Outlook, Override, Purchase, expected, gaps_of, outlooks
-from bot.store import contacts, inbox, mirror, purchases
+from bot.policy.reorder import (
+    OPENS_AT,
+    OVER_AT,
+    SECOND_AT,
+    Basis,
+    Evidence,
+    Expectation,
+    Outlook,
+    Override,
+    Purchase,
+    expected,
+    gaps_of,
+    outlooks,
+)
+from bot.store import contacts, conversations, inbox, mirror, purchases
 from bot.store.database import Database, StoreUnavailable
 from bot.store.mirror import Order
 from bot.store.purchases import Awaited, Bought, Place, Sold
@@ -24,6 +38,9 @@ log = logging.getLogger(__name__)
 
 CATEGORY_TIMER = "reorder:"  # and the category that should be used up
 PRODUCT_TIMER = "reorder_product:"  # and the product
+NUDGES = 2  # for one purchase
+WARM_CART = timedelta(days=7)  # since it was touched last: a cart left longer than its own flow goes on is no reason to be silent
+CART_TURN = timedelta(days=1)  # when to look again whether a cart is still open
 MISSED = timedelta(days=2)  # a date so long ago (an import, down-time) is not caught up on
 WORK_OUT_SECONDS = 3_600  # between two looks whether it is time to find out again
 WORTH_FOR = timedelta(hours=20)  # a night's findings; a look at the same hour of the next day finds them too old
@@ -64,6 +81,11 @@ class Foreseen:
     def over(self) -> datetime:
         """From when on nobody asks any more."""
         return self.last.at + timedelta(days=self.expectation.days * OVER_AT)
+
+    def asks(self, asked: int) -> datetime | None:
+        """When to ask who was asked so often already; None: not any more."""
+        second = self.last.at + timedelta(days=self.expectation.days * SECOND_AT)
+        return (self.opens, second, None)[min(asked, NUDGES)]
 
 
 def is_timer(kind: str) -> bool:
@@ -132,29 +154,35 @@ def await_next(house: House, contact: int, need: Need) -> Step[None]:
     """Set the date on which they are to be asked, from all that is known now."""
     known = yield from purchases.awaited(contact, need.shop, need.timer)
     found = yield from foresee(contact, need)
-    if found is None or found.opens < house.now - MISSED:
+    same_cycle = known is not None and found is not None and known.order == found.last.order
+    asked = known.asked if known is not None and same_cycle else 0
+    due = found.asks(asked) if found is not None else None
+    if same_cycle and asked >= NUDGES:
+        return
+    if found is None or due is None or due < house.now - MISSED:
         if known is not None:
             yield from purchases.forget_awaited(contact, need.shop, need.timer)
         return
-    same_cycle = known is not None and known.order == found.last.order
-    if same_cycle and known is not None and (known.since, known.due) == (found.last.at, found.opens):
+    if same_cycle and known is not None and (known.since, known.due) == (found.last.at, due):
         return
-    asked = known is not None and same_cycle and known.asked
     generation = known.generation + 1 if known is not None else 1
-    yield from purchases.save_awaited(
-        contact, need.shop, Awaited(need.timer, found.last.order, found.last.at, found.opens, generation, asked=asked)
-    )
-    if not asked:
-        yield from inbox.set_timer(found.opens, contact, need.timer, found.last.order, generation)
+    yield from _await(contact, need, Awaited(need.timer, found.last.order, found.last.at, due, generation, asked))
+
+
+def _await(contact: int, need: Need, one: Awaited) -> Step[None]:
+    yield from purchases.save_awaited(contact, need.shop, one)
+    yield from inbox.set_timer(one.due, contact, one.what, one.order, one.generation)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """They should be asked now."""
+    """They should be asked now. `asked`: how often they were before."""
 
     need: Need
     order: Order
     generation: int
+    found: Foreseen
+    asked: int = 0
 
 
 def judge(house: House, contact: int, timer: str, order_id: int, generation: int) -> Step[Due | str]:
@@ -167,7 +195,8 @@ def judge(house: House, contact: int, timer: str, order_id: int, generation: int
         yield from await_next(house, contact, need)
         return f"the owner says of {need.name} by now when it is used up"
     known = yield from purchases.awaited(contact, order.shop, timer)
-    if known is not None and known.order == order_id and (known.asked or known.generation != generation):
+    asked = known.asked if known is not None and known.order == order_id else 0
+    if known is not None and known.order == order_id and (asked >= NUDGES or known.generation != generation):
         return f"they are asked about {need.name} at another time"
     found = yield from foresee(contact, need)
     if found is None:
@@ -176,21 +205,46 @@ def judge(house: House, contact: int, timer: str, order_id: int, generation: int
         if found.last.at > order.facts.placed_at:
             return f"{need.name} was bought again since"
         return f"{need.name} was given back"
-    if found.opens > house.now:
+    if (found.asks(asked) or house.now) > house.now:
         yield from await_next(house, contact, need)
         return f"{need.name} is expected to last longer"
     if found.over < house.now:
         return f"too late: {need.name} was used up long ago"
-    return Due(need, order, generation)
+    if asked and (yield from _answered(contact, house.number, found.opens)):
+        return f"they wrote since they were asked about {need.name}"
+    return Due(need, order, generation, found, asked)
 
 
-def asked(contact: int, due: Due) -> Step[None]:
-    """They are asked now, and not again before they buy it again."""
-    known = yield from purchases.awaited(contact, due.order.shop, due.need.timer)
-    if known is None:  # a timer of before dates were kept
-        placed_at = due.order.facts.placed_at
-        known = Awaited(due.need.timer, due.order.id, placed_at, placed_at, due.generation)
-    yield from purchases.save_awaited(contact, due.order.shop, replace(known, order=due.order.id, asked=True))
+def _answered(contact: int, number: str, since: datetime) -> Step[bool]:
+    """Whether they had something to say since they were asked: who was heard is not asked the same again."""
+    wrote_at = (yield from conversations.load(contact, number)).last_wrote_at
+    return wrote_at is not None and wrote_at >= since
+
+
+def has_cart(house: House, contact: int, due: Due) -> Step[bool]:
+    """Whether they are in the middle of buying: what is said of an open cart is said by its own flow."""
+    return (yield from mirror.has_open_cart(contact, due.order.shop, house.now - WARM_CART))
+
+
+def bought_since(house: House, contact: int, about: Subject) -> Step[bool]:
+    """Whether what a nudge that waited its turn is about was bought again, or given back, meanwhile."""
+    order = yield from mirror.order(about.id)
+    if order is None or (about.category is None and about.product is None):
+        return order is None
+    kind = f"{CATEGORY_TIMER}{about.category}" if about.category is not None else f"{PRODUCT_TIMER}{about.product}"
+    found = yield from foresee(contact, (yield from need_behind(house.playbook.rules, order.shop, kind)))
+    return found is None or found.last.order != order.id
+
+
+def asked(house: House, contact: int, due: Due) -> Step[None]:
+    """They are asked now: the second time in some while, and not again before they buy it again."""
+    times, last = due.asked + 1, due.found.last
+    again = due.found.asks(times)
+    one = Awaited(due.need.timer, due.order.id, last.at, again or house.now, due.generation + 1, times)
+    if again is None or again <= house.now:
+        yield from purchases.save_awaited(contact, due.order.shop, one)
+    else:
+        yield from _await(contact, due.need, one)
 
 
 # ---- everybody, nightly

@@ -1,4 +1,5 @@
-"""Makes a restored database safe to start: nothing that the lost days may have sent goes out again, no opt-out is forgotten.
+"""Makes a restored database safe to start: nothing that the lost days may have sent goes out again, no opt-out is forgotten, and who was
+erased since is erased again.
 
 What waited to be worked off when the copy was taken is worked off here, because later events build on it (an order, a STOP), but what it
 would send is held with the rest. It works on any database, however it was restored (a copy, pg_restore, a disk's snapshot).
@@ -7,15 +8,19 @@ would send is held with the rest. It works on any database, however it was resto
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from bot.policy.consent import Consent
-from bot.store import held, optout_log
+from bot.store import held, optout_log, privacy
 from bot.store.database import Database
+from bot.store.erasure_log import Erasures
 from bot.store.held import Held
 from bot.store.optout_log import Logged, OptOutLog
-from bot.store.step import Step
+from bot.store.shelf import Shelf
+from bot.store.step import Step, to_micros
 from bot.worker import dispatcher, flows
 from bot.worker.playbook import House, Playbook
+from bot.worker.privacy import Privacy
 
 MAX_BATCHES = 10_000  # a bound for events that make each other; a million waiting events are fewer
 WHATSAPP = "whatsapp"
@@ -33,21 +38,47 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was done to make a database safe."""
+    """What was done to make a database safe. `erased`: how many erasures of people or shops it knew nothing of."""
 
     held: Held
     worked_off: int
     replayed: Replayed
+    erased: int = 0
 
 
-async def make_safe(store: Database, playbook: Playbook, number: str, now: datetime, log: OptOutLog) -> Restored:
-    """Hold, replay, work off. `number` is the phone number id flows write from. Raises StoreUnavailable."""
-    house = House(playbook, secrets.token_hex(4), number, now)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside a database: the opt-out log, the erasure log, files, and copies for people."""
+
+    optouts: OptOutLog
+    erasures: Erasures
+    shelf: Shelf
+    copies: Path
+
+
+async def make_safe(store: Database, playbook: Playbook, number: str, now: datetime, beside: Beside) -> Restored:
+    """Hold, replay, work off, erase. `number` is the phone number id flows write from. Raises StoreUnavailable."""
+    house = House(playbook, secrets.token_hex(4), number, now, erasures=beside.erasures)
     await store.run(held.come_alive(house.instance))
     await store.run(held.hold(now))
-    replayed = await _replay(store, house, log)
-    worked_off = await _work_off(store, house, log)
-    return Restored(await store.read(held.count()), worked_off, replayed)
+    replayed = await _replay(store, house, beside.optouts)
+    erased = await store.run(_ask_again(beside.erasures, now))
+    worked_off = await _work_off(store, house, beside.optouts)
+    work = Privacy(store, lambda: house, beside.erasures, beside.optouts, beside.shelf, beside.copies)
+    while await work.work():
+        pass
+    return Restored(await store.read(held.count()), worked_off, replayed, erased)
+
+
+def _ask_again(erasures: Erasures, now: datetime) -> Step[int]:
+    """What the erasure log tells that the copy knows nothing of; how many."""
+    lines = yield from privacy.lost(list(erasures.log.read()))
+    owners = yield from privacy.owners_of(erasures.marks, {mark for line in lines for mark in line.marks})
+    for line in lines:
+        people = {owners[mark] for mark in line.marks if mark in owners}
+        key = erasures.marks.of_ask(f"{line.what}:{line.shop}:{to_micros(line.at)}:{','.join(line.marks)}")
+        yield from privacy.once_more(line, people, key, now)
+    return len(lines)
 
 
 async def _replay(store: Database, house: House, log: OptOutLog) -> Replayed:

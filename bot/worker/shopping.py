@@ -20,7 +20,6 @@ from bot.shop.event import (
     OrderRemoved,
     OrderStatus,
     Origin,
-    PrivacyAsked,
     ProductChanged,
     ProductViewed,
     Refunded,
@@ -32,7 +31,6 @@ from bot.shop.event import (
     Shopper,
     ShopperChanged,
     ShoppersMerged,
-    ShopUninstalled,
     StockCounted,
     Thin,
     VariantStocked,
@@ -40,21 +38,21 @@ from bot.shop.event import (
 )
 from bot.shop.field import NO_CURRENCY
 from bot.shop.snippet import is_visitors
-from bot.store import contacts, inbox, mirror, runs, visitors
+from bot.store import contacts, inbox, mirror, readings, runs, visitors
 from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
+from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, flows, reorder, visiting
+from bot.worker import codes, flows, lapse, reorder, visiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
 STALE = timedelta(hours=5)  # Shopify: a delivery is tried for four hours, always with the body of the first try
+PAYMENT_TIMER = "payment"  # an order whose shopper may have left the payment page
 NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 
 _TOLD: dict[type[ShopEvent], str] = {
-    PrivacyAsked: "asked for what the law grants people",
-    ShopUninstalled: "took the app out",
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
 }
@@ -66,10 +64,15 @@ _ORDER_TRIGGERS = {
 }
 
 
-def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent) -> Step[str | None]:
-    """Work an event of the shop off; returns why nothing came of it, where that is so."""
-    yield from mirror.hear(shop, house.now)
+def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, by_webhook: bool = True) -> Step[str | None]:
+    """Work an event of the shop off; returns why nothing came of it, where that is so. What the shop was asked for (not `by_webhook`) says
+    nothing of whether it tells us what happens."""
+    if by_webhook:
+        yield from mirror.hear(shop, house.now)
     match event:
+        case Thin():
+            yield from readings.want(Wanted(shop, event.address, event.resource, event.key, event.topic, event.at), house.now)
+            return "it does not say how: that is fetched"
         case CartChanged() | OrderChanged() | ShopperChanged():
             return (yield from _about_somebody(house, shop, whose, event))
         case CartClosed():
@@ -122,7 +125,7 @@ def referred(house: House, contact: int, event: MessageReceived) -> Step[Message
 
 def _about(event: ShopEvent) -> str:
     match event:
-        case ShopNotice(about=about) | Thin(topic=about):
+        case ShopNotice(about=about):
             return about
         case _:
             return _TOLD.get(type(event), type(event).__name__)
@@ -283,7 +286,8 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     yield from _of_browser(house, shop, contact, event, recorded.order)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
-    yield from _follow(house, shop, contact, recorded)
+    yield from lapse.follow(house, contact)
+    yield from _follow(house, shop, contact, recorded, told_order.at)
     return None
 
 
@@ -304,6 +308,7 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
     if recorded.order.facts.status == OrderStatus.CANCELLED:
         yield from codes.called_off(shop, key)
     yield from reorder.follow(house, recorded.order)
+    yield from lapse.follow(house, recorded.order.contact)
     yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
@@ -314,7 +319,9 @@ def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
     if recorded is None:
         return "its order is not known yet"
     yield from reorder.follow(house, recorded.order)
+    yield from lapse.follow(house, recorded.order.contact)
     yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")
+    yield from _follow(house, shop, recorded.order.contact, recorded)
     return None
 
 
@@ -328,21 +335,39 @@ def _merged(house: House, shop: str, event: ShoppersMerged) -> Step[str | None]:
     return None
 
 
-def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded) -> Step[None]:
-    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own."""
+def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None) -> Step[None]:
+    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own.
+    Nothing begins with what changed long ago (`told_at`): it is heard of because the shop was asked."""
     order, status = recorded.order, OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
-    is_new = recorded.before is None or recorded.was_unpaid
-    if is_new and is_news and status is not OrderStatus.CANCELLED and not order.unpaid:
+    is_new = recorded.before is None or recorded.was_unpaid or recorded.was_begun
+    is_placed = not order.unpaid and not order.begun
+    if is_new and is_news and status is not OrderStatus.CANCELLED and is_placed:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject)
+    has_just_changed = told_at is None or house.now - told_at < NEWS
     if status != recorded.before and status is not OrderStatus.PLACED and (is_news or recorded.before is not None):
-        yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject)
+        yield from flows.happen(house, contact, house.number, shop, _ORDER_TRIGGERS[status], subject, begins=has_just_changed)
+    if recorded.before is None and order.begun and is_news:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
+        yield from inbox.set_timer(order.facts.placed_at + house.playbook.rules.payment_left, contact, PAYMENT_TIMER, order.id, 0)
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
         yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
+    if order.given_back and not recorded.was_given_back and (is_news or recorded.before is not None):
+        yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject, begins=has_just_changed)
     if recorded.was_unpaid and not order.unpaid:
         yield from _paid_after_all(house, contact, subject)
+
+
+def payment_left(house: House, order_id: int) -> Step[str | None]:
+    """Somebody has been at the payment page of an order for too long: they left it."""
+    recorded = yield from mirror.payment_left(order_id, house.now)
+    if recorded is None:
+        return "the payment came to something, or the order was cancelled"
+    yield from reorder.follow(house, recorded.order)
+    yield from _follow(house, recorded.order.shop, recorded.order.contact, recorded)
+    return None
 
 
 def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:
@@ -356,4 +381,4 @@ def _paid_after_all(house: House, contact: int, order: Subject) -> Step[None]:
 def _may_have_bought(house: House, contact: int, shop: str, order: mirror.Order) -> Step[None]:
     """Somebody who goes by one of the order's names, too: better one reminder too few than one for what was bought."""
     yield from mirror.close_carts(contact, shop, order.facts.placed_at)
-    yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, begins=False)
+    yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, Subject(SubjectKind.ORDER, order.id), begins=False)

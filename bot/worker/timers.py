@@ -3,6 +3,7 @@
 A timer is judged again when it fires: what it was set for may be gone, changed, or in somebody else's hands by then.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from bot.store import contacts, conversations, discounts, inbox, mirror, outbox,
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
-from bot.worker import flows, reorder, visiting
+from bot.worker import flows, lapse, reorder, shopping, visiting
 from bot.worker.playbook import House
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
@@ -33,10 +34,15 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
         return "too late: we were down when it was due"
     if kind.startswith(flows.START_TIMER):
         return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
+    if lapse.is_timer(kind):
+        wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+        return (yield from lapse.rings(house, contact, kind, subject, generation, wait_until))
     if reorder.is_timer(kind):
         return (yield from _reorder(house, contact, kind, subject, generation))
     if kind == CODE_TIMER:
         return (yield from code_decided(house, subject))
+    if kind == shopping.PAYMENT_TIMER:
+        return (yield from shopping.payment_left(house, subject))
     return f"nobody knows the timer '{kind}'"
 
 
@@ -84,7 +90,8 @@ def not_its_turn(house: House, contact: int, number: str, run_id: int | None, *,
     return None
 
 
-def _start(house: House, contact: int, flow: str, subject: int, generation: int) -> Step[str | None]:
+def _start(house: House, contact: int, written: str, subject: int, generation: int) -> Step[str | None]:
+    flow, category, product = flows.read_start(written)
     revision = house.playbook.library.flows.get(flow)
     if revision is None:
         return f"there is no flow '{flow}' any more"
@@ -92,9 +99,16 @@ def _start(house: House, contact: int, flow: str, subject: int, generation: int)
         return (yield from _cart(house, revision, contact, subject, generation))
     if revision.flow.start.when is Trigger.PRODUCT_VIEWED:
         return (yield from _viewed(house, revision, contact, subject))
-    about, shop = yield from _about(revision.flow.start.when, subject)
-    if revision.flow.start.when is Trigger.PAYMENT_FAILED and not (yield from _is_unpaid(subject)):
+    when = revision.flow.start.when
+    about, shop = yield from _about(when, subject)
+    if about is not None:
+        about = replace(about, category=category, product=product)
+    if when is Trigger.PAYMENT_FAILED and not (yield from _is_unpaid(subject)):
         return "it was paid, or cancelled, in the meantime"
+    if when is Trigger.REORDER_DUE and about is not None and (yield from reorder.bought_since(house, contact, about)):
+        return "it was bought again, or given back, in the meantime"
+    if when is Trigger.CUSTOMER_LAPSED and not (yield from _is_last(contact, subject)):
+        return "they ordered in the meantime"
     yield from flows.begin(house, revision, contact, house.number, shop, about)
     return None
 
@@ -102,6 +116,11 @@ def _start(house: House, contact: int, flow: str, subject: int, generation: int)
 def _is_unpaid(order_id: int) -> Step[bool]:
     order = yield from mirror.order(order_id)
     return order is not None and order.unpaid
+
+
+def _is_last(contact: int, order_id: int) -> Step[bool]:
+    last = yield from mirror.last_order(contact)
+    return last is not None and last.id == order_id
 
 
 def _about(when: Trigger, subject: int) -> Step[tuple[Subject | None, str]]:
@@ -157,7 +176,10 @@ def _reorder(house: House, contact: int, kind: str, order_id: int, generation: i
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, kind, order_id, generation)
         return "it is not its turn: looked at again later"
-    yield from reorder.asked(contact, judged)
+    if (yield from reorder.has_cart(house, contact, judged)):
+        yield from inbox.set_timer(house.now + reorder.CART_TURN, contact, kind, order_id, generation)
+        return "they have an open cart, which has a flow of its own: looked at again later"
+    yield from reorder.asked(house, contact, judged)
     yield from contacts.audit(contact, house.now, "reorder", f"{judged.need.name} should be used up")
     about = judged.need.of(order_id)
     yield from flows.happen(house, contact, house.number, judged.order.shop, Trigger.REORDER_DUE, about)

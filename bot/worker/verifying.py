@@ -24,14 +24,13 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # questions at a time: shops limit their interfaces to a few calls a second
 ANSWER_SECONDS = 10.0
-MIRROR_AGE = timedelta(hours=6)  # how long a shop may be silent: more than a quiet night, less than it takes to forget a purchase
 ASK_AGAIN = timedelta(minutes=5)  # also how long one that asks may take before another does
 
 
 class Verifying:
     """Asks shops about what waits as `verifying`. `verifiers` by the shop's name, `age` how long a shop may be silent."""
 
-    def __init__(self, store: Database, verifiers: Mapping[str, Verifier], house: Callable[[], House], age: timedelta = MIRROR_AGE) -> None:
+    def __init__(self, store: Database, verifiers: Mapping[str, Verifier], house: Callable[[], House], age: timedelta) -> None:
         self._store = store
         self._verifiers = verifiers
         self._house = house

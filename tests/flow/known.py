@@ -22,13 +22,14 @@ ORDER = OrderFacts(
     tracking_link="https://post.example/t/1",
     reorder_link="https://casa.example/reorder/1001",
     payment_link="https://casa.example/pay/1001",
+    nth=4,
 )
 CART = CartFacts(euros("80"), ORDER.lines, "https://casa.example/cart/7?from=bot")
 STORE = StoreFacts("Casa Bonita", "EUR", "Europe/Madrid", {"returns": "https://casa.example/returns"})
 ANA = Facts(
     contact=ContactFacts("es", "Ana", "ES", last_order=NOW - timedelta(days=90)),
     store=STORE,
-    orders=OrdersFacts(4, euros("400"), ORDER),
+    orders=OrdersFacts(4, euros("400"), ORDER, ("House blend", "Mug"), ("coffee", "gifts"), Decimal("29.5")),
     cart=CART,
     order=ORDER,
     product=ProductFacts("Moka pot", "https://casa.example/p/7", euros("32"), "https://casa.example/p/7.jpg", 2),

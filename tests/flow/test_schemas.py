@@ -115,6 +115,7 @@ MISSHAPEN = {
     Mistake.EMPTY_LIST,
     Mistake.EMPTY_TEXT,
     Mistake.BAD_LENGTH_OF_TIME,
+    Mistake.BAD_GAPS,
     Mistake.BAD_CLOCK_TIME,
     Mistake.BAD_LIMIT,
     Mistake.BAD_STAFF_HOURS,

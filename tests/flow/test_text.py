@@ -382,7 +382,7 @@ def test_every_name_reads_what_its_kind_says() -> None:
     }
     facts = replace(
         ANA,
-        conversation=replace(ANA.conversation, last_message_at=NOW),
+        conversation=replace(ANA.conversation, last_message_at=NOW, with_staff_at=NOW),
         staff=replace(ANA.staff, next_open=NOW + timedelta(hours=1)),
     )
     both = replace(DISCOUNT, amount=euros("5"))

@@ -102,21 +102,32 @@ async def serving(folder: Path, *, flows: Path = ROOT / "flows") -> AsyncIterato
         COMEBACK_SHOP_CASA_BONITA_SECRET=secret,
         COMEBACK_SHOP_CASA_BONITA_DISCOUNTS_URL=f"{url}/discounts",
     )
+    said: list[str] = []
+    try:
+        async with served(environment, folder, said) as address:
+            cloud.webhooks.url = f"{address}/webhooks/whatsapp"
+            sandbox.shop.webhooks.url = f"{address}/webhooks/shop/casa-bonita"
+            yield Served(cloud, sandbox.shop, environment, folder)
+    finally:
+        await sandbox.close()
+    assert "ERROR" not in said[-1], said[-1]
+
+
+@asynccontextmanager
+async def served(environment: dict[str, str], folder: Path, said: list[str]) -> AsyncIterator[str]:
+    """A `comeback serve` in a process of its own, and where it listens; at the end SIGTERM must end it with 0. What it wrote to standard
+    output and standard error is then in `said`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "serve", stdout=PIPE, stderr=PIPE, env=environment, cwd=folder
     )
     try:
-        address = await address_of(process)
-        cloud.webhooks.url = f"{address}/webhooks/whatsapp"
-        sandbox.shop.webhooks.url = f"{address}/webhooks/shop/casa-bonita"
-        yield Served(cloud, sandbox.shop, environment, folder)
+        yield await address_of(process)
     finally:
-        await sandbox.close()
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        _, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    assert "ERROR" not in err.decode(), err.decode()
+        out, err = await process.communicate()
+        said += [out.decode(), err.decode()]
+    assert process.returncode == 0, said[-1]
 
 
 async def address_of(process: Process) -> str:

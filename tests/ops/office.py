@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from bot import settings as settings_module
 from bot.settings import Settings
 from bot.store import optout_log
 from bot.store.database import Database, open_database
+from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
+from bot.store.shelf import Shelf
 from bot.worker import dispatcher
+from bot.worker.playbook import House
+from bot.worker.restoring import Beside
 from bot.worker.sender import Sender
 from tests.worker.bench import MONDAY, NUMBER, ROOT, Bench, playbook
 
@@ -22,6 +27,12 @@ class Office(Bench):
         super().__init__(store, playbook())
         self.log = log
         self.sender = Sender(store, self.channel, self.house, owner="test", optouts=log)
+        erasures = Erasures(ErasureLog(log.path.with_suffix(".erased")))
+        shelf = Shelf(log.path.with_suffix(".files"), spare=0)
+        self.beside = Beside(log, erasures, shelf, log.path.with_suffix(".privacy"))
+
+    def house(self) -> House:
+        return replace(super().house(), erasures=self.beside.erasures)
 
     async def work(self) -> int:
         """Work the inbox off until nothing more can be; returns how many entries were."""

@@ -35,7 +35,7 @@ async def test_what_may_have_gone_out_is_held_and_what_had_come_in_is_worked_off
     async with office_at(where, log) as house:
         await _busy_house(house)
         now = house.now + 2 * HOUR
-        restored = await make_safe(house.store, house.playbook, NUMBER, now, house.log)
+        restored = await make_safe(house.store, house.playbook, NUMBER, now, house.beside)
         assert restored.worked_off == 1
         assert restored.held == Held(queued=4, uncertain=1, timers=2, codes=0)  # the cart, and an answer that never came
         assert await house.store.read(held.count()) == restored.held
@@ -63,7 +63,7 @@ async def test_opt_outs_are_replayed_and_the_newest_word_counts(where: str, tmp_
         await house.go()
         now = house.now
         await house.store.run(_forget_what_was_said())
-        restored = await make_safe(house.store, house.playbook, NUMBER, now, house.log)
+        restored = await make_safe(house.store, house.playbook, NUMBER, now, house.beside)
         assert (restored.replayed.lines, restored.replayed.unreadable, restored.replayed.stopped) == (3, 0, 1)
         assert (await house.person(LOLA)).consent is Consent.WITHDRAWN
         assert (await house.person(PEPE)).consent is Consent.GRANTED

@@ -15,7 +15,7 @@ SITE = Site("casa", frozenset({"casa.example", "www.casa.example"}), ("the shop'
 _numbers = count(1)
 
 
-def viewed(product: str = "p-moka", **more: Any) -> dict[str, Any]:
+def viewed(product: Any = "p-moka", **more: Any) -> dict[str, Any]:
     """Somebody looks at a product."""
     shown = {"title": "Moka pot", "url": f"{ORIGIN}/p/{product}", "price": "32.00", "currency": "EUR"}
     return event("viewed", product=product, **{**shown, **more})

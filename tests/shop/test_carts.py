@@ -239,7 +239,7 @@ class Known:
 
     def is_bought(self, person: int, number: int) -> bool:
         """By its own keys for good; by the person, where it was begun before the order, or within the hour after. (Whose an order is that
-        names nobody, its cart tells.)"""
+        names nobody, its cart tells, or another order of that cart.)"""
         cart = self.day.cart(person, number)
         started = self.started(cart)
         return any(
@@ -250,7 +250,11 @@ class Known:
         )
 
     def _is_known(self, order: TrueOrder) -> bool:
-        return bool({"customer", "phone", "email"} & set(order.names) or self.of(self.day.cart(order.person, order.cart), "open"))
+        """Whose it is, the order says, or its cart, or another order of the same cart."""
+        of_its_cart = [one for one in self.ordered() if (one.person, one.cart) == (order.person, order.cart)]
+        akin = [set(one.names) for one in of_its_cart if set(one.names) & set(order.names)]
+        is_named = any({"customer", "phone", "email"} & names for names in akin)
+        return is_named or bool(self.of(self.day.cart(order.person, order.cart), "open"))
 
     def live(self, person: int) -> str | None:
         """The cart that must be open: the newest word of all the person's carts is that it has something in it, and it is not bought."""

@@ -10,8 +10,8 @@ from aiohttp import web
 from bot.flow.facts import Money
 from bot.sandbox.shop.store_api import StoreApi
 from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay
-from bot.shop.shopify_api import Bucket, Shopify, graphql_url
-from bot.shop.woocommerce_api import WooCommerce
+from bot.shop.shopify_api import Shopify
+from bot.shop.shopify_graphql import Bucket, ShopifyGraphql, graphql_url
 from tests.worker.till import KINDS, TOKEN, listening
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -54,7 +54,8 @@ async def test_what_is_empty_is_waited_for_by_what_the_shop_tells_of_its_bucket(
 async def test_throttled_calls_are_made_again_until_it_is_too_often() -> None:
     api, pauses = StoreApi(token=TOKEN), Pauses()
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
-        shop = Shopify(session, url=f"{url}/admin/api/2026-10/graphql.json", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
+        wire = ShopifyGraphql(session, url=f"{url}/admin/api/2026-10/graphql.json", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
+        shop = Shopify(wire)
         api.faults.throttled = 3
         assert await shop.open(OFFER, unsure=False) in api.discounts
         assert pauses.seconds > 0
@@ -153,4 +154,4 @@ async def test_an_answer_that_makes_no_sense_is_nobody_knows(body: bytes) -> Non
         with pytest.raises(ShopUnreachable):
             await KINDS["shopify"](session, url).open(OFFER, unsure=False)
         with pytest.raises(ShopUnreachable):
-            await WooCommerce(session, url=url, key="k", secret="s").add("", OFFER, CODES)
+            await KINDS["woocommerce"](session, url).add("", OFFER, CODES)

@@ -38,6 +38,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
     "Start": {
         "when": "an event",
         "for": "how long after the event; of a cart: how long nobody has touched it (a cart needs it)",
+        "after": "of `customer_lapsed`: how many of the gaps that usually lie between their orders (3 gaps)",
         "if": "a condition, asked at the moment it would start",
     },
     "SendStep": {"send": "what is sent"},
@@ -115,14 +116,17 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "quiet_hours": "when no marketing message is sent, by the customer's own clock; they wait for the morning",
         "marketing_limit": "how many marketing messages one person gets; answers to the customer are exempt, but counted",
         "opt_out_words": "words that stop everything at once, in any language",
-        "links": "links that texts use as `{store.links.returns}`",
+        "links": "links that texts use as `{store.links.returns}`; `{product}` in one stands for the shop's key of the product",
         "staff_hours": "when somebody is at the desk",
         "reorder": "when a purchase is used up, by product id, SKU or category: `25 days`, `{days: 25, per_unit: yes}` for so many days a "
         "piece, or `never`; of what is not named it is learnt from what people buy again",
+        "credit_for": "how long after a message that arrived an order counts as brought about by it, in `comeback results`",
         "segments": "conditions with a name, for `in big_spenders`",
         "audiences": "lists of people for paid ads",
         "prices": "what Meta charges for a message, for `comeback costs` and for rehearsals",
         "catalog": "the id of the store's catalog at Meta, for messages with products",
+        "payment_left": "how long an order may stand at the payment page (WooCommerce: `pending`) before its payment counts as failed; "
+        "30 minutes where nothing is said",
     },
     "PricesFile": {
         "currency": "Meta's bill's; the store's where nothing is said",
@@ -181,6 +185,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "consent": "whether they agreed to marketing messages",
         "tags": "their tags",
         "orders": "how many orders they placed before",
+        "every": "how far apart those were; the last one as long before the story begins (else all of them long ago)",
         "wrote": "how long ago they last wrote to us",
     },
     "BoughtGiven": {
@@ -280,8 +285,11 @@ _EVENTS: Mapping[Trigger, str] = {
     Trigger.ORDER_PAID: "an order was paid",
     Trigger.ORDER_DELIVERED: "the parcel arrived",
     Trigger.ORDER_CANCELLED: "an order was cancelled",
+    Trigger.ORDER_REFUNDED: "something of an order was given or paid back",
     Trigger.PAYMENT_FAILED: "the payment of an order failed or expired, and it was not paid since",
     Trigger.REORDER_DUE: "what was bought should be used up (`reorder` in store.yaml), and was not bought again",
+    Trigger.CUSTOMER_LAPSED: "no order for three of the gaps that usually lie between the person's orders, another number of them "
+    "(`after`), or a length of time (`for`); once, until they order again",
     Trigger.TAG_ADDED: "a flow put a tag on the person",
     Trigger.OPTED_IN: "the person agreed to marketing messages",
     Trigger.HANDED_BACK: "staff handed the conversation back",

@@ -13,6 +13,7 @@ import aiohttp
 from bot.channel import Delivered, Outgoing
 from bot.flow.run import Text
 from bot.shop.shopify_api import Shopify
+from bot.shop.shopify_graphql import PATH, ShopifyGraphql
 from bot.store.database import open_database
 from bot.worker.crew import Crew
 from bot.worker.discounter import Discounter
@@ -69,7 +70,7 @@ async def live(database: str, store_url: str, arrivals: str, since: float) -> No
         return House(flows, store.instance, NUMBER, moment(since))
 
     async with aiohttp.ClientSession() as session:
-        api = Shopify(session, url=f"{store_url}/admin/api/2026-10/graphql.json", token=TOKEN)
+        api = Shopify(ShopifyGraphql(session, url=f"{store_url}{PATH}", token=TOKEN))
         sender = Sender(store, Post(session, arrivals), house, owner=f"house-{time()}")
         crew = Crew(store, house, sender, Discounter(store, session, {}, house, {SHOP_OF_CHATS: api}))
         await crew.start()

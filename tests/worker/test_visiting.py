@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.flow.facts import CartFacts, Money
 from bot.flow.library import Library
 from bot.shop.snippet import CLICK_ID
-from bot.store import contacts, visitors
+from bot.store import contacts, personal, visitors
 from bot.store.visitors import JoinedBy
 from bot.worker import links
 from bot.worker.playbook import House, Playbook
@@ -48,7 +48,7 @@ class Pages(Bench):
 
     async def agreed(self, who: str = LOLA) -> None:
         """The shop knows somebody, who likes to hear from it."""
-        told = {"phone": f"+{who}", "consent": {"whatsapp": {"state": "granted", "source": "checkout"}}}
+        told: dict[str, Any] = {"phone": f"+{who}", "consent": {"whatsapp": {"state": "granted", "source": "checkout"}}}
         await self.shop("customer.updated", **told)
         await self.work()
 
@@ -83,7 +83,7 @@ async def test_who_nobody_knows_is_kept_and_not_written_to(pages: Pages) -> None
     assert await pages.rows("select * from timer") == []
     assert set(await pages.whys()) == {NOBODYS}
     (row,) = await pages.rows("select times, title, price_minor, currency from product_view")
-    assert tuple(row) == (2, "Moka pot", 3200, "EUR")
+    assert (row["times"], row["title"], row["price_minor"], row["currency"]) == (2, "Moka pot", 3200, "EUR")
 
 
 async def test_who_writes_with_the_browsers_code_becomes_known_and_what_they_looked_at_counts(pages: Pages) -> None:
@@ -190,7 +190,7 @@ async def test_a_person_who_turns_out_to_be_another_keeps_their_browsers_and_lin
     await pages.writes("hello", PEPE)
     await pages.work()
     both = sorted([await pages.contact(LOLA), await pages.contact(PEPE)])
-    await pages.store.run(contacts.merge(*both, pages.now))
+    await pages.store.run(contacts.merge(both[0], both[1], pages.now))
     assert await pages.owner() == both[0]
     assert {row["contact"] for row in await pages.rows("select contact from sent_link")} == {both[0]}
 
@@ -316,8 +316,8 @@ async def test_without_consent_nobody_is_written_to(pages: Pages) -> None:
 async def test_the_shop_itself_may_tell_who_looks_at_what(pages: Pages) -> None:
     await pages.agreed()
     for number in range(2):
-        page = {"product_id": "p-moka", "title": "Moka pot", "url": f"{ORIGIN}/p/p-moka", "price": "32.00"}
-        await pages.shop("product.viewed", phone=f"+{LOLA}", **page, **({"visitor_key": "shop-own-key"} if number else {}))
+        page: dict[str, Any] = {"product_id": "p-moka", "title": "Moka pot", "url": f"{ORIGIN}/p/p-moka", "price": "32.00"}
+        await pages.shop("product.viewed", phone=f"+{LOLA}", **page, visitor_key="shop-own-key" if number else None)
         await pages.work()
         pages.now += 2 * MINUTE
     assert await pages.owner("shop-own-key") == await pages.contact()
@@ -338,7 +338,7 @@ async def test_what_was_in_the_cart_counts_once_somebody_writes_from_that_browse
     await pages.writes(f"Hello! (ref: {CODE})")
     await pages.go()
     (row,) = await pages.rows("select key, state, total_minor, link from checkout")
-    assert tuple(row) == (f"visitor:{LOOKER}", "open", 3200, f"{ORIGIN}/cart")
+    assert (row["key"], row["state"], row["total_minor"], row["link"]) == (f"visitor:{LOOKER}", "open", 3200, f"{ORIGIN}/cart")
     await answered(pages)
     (reminder,) = await pages.go(HOUR)
     assert "2 × The p-moka" in reminder
@@ -389,11 +389,14 @@ async def test_whoever_is_forgotten_leaves_nothing_of_their_browsers(pages: Page
     click = await sent_link(pages)
     await pages.browse(event("came", click=click), viewed(), cart("p-moka"))
     await pages.browse(viewed(), visitor=OTHER)
-    await pages.store.run(visitors.forget_of(await pages.contact()))
+    nobody = await pages.store.run(contacts.create(pages.now))
+    gone = await pages.store.run(personal.erase(await pages.contact(), nobody, "", 0, personal.ALL))
+    assert [gone.counts[table] for table in ("product_view", "visitor", "sent_link")] == [1, 1, 1]
     assert [row["key"] for row in await pages.rows("select key from visitor")] == [OTHER]
     assert len(await pages.rows("select * from product_view")) == 1
     assert await pages.rows("select * from sent_link") == []
-    assert await pages.owner() is None
+    await pages.store.run(personal.erase_shop("casa", personal.ALL))
+    assert await pages.rows("select * from visitor") == []
 
 
 # ---- links

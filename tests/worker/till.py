@@ -12,8 +12,10 @@ from bot.channel import Delivered, Outgoing
 from bot.flow.run import TemplateMessage
 from bot.sandbox.shop.store_api import StoreApi
 from bot.shop.discounts import CodeApi
-from bot.shop.shopify_api import Bucket, Shopify
+from bot.shop.shopify_api import Shopify
+from bot.shop.shopify_graphql import PATH, Bucket, ShopifyGraphql
 from bot.shop.woocommerce_api import WooCommerce
+from bot.shop.woocommerce_rest import WooRest
 from bot.worker.discounter import Discounter
 
 from .bench import SHOP, Bench, playbook
@@ -48,12 +50,12 @@ async def at_once(_: float) -> None:
 
 def shopify(session: aiohttp.ClientSession, url: str) -> Shopify:
     """The client of a store in Shopify's manner."""
-    return Shopify(session, url=f"{url}/admin/api/2026-10/graphql.json", token=TOKEN, bucket=Bucket(at_once))
+    return Shopify(ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(at_once)))
 
 
 def woocommerce(session: aiohttp.ClientSession, url: str) -> WooCommerce:
     """The client of a store in WooCommerce's manner."""
-    return WooCommerce(session, url=url, key="ck_sandbox", secret=TOKEN)
+    return WooCommerce(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN))
 
 
 KINDS: dict[str, Callable[[aiohttp.ClientSession, str], CodeApi]] = {"shopify": shopify, "woocommerce": woocommerce}

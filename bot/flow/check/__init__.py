@@ -18,6 +18,7 @@ from bot.flow.check.rivals import judge_rivals
 from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
 from bot.flow.check.words import judge_condition, judge_text
+from bot.flow.condition import ConditionError, parse
 from bot.flow.measure import read_budget, read_discount
 from bot.flow.model import (
     LONGEST_TAG,
@@ -78,6 +79,7 @@ def _judge_head(case: Case) -> None:
     if flow.start.when is Trigger.PRODUCT_VIEWED and flow.start.for_ is None and not told.is_broken("start.for"):
         message = "say how long after they last looked at anything: add 'for:', as in 'for: 4 hours'"
         told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
+    _judge_after(case)
     if flow.start.when in NOT_TOLD_YET:
         message = f"nothing tells of {flow.start.when} yet, so this flow would never start: start it on another event, with an 'if:'"
         told.tell("start.when", Mistake.NEVER_HAPPENS, message)
@@ -89,6 +91,27 @@ def _judge_head(case: Case) -> None:
     for event in flow.stop_when:
         if event in flow.goal:
             told.tell("stop_when", Mistake.GOAL_STOPS, f"{event} is the goal already: take it out of stop_when, or out of goal")
+
+
+def _judge_after(case: Case) -> None:
+    """What is measured by the customer's own habit."""
+    start, told = case.flow.start, case.told
+    if start.after is not None and start.when is not Trigger.CUSTOMER_LAPSED and not told.is_broken("start.when"):
+        message = f"'after:' counts the gaps of who stays away, in flows that start with {Trigger.CUSTOMER_LAPSED}: write 'for:' here"
+        told.tell("start.after", Mistake.AFTER_NOT_HERE, message)
+    elif start.after is not None and start.for_ is not None:
+        message = "'after:' goes by the customer's own habit, 'for:' by the calendar: keep one of the two"
+        told.tell("start.after", Mistake.AFTER_NOT_HERE, message)
+    if start.if_ and case.flow.again_after is None and _names(start.if_, "order.nth"):
+        message = "such an order can be cancelled and placed anew, and would be thanked for twice: add 'again_after: 3650 days'"
+        told.tell_inside("start.if", max(start.if_.find("order.nth"), 0), Mistake.THANKS_TWICE, message)
+
+
+def _names(text: str, name: str) -> bool:
+    try:
+        return name in parse(text).names()
+    except ConditionError:
+        return False
 
 
 def _judge_step(case: Case, path: str, step: Step) -> None:

@@ -15,10 +15,10 @@ ABOUT_SOMETHING_OF_MANY = frozenset({Trigger.TAG_ADDED, Trigger.ENTERED_SEGMENT}
 def judge_rivals(flows: Iterable[Flow], segments: Mapping[str, str]) -> Iterator[tuple[Flow, str]]:
     """Each flow with a rival before it (by its file's name), and a sentence. It is for the later one to say whom it leaves out."""
     known = {name: condition for name, text in segments.items() if (condition := _parsed(text))}
-    by_moment: dict[tuple[Trigger, timedelta], list[Flow]] = {}
+    by_moment: dict[tuple[Trigger, float | None, timedelta], list[Flow]] = {}
     for flow in sorted(flows, key=lambda flow: flow.id):
         if _writes(flow):
-            by_moment.setdefault((flow.start.when, _delay(flow)), []).append(flow)
+            by_moment.setdefault((flow.start.when, flow.start.after, _delay(flow)), []).append(flow)
     for together in by_moment.values():
         for number, flow in enumerate(together):
             rival = next((other for other in together[:number] if _are_rivals(flow, other, known)), None)

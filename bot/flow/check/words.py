@@ -14,7 +14,8 @@ ABOUT_A_CART = frozenset({Trigger.CART_ABANDONED, Trigger.CART_EMPTIED})
 ABOUT_AN_ORDER = frozenset(
     {
         *(Trigger.ORDER_PLACED, Trigger.ORDER_PAID, Trigger.ORDER_DELIVERED, Trigger.ORDER_CANCELLED),
-        *(Trigger.PAYMENT_FAILED, Trigger.REORDER_DUE),
+        *(Trigger.ORDER_REFUNDED, Trigger.PAYMENT_FAILED, Trigger.REORDER_DUE),
+        Trigger.CUSTOMER_LAPSED,  # their last one
     }
 )
 ABOUT_A_PRODUCT = frozenset({Trigger.PRODUCT_VIEWED})
@@ -85,6 +86,10 @@ def _absent(case: Case, name: str) -> Fault | None:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}, take it out"
     if name.startswith("product.") and when not in ABOUT_A_PRODUCT:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a product: there is no {name}, take it out"
+    link = case.rules.links.get(name.removeprefix(names.LINKS), "") if name.startswith(names.LINKS) else ""
+    if names.PRODUCT in link and when not in ABOUT_A_CART | ABOUT_AN_ORDER:
+        message = f"this link is one for products ({names.PRODUCT}), and a flow that starts with {when} is about none: take it out"
+        return Mistake.NAME_NOT_HERE, message
     if name == "staff.next_open" and case.rules.staff_hours is None:
         return Mistake.NAME_NOT_HERE, "nobody knows when the desk opens next: add 'staff_hours:' to store.yaml"
     return None

@@ -227,6 +227,9 @@ update purchase set contact = :keep where contact = :gone
 -- name: merge_sent_link
 update sent_link set contact = :keep where contact = :gone
 
+-- name: merge_credit
+update credit set contact = :keep where contact = :gone
+
 -- name: merge_awaited_purchase
 -- of two dates that of the later purchase counts: its timer is set already
 insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation, asked)
@@ -237,6 +240,13 @@ where excluded.since > awaited_purchase.since
 
 -- name: merge_awaited_purchase_rest
 delete from awaited_purchase where contact = :gone
+
+-- name: merge_privacy_person
+insert into privacy_person (contact, ask, erases) select :keep, ask, erases from privacy_person where contact = :gone
+on conflict (contact, ask) do nothing
+
+-- name: merge_privacy_person_rest
+delete from privacy_person where contact = :gone
 
 -- name: merge_run
 update run set contact = :keep where contact = :gone
@@ -251,12 +261,19 @@ update outbox set contact = :keep where contact = :gone
 update audit set contact = :keep where contact = :gone
 
 -- name: sum_orders
+-- of several currencies that of the newest order: what is kept does not depend on which was told last
 update contact set
   orders_count = (select count(*) from shop_order o where o.contact = :id and o.counted = 1),
-  orders_minor = (select coalesce(sum(total_minor), 0) from shop_order o where o.contact = :id and o.counted = 1 and o.currency = :currency),
-  orders_currency = :currency,
-  last_order_at = (select max(placed_at) from shop_order o where o.contact = :id and o.counted = 1)
+  orders_minor = (select coalesce(sum(o.total_minor), 0) from shop_order o where o.contact = :id and o.counted = 1 and o.currency = (
+    select n.currency from shop_order n where n.contact = :id and n.counted = 1 order by n.placed_at desc, n.id desc limit 1)),
+  orders_currency = (
+    select n.currency from shop_order n where n.contact = :id and n.counted = 1 order by n.placed_at desc, n.id desc limit 1),
+  last_order_at = (select max(o.placed_at) from shop_order o where o.contact = :id and o.counted = 1)
 where id = :id
+
+-- name: spent_in
+select count(*) as orders, coalesce(sum(total_minor), 0) as minor from shop_order
+where contact = :id and counted = 1 and currency = :currency
 
 -- ---- everybody, for lists
 

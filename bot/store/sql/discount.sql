@@ -8,7 +8,9 @@ values (:run, :generation, :contact, :shop, :code, :canonical, :percent, :amount
 on conflict (run, generation) do nothing
 
 -- name: wanted
-select * from discount where state = 'wanted' and retry_at <= :now order by retry_at limit :limit
+select * from discount where state = 'wanted' and retry_at <= :now
+  and not exists (select 1 from closed_shop c where c.shop = discount.shop)  -- its tokens are dead
+order by retry_at limit :limit
 
 -- name: load
 select * from discount where id = :id
@@ -104,7 +106,7 @@ where state in ('made', 'issued') and ends < :before returning id
 -- name: closing
 select d.id, d.shop, d.code, p.place, p.ends, c.store_id from discount d join code_pool p on p.id = d.pool
 left join pool_code c on c.discount = d.id
-where d.close_at <= :now order by d.close_at limit :limit
+where d.close_at <= :now and not exists (select 1 from closed_shop s where s.shop = d.shop) order by d.close_at limit :limit
 
 -- name: closed
 update discount set close_at = :until where id = :id

@@ -13,7 +13,9 @@ select
   (select count(*) from discount where state = 'wanted') as wanted,
   (select count(*) from timer where due <= :now) as overdue,
   (select count(*) from conversation where control <> 'bot' and control = 'waiting') as unanswered,
-  (select min(changed_at) from conversation where control <> 'bot' and control = 'waiting') as unanswered_since
+  (select min(changed_at) from conversation where control <> 'bot' and control = 'waiting') as unanswered_since,
+  (select count(*) from privacy_ask where state = 'open') as asks,
+  (select count(*) from privacy_ask where state = 'open' and due_at < :now) as asks_overdue
 
 -- name: numbers
 select number, stopped is not null as stopped, marketing_stopped is not null as marketing_stopped from number_state

@@ -37,6 +37,9 @@ update inbox set contact = :contact where id = :id
 -- name: names
 select kind, scope, value from inbox_name where inbox = :inbox
 
+-- name: told_of
+select 1 from inbox_name where kind = :kind and scope = :scope and value = :value limit 1
+
 -- name: done
 update inbox set state = 'done', contact = :contact, why = :why where id = :id
 

@@ -17,6 +17,14 @@ update checkout set contact = :contact, state = :state, updated_at = :at, starte
   cart_key = coalesce(:cart_key, cart_key), click = coalesce(:click, click)
 where id = :id returning id, generation
 
+-- name: known_cart
+select max(c.updated_at) as at from (
+  select updated_at from checkout where shop = :shop and key = :key
+  union all
+  select updated_at from checkout where shop = :shop and key = :cart
+  union all
+  select updated_at from checkout where shop = :shop and cart_key = :cart) as c
+
 -- name: began
 update checkout set started_at = :started_at where id = :id
 
@@ -26,6 +34,9 @@ select 1 from checkout where shop = :shop and cart_key = :cart and key <> :cart 
 
 -- name: supersede
 update checkout set state = 'superseded', generation = generation + 1 where shop = :shop and key = :key and state = 'open'
+
+-- name: open_cart
+select 1 from checkout where contact = :contact and state = 'open' and shop = :shop and updated_at >= :since limit 1
 
 -- name: close_ordered
 update checkout set state = 'ordered', generation = generation + 1
@@ -84,17 +95,24 @@ select * from shop_order where id = :id
 -- name: last_order
 select * from shop_order where contact = :contact and counted = 1 order by placed_at desc, id desc limit 1
 
+-- name: nth
+select (select count(*) from shop_order p where p.contact = o.contact and p.counted = 1
+  and (p.placed_at, p.id) <= (o.placed_at, o.id)) as nth
+from shop_order o where o.id = :id and o.counted = 1
+
 -- name: insert_order
 insert into shop_order (shop, key, contact, number, status, reached, checkout_key, placed_at, updated_at, lines, total_minor, currency,
-  tracking_link, reorder_link, codes, counted, payment, payment_link, told_lines, told_minor, told_refunded)
+  tracking_link, reorder_link, codes, counted, payment, payment_link, told_lines, told_minor, told_refunded, click, returned)
 values (:shop, :key, :contact, :number, :status, :reached, :checkout_key, :placed_at, :updated_at, :lines, :total_minor, :currency,
-  :tracking_link, :reorder_link, :codes, :counted, :payment, :payment_link, :told_lines, :told_minor, :told_refunded) returning id
+  :tracking_link, :reorder_link, :codes, :counted, :payment, :payment_link, :told_lines, :told_minor, :told_refunded,
+  :click, :returned) returning id
 
 -- name: update_order
 update shop_order set contact = :contact, number = :number, status = :status, reached = :reached, checkout_key = :checkout_key,
   placed_at = :placed_at, updated_at = :updated_at, lines = :lines, total_minor = :total_minor, currency = :currency,
   tracking_link = :tracking_link, reorder_link = :reorder_link, codes = :codes, counted = :counted, payment = :payment,
-  payment_link = :payment_link, told_lines = :told_lines, told_minor = :told_minor, told_refunded = :told_refunded
+  payment_link = :payment_link, told_lines = :told_lines, told_minor = :told_minor, told_refunded = :told_refunded,
+  click = :click, returned = :returned
 where id = :id
 
 -- name: add_word

@@ -46,6 +46,9 @@ on conflict (contact, shop, what) do update set shop_order = excluded.shop_order
 -- name: forget_awaited
 delete from awaited_purchase where contact = :contact and shop = :shop and what = :what
 
+-- name: order_days
+select placed_at from shop_order where contact = :contact and counted = 1 order by placed_at
+
 -- ---- all of a shop's at once
 
 -- name: page
@@ -59,16 +62,24 @@ values (:shop, :product, :buyers, :people, :gaps, :half_days, :early, :late, :no
 on conflict (shop, product) do update set buyers = excluded.buyers, people = excluded.people, gaps = excluded.gaps,
   half_days = excluded.half_days, early = excluded.early, late = excluded.late, worked_out_at = excluded.worked_out_at
 
+-- name: orders_page
+select contact, placed_at, id from shop_order
+where counted = 1 and (contact, placed_at, id) > (:contact, :at, :shop_order) order by contact, placed_at, id limit :limit
+
+-- name: evidence_at
+select worked_out_at from product_evidence where shop = :shop and product = :product
+
 -- name: forget_evidence
-delete from product_evidence where worked_out_at < :now
+-- what is known of orders of any kind stands under no shop
+delete from product_evidence where worked_out_at < :now and shop <> ''
 
 -- name: worked_out_at
-select max(worked_out_at) as worked_out_at from product_evidence
+select max(worked_out_at) as worked_out_at from product_evidence where shop <> ''
 
 -- name: products
 select e.shop, e.product, coalesce(s.name, e.product) as name, s.sku, s.category, e.buyers, e.people, e.gaps, e.half_days, e.early, e.late
 from product_evidence e left join sold_product s on s.shop = e.shop and s.product = e.product
-order by e.buyers desc, e.shop, e.product
+where e.shop <> '' order by e.buyers desc, e.shop, e.product
 
 -- name: bought_by
 select distinct p.shop, p.product, coalesce(s.name, p.product) as name, s.sku, s.category

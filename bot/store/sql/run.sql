@@ -19,6 +19,9 @@ values (:contact, :number, :shop, :flow, :revision, 'active', '', :now) returnin
 -- name: save
 update run set state = :state, outcome = :outcome, body = :body, ended_at = :ended_at where id = :id
 
+-- name: reached
+update run set goal_order = :shop_order where id = :id
+
 -- name: use_revision
 update run set revision = :revision where id = :id
 

@@ -64,9 +64,6 @@ select 1 from checkout where contact = :contact and shop = :shop and state = 'op
 
 -- ---- forgetting
 
--- name: of_contact
-select w.id, w.shop, w.key from visitor w join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key where i.contact = :contact
-
 -- name: unseen
 select id, shop, key from visitor where seen_at < :before order by seen_at limit :limit
 
@@ -81,9 +78,6 @@ delete from visitor where id = :id
 
 -- name: forget_links
 delete from sent_link where click in (select click from sent_link where sent_at < :before order by sent_at limit :limit) returning 1 as gone
-
--- name: forget_links_to
-delete from sent_link where contact = :contact
 
 -- name: forget_told
 -- what browsers told is worked off, and no delivery of it is under way any more

@@ -3,5 +3,7 @@
 -- name: wanted
 -- whoever takes one has a minute for it; if they die meanwhile, somebody makes the same code again
 update discount set retry_at = :now + 60000000 where id = any(array(
-  select id from discount where state = 'wanted' and retry_at <= :now order by retry_at limit :limit for update skip locked))
+  select id from discount where state = 'wanted' and retry_at <= :now
+    and not exists (select 1 from closed_shop c where c.shop = discount.shop)  -- its tokens are dead
+  order by retry_at limit :limit for update skip locked))
 returning *

@@ -36,7 +36,11 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
         or exists (select 1 from checkout k where k.contact = o.contact and k.shop = w.shop and k.state = 'open'
           and k.updated_at >= v.last_at - 259200000000))) then 1
     else 0 end as pointless,
-  (select h.at from heard h where h.shop = o.shop) as heard_at
+  case
+    when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
+    when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
+  (select h.at from heard h where h.shop = o.shop and not exists (  -- what it told is not known yet
+    select 1 from wanted_resource w where w.shop = h.shop and w.resource in ('order', 'cart'))) as heard_at
 from outbox o join contact c on c.id = o.contact left join conversation v on v.contact = o.contact and v.number = o.number
 where o.id = any(array(select value::bigint from json_array_elements_text(:ids::json)))
 

@@ -1,0 +1,165 @@
+"""Reading a BigCommerce store by its REST API: orders (V2) and customers (V3) by when they changed, and what its thin webhooks only name.
+
+There is no list of carts. A cart has no phone: that stands in the checkout of the same id. An order's products are a call of their own.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.shop import bigcommerce
+from bot.shop.bigcommerce_rest import BigRest
+from bot.shop.delivery import FETCHED, Told
+from bot.shop.event import Resource, Thin
+from bot.shop.field import Fields
+from bot.shop.reader import Found, Page, Part, found
+from bot.shop.verifier import Doubt, NoAnswer
+from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
+
+PAGE = 50  # orders: each costs a call for its products, and a page is kept or asked for again as a whole
+CUSTOMERS = 250
+MOST_PRODUCTS = 250  # of an order, in one call
+_ADDRESS = ("first_name", "phone", "email", "country_iso2", "country_code")
+_ORDER = (
+    *("id", "cart_id", "status_id", "customer_id", "date_created", "date_modified", "currency_code", "total_inc_tax", "refunded_amount"),
+    *("payment_method", "payment_status", "order_source", "customer_locale", "is_deleted"),
+)
+_PRODUCT = ("product_id", "variant_id", "sku", "name", "quantity", "quantity_refunded", "price_inc_tax")
+_CART = ("id", "customer_id", "email", "currency", "cart_amount", "base_amount", "created_time", "updated_time", "locale", "coupons")
+_LINE = ("product_id", "variant_id", "sku", "name", "quantity", "sale_price", "list_price")
+_CUSTOMER = ("id", "email", "first_name", "phone", "date_modified", "date_created")
+_THING = ("id", "name", "sku", "price", "sale_price", "date_modified", "custom_url", "inventory_level", "availability")
+_VARIANT = ("id", "sku", "price", "sale_price", "inventory_level", "purchasing_disabled", "option_values")
+
+
+class BigReader:
+    """One store. `region` is where phones without a country code are from."""
+
+    parts = (Part.SHOPPER, Part.ORDER)
+    changes = parts
+
+    def __init__(self, wire: BigRest, shop: str, clock: Callable[[], datetime], region: str | None) -> None:
+        self._wire, self._shop, self._clock, self._region = wire, shop, clock, region
+
+    async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
+        """What changed since then, from `cursor` on: after the last moment that was read, for what changes meanwhile moves to the end."""
+        after, number = json.loads(cursor) if cursor else (_iso(since), 1)
+        if part is Part.SHOPPER:
+            asked = {"date_modified:min": after, "limit": str(CUSTOMERS), "page": str(number), "sort": "date_modified:asc"}
+            answer = await self._wire.ask("/v3/customers", asked | {"include": "addresses"})
+            told, most = _data(answer), CUSTOMERS
+            read = tuple(self._customer(one) for one in told)
+        else:
+            asked = {"min_date_modified": after, "limit": str(PAGE), "page": str(number), "sort": "date_modified:asc"}
+            told, most = _listed((await self._wire.ask("/v2/orders", asked)).json()), PAGE
+            read = tuple([await self._order(one) for one in told])
+        expected = await self._count(part, after) if cursor is None else None
+        return Page(read, _next(told, most, after, number), expected)
+
+    async def one(self, thin: Thin) -> tuple[Found, ...]:
+        """What a webhook named, at the address it told. Raises NotThere when it is gone."""
+        match thin.resource:
+            case Resource.ORDER:
+                return (await self._order((await self._wire.ask(thin.address)).json()),)
+            case Resource.CART:
+                return (await self._cart(_object((await self._wire.ask(thin.address)).json(), "data"), thin.key),)
+            case Resource.SHOPPER:
+                return tuple(self._customer(one) for one in _data(await self._wire.ask(thin.address)))
+            case Resource.PRODUCT:
+                told = _object((await self._wire.ask(thin.address)).json(), "data")
+                kept = _only(told, _THING) | {"variants": [_only(one, _VARIANT) for one in _objects(told.get("variants"))]}
+                return (self._found("product", told, kept),)
+        raise ApiRefused(f"nothing is read of a {thin.resource}")
+
+    async def is_so(self, doubt: Doubt, key: str) -> bool:
+        """A cart that was bought or deleted is not there any more."""
+        try:
+            if doubt is Doubt.CART_OPEN:
+                await self._wire.ask(f"/v3/carts/{bigcommerce.in_address(key)}")
+                return True
+            order = (await self._wire.ask(f"/v2/orders/{bigcommerce.in_address(key)}")).json()
+        except NotThere:
+            return False
+        except (ApiRefused, ShopUnreachable, ValueError) as fault:
+            raise NoAnswer(str(fault)) from None
+        return isinstance(order, dict) and order.get("status_id") in bigcommerce.UNPAID
+
+    async def _count(self, part: Part, after: str) -> int | None:
+        if part is Part.SHOPPER:
+            told = (await self._wire.ask("/v3/customers", {"date_modified:min": after, "limit": "1"})).json()
+            count = ((told.get("meta") or {}).get("pagination") or {}).get("total") if isinstance(told, dict) else None
+        else:
+            told = (await self._wire.ask("/v2/orders/count", {"min_date_modified": after})).json()
+            count = told.get("count") if isinstance(told, dict) else None
+        return count if isinstance(count, int) else None
+
+    async def _order(self, told: Any) -> Found:
+        if not isinstance(told, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
+        asked = {"limit": str(MOST_PRODUCTS)}
+        products = _listed((await self._wire.ask(f"/v2/orders/{int(told['id'])}/products", asked)).json())
+        kept = _only(told, _ORDER) | {"billing_address": _only(told.get("billing_address") or {}, _ADDRESS)}
+        kept["products"] = [_only(one, _PRODUCT) for one in _objects(products)]
+        return self._found("order", told, kept)
+
+    async def _cart(self, told: Mapping[str, Any], key: str) -> Found:
+        checkout = _object((await self._wire.ask(f"/v3/checkouts/{bigcommerce.in_address(key)}")).json(), "data")
+        kept = _only(told, _CART) | {"billing_address": _only(checkout.get("billing_address") or {}, _ADDRESS)}
+        kept["link"] = (told.get("redirect_urls") or {}).get("cart_url")
+        kinds = told.get("line_items") or {}
+        kept["line_items"] = [_only(one, _LINE) for kind in sorted(kinds) for one in _objects(kinds[kind])]
+        return self._found("cart", told, kept)
+
+    def _customer(self, told: Any) -> Found:
+        if not isinstance(told, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
+        kept = _only(told, _CUSTOMER) | {"addresses": [_only(one, _ADDRESS) for one in _objects(told.get("addresses"))[:3]]}
+        return self._found("customer", told, kept)
+
+    def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
+        told = Told(f"{thing}/{FETCHED}", self._clock(), region=self._region)
+        return found(bigcommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, bigcommerce.read)
+
+
+def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: told[name] for name in names if told.get(name) is not None}
+
+
+def _next(told: list[Any], most: int, after: str, number: int) -> str | None:
+    """After the last moment of this page, a second again; where all of it is of one moment, the page behind it."""
+    if len(told) < most:
+        return None
+    last = bigcommerce.moment(Fields(told[-1] if isinstance(told[-1], dict) else {}), "date_modified")
+    on = _iso(last) if last else after
+    return json.dumps([on, 1] if on > after else [after, number + 1])
+
+
+def _object(told: Any, name: str) -> dict[str, Any]:
+    found_there = told.get(name) if isinstance(told, dict) else None
+    if not isinstance(found_there, dict):
+        raise ShopUnreachable("the shop's answer cannot be read")
+    return found_there
+
+
+def _objects(told: Any) -> list[dict[str, Any]]:
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+def _data(answer: Answer) -> list[Any]:
+    """The list in an answer of V3."""
+    told = answer.json()
+    return _listed(told.get("data") if isinstance(told, dict) else told)
+
+
+def _listed(told: Any) -> list[Any]:
+    """A list of V2, which answers 204 and nothing where it is empty."""
+    if told is None:
+        return []
+    if not isinstance(told, list):
+        raise ShopUnreachable("the shop's answer cannot be read")
+    return told
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

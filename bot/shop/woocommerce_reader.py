@@ -1,0 +1,156 @@
+"""Reading a WooCommerce store by its REST API: orders, the drafts of the block checkout and customers, as its webhooks carry them.
+
+Orders come by when they changed. Pages by number would lose an order whenever one before it changes and moves to the end, so each page is
+asked for by the last moment that was read (`modified_after`, WooCommerce 5.8), a second again: what is told twice is told apart by its key.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.shop import woocommerce
+from bot.shop.delivery import FETCHED, Told
+from bot.shop.event import Resource, Thin
+from bot.shop.field import Fields
+from bot.shop.reader import Found, Page, Part, found
+from bot.shop.verifier import Doubt, NoAnswer
+from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
+from bot.shop.woocommerce_rest import WooRest
+
+PAGE = 100  # WP REST API: the most of one call
+OVERLAP = 5  # customers of the page before: one who was deleted moves all behind a place ahead
+_PEOPLE = ("first_name", "phone", "email", "country")
+_LINE = ("name", "parent_name", "product_id", "variation_id", "sku", "quantity", "price")
+_ORDER = (
+    *("id", "number", "status", "currency", "total", "date_created_gmt", "date_modified_gmt", "date_paid_gmt", "payment_method"),
+    *("needs_payment", "payment_url", "created_via", "customer_id", "meta_data", "refunds"),
+)
+_CUSTOMER = ("id", "email", "first_name", "date_created_gmt", "date_modified_gmt", "meta_data")
+_KEPT_NOTES = ("_wc_order_attribution_session_entry", "wpml_language")
+_STILL_OPEN = frozenset({"checkout-draft"})
+_UNPAID = frozenset({"pending", "failed"})
+
+
+class WooReader:
+    """One store. `region` is where phones without a country code are from, `consent_key` the checkbox for WhatsApp in `meta_data`."""
+
+    parts = (Part.SHOPPER, Part.ORDER, Part.CART)
+    changes = (Part.ORDER, Part.CART)  # customers cannot be asked for by when they changed
+
+    def __init__(self, wire: WooRest, shop: str, clock: Callable[[], datetime], region: str | None, consent_key: str | None) -> None:
+        self._wire, self._shop, self._clock, self._region, self._consent_key = wire, shop, clock, region, consent_key
+
+    async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
+        """What changed since then, from `cursor` on; of customers all there are."""
+        if part is Part.SHOPPER:
+            return await self._customers(int(cursor or 0))
+        after, number = _place(cursor, since)
+        asked = {
+            **{"per_page": str(PAGE), "page": str(number), "orderby": "modified", "order": "asc", "dates_are_gmt": "true"},
+            **{"modified_after": after, "status": "checkout-draft" if part is Part.CART else "any"},
+        }
+        answer = await self._wire.ask("GET", "/orders", asked)
+        told = _listed(answer)
+        wanted = [one for one in told if part is Part.CART or not (isinstance(one, dict) and one.get("status") in _STILL_OPEN)]
+        read = tuple(self._order(one) for one in wanted)
+        return Page(read, _next(told, after, number), _total(answer) if cursor is None else None)
+
+    async def one(self, thin: Thin) -> tuple[Found, ...]:
+        """An order, a customer or a product by its id. Raises NotThere when it is gone."""
+        match thin.resource:
+            case Resource.ORDER | Resource.CART:
+                return (self._order((await self._wire.ask("GET", f"/orders/{_id(thin.key)}")).json()),)
+            case Resource.SHOPPER:
+                return (self._customer((await self._wire.ask("GET", f"/customers/{_id(thin.key)}")).json()),)
+            case Resource.PRODUCT:
+                told = (await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()
+                return (self._found("product", told, told),)
+        raise ApiRefused(f"nothing is read of a {thin.resource}")
+
+    async def is_so(self, doubt: Doubt, key: str) -> bool:
+        """A draft has the id of the order it becomes. WooCommerce knows nothing of a cart that somebody else told: its last word counts."""
+        if not key.isdigit():
+            return True
+        try:
+            status = (await self._wire.ask("GET", f"/orders/{key}", {"_fields": "id,status"})).json().get("status")
+        except NotThere:
+            return False  # drafts are taken away after a day
+        except (ApiRefused, ShopUnreachable, AttributeError) as fault:
+            raise NoAnswer(str(fault)) from None
+        return status in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
+
+    async def _customers(self, offset: int) -> Page:
+        asked = {"per_page": str(PAGE), "offset": str(offset), "orderby": "id", "order": "asc", "role": "all"}
+        answer = await self._wire.ask("GET", "/customers", asked)
+        told = _listed(answer)
+        on = offset + len(told) - OVERLAP if len(told) == PAGE else None
+        return Page(tuple(self._customer(one) for one in told), None if on is None else str(on), _total(answer) if not offset else None)
+
+    def _order(self, told: Any) -> Found:
+        return self._found("order", told, self._cut(told, _ORDER, lines=True))
+
+    def _customer(self, told: Any) -> Found:
+        return self._found("customer", told, self._cut(told, _CUSTOMER))
+
+    def _cut(self, told: Any, names: tuple[str, ...], *, lines: bool = False) -> dict[str, Any]:
+        """What is read of it: addresses, browsers and what plugins keep there are left where they are."""
+        if not isinstance(told, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
+        kept = _only(told, names)
+        if isinstance(notes := kept.get("meta_data"), list):
+            wanted = {*_KEPT_NOTES, self._consent_key}
+            kept["meta_data"] = [_only(one, ("key", "value")) for one in notes if isinstance(one, dict) and one.get("key") in wanted]
+        for place in ("billing", "shipping"):
+            kept[place] = _only(told.get(place) or {}, _PEOPLE)
+        if lines:
+            kept["line_items"] = [_only(one, _LINE) for one in told.get("line_items") or () if isinstance(one, dict)]
+            kept["coupon_lines"] = [_only(one, ("code",)) for one in told.get("coupon_lines") or () if isinstance(one, dict)]
+        return kept
+
+    def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
+        told = Told(f"{thing}.{FETCHED}", self._clock(), region=self._region, consent_key=self._consent_key)
+        return found(woocommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, woocommerce.read)
+
+
+def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: told[name] for name in names if told.get(name) is not None}
+
+
+def _place(cursor: str | None, since: datetime) -> tuple[str, int]:
+    """After which moment, and which page of what came after it."""
+    if cursor is None:
+        return _iso(since - timedelta(seconds=1)), 1  # `modified_after` leaves its own second out
+    after, number = json.loads(cursor)
+    return str(after), int(number)
+
+
+def _next(told: list[Any], after: str, number: int) -> str | None:
+    """Where to go on: after the last moment of this page, or, where all of it is of one moment, with the page behind it."""
+    if len(told) < PAGE:
+        return None
+    last = Fields(told[-1] if isinstance(told[-1], dict) else {}).moment_if_any("date_modified_gmt")
+    on = _iso(last - timedelta(seconds=1)) if last else after
+    return json.dumps([on, 1] if on > after else [after, number + 1])
+
+
+def _listed(answer: Answer) -> list[Any]:
+    told = answer.json()
+    if not isinstance(told, list):
+        raise ShopUnreachable("the shop's answer cannot be read")
+    return told
+
+
+def _total(answer: Answer) -> int | None:
+    written = answer.headers.get("X-WP-Total", "")
+    return int(written) if written.isascii() and written.isdigit() else None
+
+
+def _id(key: str) -> int:
+    if not (key.isascii() and key.isdigit()):
+        raise NotThere("it has no number of WooCommerce's")
+    return int(key)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,98 @@
+-- What is read of stores by their own interfaces: whole parts of them, page by page, and single things that a webhook only named.
+
+-- name: begin
+insert into shop_reading (shop, part, cause, since, begun_at, retry_at) values (:shop, :part, :cause, :since, :now, :now)
+on conflict do nothing
+
+-- name: claim
+-- one part of a shop after the other, in the order they were asked for
+update shop_reading set retry_at = :until where id = (
+  select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now and not exists (
+    select 1 from shop_reading e where e.state = 'waiting' and e.shop = r.shop and e.id < r.id)
+  order by r.retry_at, r.id limit 1)
+returning *
+
+-- name: let_go
+update shop_reading set retry_at = :now where state = 'waiting' and tries = 0 and retry_at > :now
+
+-- name: load
+select * from shop_reading where id = :id
+
+-- name: go_on
+update shop_reading set cursor = :cursor, expected = coalesce(:expected, expected), found = found + :found, fresh = fresh + :fresh,
+  missed = missed + :missed, tries = 0, retry_at = :now, trouble = coalesce(:trouble, trouble), state = :state, ended_at = :ended_at
+where id = :id and state = 'waiting'
+
+-- name: stumble
+update shop_reading set tries = tries + 1, retry_at = :retry_at, trouble = :trouble where id = :id and state = 'waiting'
+
+-- name: refuse
+update shop_reading set state = 'refused', trouble = :trouble, ended_at = :now where id = :id and state = 'waiting'
+
+-- name: stop
+update shop_reading set state = 'stopped', ended_at = :now where shop = :shop and cause = :cause and state = 'waiting'
+
+-- name: brought
+insert into read_entry (reading, inbox) values (:reading, :inbox) on conflict do nothing
+
+-- name: miss
+insert into missed (shop, part, key, at, name, is_new, reading, found_at) values (:shop, :part, :key, :at, :name, :is_new, :reading, :now)
+on conflict do nothing
+
+-- name: latest
+-- the parts of what was begun last
+select * from shop_reading where shop = :shop and cause = :cause and begun_at = (
+  select max(begun_at) from shop_reading where shop = :shop and cause = :cause) order by id
+
+-- name: last_complete
+select max(begun_at) as at from shop_reading where shop = :shop and part = :part and cause = :cause and state = 'done'
+
+-- name: last_begun
+select max(begun_at) as at from shop_reading where shop = :shop and cause = :cause
+
+-- name: entries
+select i.state, i.why, count(*) as entries from read_entry e join inbox i on i.id = e.inbox where e.reading = :id group by 1, 2
+
+-- name: people
+select count(*) as people,
+  coalesce(sum(case when exists (select 1 from identity d where d.contact = c.id and d.kind = 'phone') then 1 else 0 end), 0) as with_phone,
+  coalesce(sum(case when c.consent = 'granted' then 1 else 0 end), 0) as agreed,
+  coalesce(sum(case when c.consent = 'withdrawn' then 1 else 0 end), 0) as stopped
+from contact c where c.id in (
+  select i.contact from shop_reading r join read_entry e on e.reading = r.id join inbox i on i.id = e.inbox
+  where r.shop = :shop and r.cause = :cause and r.begun_at = :begun_at and i.contact is not null)
+
+-- name: missed_since
+select m.shop, m.part, m.key, m.at, m.name, m.is_new, m.found_at from missed m where m.found_at >= :since order by m.at, m.key
+
+-- name: looked_since
+select * from shop_reading where cause = :cause and begun_at >= :since and ended_at is not null order by id
+
+-- name: consented_since
+select 1 from consent_record where contact = :contact and channel = :channel and at >= :at limit 1
+
+-- name: want
+insert into wanted_resource (shop, address, resource, key, topic, at, retry_at) values (:shop, :address, :resource, :key, :topic, :at, :now)
+on conflict (shop, address) do update set times = wanted_resource.times + 1, topic = excluded.topic, at = excluded.at, tries = 0,
+  retry_at = min(wanted_resource.retry_at, excluded.retry_at)
+
+-- name: wanted
+update wanted_resource set retry_at = :until where (shop, address) in (
+  select shop, address from wanted_resource where retry_at <= :now order by retry_at limit :limit)
+returning *
+
+-- name: got
+delete from wanted_resource where shop = :shop and address = :address and times = :times
+
+-- name: want_again
+-- it was wanted once more while it was fetched
+update wanted_resource set retry_at = :now where shop = :shop and address = :address and times <> :times
+
+-- name: want_later
+update wanted_resource set tries = tries + 1, retry_at = :retry_at, trouble = :trouble where shop = :shop and address = :address
+
+-- name: forget_wanted
+delete from wanted_resource where at < :before returning shop, topic, key
+
+-- name: wants
+select shop, count(*) as wanted, min(at) as oldest, max(trouble) as trouble from wanted_resource group by shop order by shop

@@ -1,0 +1,458 @@
+"""What the law lets people ask, done to the end: copies, erasures, shops that left, and a receipt of each.
+
+    ask told -> kept, whoever is to be erased is sent nothing more (one transaction) -> rows go, a few at a time -> the names go, with a
+    line in the erasure log -> what else holds them goes: old deliveries, the opt-out log, files -> done: the receipt names nobody
+
+Whoever ends in the middle leaves the ask open, and the next process goes on with it.
+"""
+
+import asyncio
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.shop import delivery
+from bot.shop.event import PrivacyAsk, PrivacyAsked, ShopUninstalled
+from bot.store import contacts, inbox, personal, privacy, runs
+from bot.store.database import Database, StoreUnavailable
+from bot.store.erasure_log import Erased, Erasures, Line
+from bot.store.inbox import Entry
+from bot.store.model import Identity, IdentityKind
+from bot.store.optout_log import OptOutLog
+from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Person, StillBusy, What
+from bot.store.shelf import Shelf
+from bot.store.step import Step, sql, to_micros
+from bot.worker import flows, person_copy
+from bot.worker.playbook import House
+
+log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 500  # of each table in a transaction: nobody else waits long for the commit
+PAGE = 1_000  # old deliveries read at once; each may be large
+PEOPLE_AT_ONCE = 100  # of a shop, until what else holds them is looked for
+BUSY_RETRY = timedelta(seconds=1)
+FIRST_RETRY = timedelta(seconds=5)
+LONGEST_RETRY = timedelta(hours=1)
+BACK_AFTER = timedelta(minutes=10)  # a delivery of so long after a shop left shows that it is back: clocks differ, and some come late
+SHORTEST_NUMBER = 9  # digits by which a number without its country's is still one person's
+WHY_LEFT = "the shop took the app out"
+
+_ASKS = {PrivacyAsk.DATA: What.DATA, PrivacyAsk.ERASE_SHOPPER: What.ERASE_SHOPPER, PrivacyAsk.ERASE_SHOP: What.ERASE_SHOP}
+
+
+# ---- what shops tell, in the transaction of its event
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """What came is not taken in, and nothing of it is kept; `why` is a sentence."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """It is taken in. `left` is what is left of somebody who went by one of its names and was erased."""
+
+    left: Marked | None = None
+
+
+def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | Unheard]:
+    """Whether what a shop told may be taken in: not of a shop that left, nor old words of people who were erased. A shop that tells
+    something new after it left is back."""
+    if house.erasures is None:
+        return Heard()
+    since = yield from privacy.closed_since(entry.place)
+    if since is not None:
+        if entry.occurred_at <= since + BACK_AFTER:
+            return Unheard(WHY_LEFT)
+        yield from reopen(house.erasures, entry.place, house.now)
+    left = yield from privacy.marked(house.erasures.marks_of(names))
+    if left is not None and entry.occurred_at <= left.at:
+        return Unheard("it is an old word of somebody who was erased since")
+    return Heard(left)
+
+
+def leave_unheard(entry: Entry, why: str) -> Step[None]:
+    """Nothing of it is kept but that it came."""
+    yield from privacy.forget_body(entry.id)
+    yield from inbox.done(entry.id, None, why)
+
+
+def known_again(house: House, contact: int, left: Marked | None) -> Step[None]:
+    """Somebody is known again who was erased: a stop they had said holds."""
+    if left is not None and left.stops and (yield from privacy.stay_stopped(contact, left, house.now)):
+        yield from flows.stop_marketing(house, contact, "said stop before they were erased, and it still holds")
+
+
+def left_of(house: House, names: Sequence[Identity]) -> Step[Marked | None]:
+    """What is left of somebody who went by one of these names and was erased."""
+    if house.erasures is None or not names:
+        return None
+    return (yield from privacy.marked(house.erasures.marks_of(names)))
+
+
+def told(house: House, entry: Entry, event: PrivacyAsked | ShopUninstalled) -> Step[str | None]:
+    """Keep an ask. Whoever is to be erased, or the shop that left, is sent nothing, or sends nothing, from this transaction on. The row
+    itself names them no more; the ask does until it is done."""
+    if house.erasures is None:
+        return "nobody is erased in a rehearsal"
+    shop = entry.place
+    if isinstance(event, ShopUninstalled):
+        since = min(event.at, house.now)
+        yield from _leave(house.erasures, shop, since, house.now)
+        yield from _ask(house, entry, What.UNINSTALLED, str(to_micros(since)), event.at, About(entry.id))
+        return None
+    if event.ask is PrivacyAsk.ERASE_SHOP:
+        yield from _leave(house.erasures, shop, min(event.at, house.now), house.now)
+        yield from _ask(house, entry, What.ERASE_SHOP, event.ask_id or "", event.at, About(entry.id))
+        return None
+    names = tuple(delivery.names(event, shop))
+    key = event.ask_id or house.erasures.marks.of_ask(_chief(names, event.orders))
+    ask_id = yield from _ask(house, entry, _ASKS[event.ask], key, event.at, About(entry.id, names, event.orders))
+    for contact in (yield from _meant(shop, names, event.orders)):
+        yield from contacts.hold(contact)
+        erases = (yield from privacy.extent(contact, shop)) if event.ask is PrivacyAsk.ERASE_SHOPPER else None
+        yield from privacy.add_person(ask_id, contact, erases)
+    yield from privacy.forget_body(entry.id)
+    return None
+
+
+def _ask(house: House, entry: Entry, what: What, key: str, at: datetime, about: About) -> Step[int]:
+    return (yield from privacy.ask(what, entry.place, key, entry.kind, about, house.now, at=at, delivery=entry.id))
+
+
+def _chief(names: Sequence[Identity], orders: Sequence[str]) -> str:
+    """What an ask without a key of its own is known by when it is repeated."""
+    by_kind = {name.kind: name.value for name in names}
+    kinds = (IdentityKind.CUSTOMER, IdentityKind.EMAIL, IdentityKind.PHONE)
+    return next((f"{kind}:{by_kind[kind]}" for kind in kinds if kind in by_kind), ",".join(orders))
+
+
+def _meant(shop: str, names: Sequence[Identity], orders: Sequence[str]) -> Step[list[int]]:
+    """Everybody an ask is about: who goes by one of its names, and who is known by its orders alone."""
+    found = set((yield from privacy.owners(names)))
+    for key in orders:
+        contact = yield from privacy.whose_order(shop, key)
+        if contact is not None and (yield from privacy.only_by_orders(contact, shop, orders)):
+            found.add(contact)
+    return sorted(found)
+
+
+def _leave(erasures: Erasures, shop: str, since: datetime, now: datetime) -> Step[None]:
+    if (yield from privacy.closed_since(shop)) is None:
+        erasures.append(Line(now, Erased.SHOP_LEFT, shop))
+    yield from privacy.close_shop(shop, since)
+
+
+def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
+    """A shop is back; returns whether it had left."""
+    was_closed = yield from privacy.reopen_shop(shop)
+    if was_closed:
+        erasures.append(Line(now, Erased.SHOP_BACK, shop))
+        log.warning("shop %s is back: it may be written for again", shop)
+    return was_closed
+
+
+# ---- the work
+
+
+class Privacy:
+    """Carries asks out. `copies` is the folder for copies; `overflows` says whether deliveries wait beside the database."""
+
+    def __init__(
+        self,
+        store: Database,
+        house: Callable[[], House],
+        erasures: Erasures,
+        optouts: OptOutLog,
+        shelf: Shelf,
+        copies: Path,
+        overflows: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store, self._house, self._erasures, self._optouts = store, house, erasures, optouts
+        self._shelf, self._copies, self._overflows = shelf, copies, overflows
+
+    async def work(self) -> bool:
+        """Go on with one ask; returns whether there may be another to go on with now."""
+        ask = await self._store.run(privacy.claim(self._now))
+        if ask is None or ask.about is None:
+            return False
+        try:
+            await self._carry_out(ask, ask.about)
+        except StoreUnavailable:
+            raise
+        except StillBusy as trouble:
+            await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
+        except Exception as error:
+            log.exception("privacy ask %d could not be carried out", ask.id)
+            pause = min(FIRST_RETRY * 2 ** min(ask.attempts, 12), LONGEST_RETRY)
+            why = f"it failed here ({type(error).__name__}): see the log; it is tried again"
+            await self._store.run(privacy.later(ask.id, self._now + pause, why, failed=True))
+        return True
+
+    @property
+    def _now(self) -> datetime:
+        return self._house().now
+
+    async def _carry_out(self, ask: Ask, about: About) -> None:
+        match ask.what:
+            case What.DATA:
+                await self._copy(ask)
+            case What.ERASE_SHOPPER:
+                await self._erase_shopper(ask, about)
+            case What.ERASE_SHOP:
+                await self._erase_shop(ask, about)
+            case What.UNINSTALLED:
+                await self._quieten(ask)
+        log.info("privacy ask %d (%s) is done", ask.id, ask.what)
+
+    # ---- a copy
+
+    async def _copy(self, ask: Ask) -> None:
+        people = [person.contact for person in await self._store.run(privacy.people(ask.id))]
+        if not people:
+            await self._store.run(privacy.done(ask.id, self._now, why="nobody here goes by these names: there is nothing to hand over"))
+            return
+        copies = [await self._store.read(person_copy.of(contact)) for contact in people]
+        name = f"data-{ask.id}.zip"
+        counts = await asyncio.to_thread(person_copy.write, self._copies / name, copies, self._shelf, self._now)
+
+        def finish() -> Step[None]:
+            yield from privacy.count(ask.id, counts, len(people))
+            yield from privacy.done(ask.id, self._now, file=name)
+
+        await self._store.run(finish())
+
+    # ---- a person
+
+    async def _erase_shopper(self, ask: Ask, about: About) -> None:
+        self._check_overflow()
+        said = await self._said_under(about.names)
+        for person in await self._store.run(privacy.people(ask.id)):
+            await self._erase(ask, about, person, said)
+        for key in about.orders:
+            await self._store.run(privacy.erase_order(ask.id, ask.shop, key))
+        held = await self._remembered(ask)
+        await self._tidy(held)
+        await self._forget_deliveries(ask, _Needles.of(held.names))
+
+        def finish() -> Step[None]:
+            yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
+            yield from privacy.forget_bought(_shops(ask, held), held.names)
+            yield from privacy.done(ask.id, self._now)
+
+        await self._store.run(finish())
+
+    async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:
+        """All rows of a person, then the person."""
+        if person.erases is None:
+            return
+        names = await self._store.read(privacy.names(person.contact))
+        more = said.with_them(names)
+        over = False
+        while not over:
+            eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
+            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, more))).over
+
+    def _check_overflow(self) -> None:
+        if self._overflows():
+            raise StillBusy("deliveries that came before are not in the database yet")
+
+    async def _remembered(self, ask: Ask) -> About:
+        known = await self._store.run(privacy.load(ask.id))
+        return known.about if known and known.about else About(0)
+
+    async def _said_under(self, names: Iterable[Identity]) -> "_Said":
+        """What stands in the opt-out log, by name."""
+        return await asyncio.to_thread(_Said.read, self._optouts)
+
+    async def _tidy(self, held: About) -> None:
+        """What holds them outside the database: the opt-out log, files, copies that were written for them."""
+        people = [name for name in held.names if name.kind not in LEADS]
+        if people:
+            await asyncio.to_thread(self._optouts.forget, people)
+        for name in held.copies:
+            await asyncio.to_thread((self._copies / name).unlink, missing_ok=True)
+        if not held.files:
+            return
+        await asyncio.to_thread(self._shelf.check)
+        looked_at = datetime.now(UTC)  # the disk's own clock: whoever puts a file there after this shows it anew
+        shown = await self._store.read(privacy.shown())
+        for sha256 in held.files:
+            if sha256 not in shown and await self._store.run(privacy.drop_file(sha256)):
+                await asyncio.to_thread(self._shelf.remove, sha256, looked_at)
+
+    async def _forget_deliveries(self, ask: Ask, needles: "_Needles", shop: str = "") -> None:
+        """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
+        before, after = await self._store.read(privacy.next_entry()), 0
+        while page := await self._store.read(privacy.bodies(after, before, PAGE)):
+            found = [
+                one.id
+                for one in page
+                if one.linked
+                or (shop and one.place == shop)
+                or (not one.waiting and one.body != personal.EMPTY_BODY and needles.in_body(one.body, one.place))
+            ]
+            await self._store.run(_empty(ask.id, found))
+            after = page[-1].id
+        timers = await self._store.read(privacy.dead_timers())
+        for start in range(0, len(timers), ROWS_AT_ONCE):
+            await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE]))
+
+    # ---- a shop
+
+    async def _erase_shop(self, ask: Ask, about: About) -> None:
+        self._check_overflow()
+        await self._silence(ask)
+        await self._tidy_some(ask)  # whoever was before us may have ended before it
+        everybody = await self._store.read(privacy.of_shop(ask.shop))
+        busy: StillBusy | None = None
+        for start in range(0, len(everybody), PEOPLE_AT_ONCE):
+            some = everybody[start : start + PEOPLE_AT_ONCE]
+            said = await self._said_under(())
+            for contact in some:
+                try:
+                    await self._erase_of_shop(ask, about, contact, said)
+                except StillBusy as trouble:
+                    busy = trouble
+            await self._tidy_some(ask)
+            log.info("erasing shop %s: %d of %d people", ask.shop, start + len(some), len(everybody))
+        if busy is not None:
+            raise busy
+        while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop))).more:
+            pass
+        await self._forget_deliveries(ask, _Needles(), ask.shop)
+        self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
+        await self._store.run(privacy.done(ask.id, self._now))
+
+    async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:
+        def begin() -> Step[Person]:
+            person = Person(contact, (yield from privacy.extent(contact, ask.shop)))
+            yield from privacy.add_person(ask.id, contact, person.erases)
+            return person
+
+        await self._erase(ask, about, await self._store.run(begin()), said)
+
+    async def _tidy_some(self, ask: Ask) -> None:
+        held = await self._remembered(ask)
+        if held.names or held.files or held.copies:
+            await self._tidy(held)
+
+            def forget() -> Step[None]:
+                yield from privacy.forget_bought(_shops(ask, held), held.names)
+                yield from privacy.forget_about(ask.id)
+
+            await self._store.run(forget())
+
+    async def _quieten(self, ask: Ask) -> None:
+        await self._silence(ask)
+        await self._store.run(privacy.done(ask.id, self._now))
+
+    async def _silence(self, ask: Ask) -> None:
+        """Nothing that was begun in a shop's name goes on, unless it is back by now."""
+        while await self._store.run(self._silence_some(ask)):
+            pass
+
+    def _silence_some(self, ask: Ask) -> Step[bool]:
+        """Some of it; whether there is more."""
+        shop, house = ask.shop, self._house()
+        if (yield from privacy.closed_since(shop)) is None:
+            return False
+        some = {"shop": shop, "limit": ROWS_AT_ONCE, "why": WHY_LEFT}
+        counts = {"outbox": len((yield sql("privacy.cancel_of_shop", **some)))}
+        live = yield sql("privacy.live_runs_of_shop", shop=shop, limit=ROWS_AT_ONCE)
+        for row in live:
+            if (run := (yield from runs.load(row["id"]))) is not None:
+                yield from flows.end(house, run, WHY_LEFT, f"ended: {WHY_LEFT}")
+        counts |= {"run": len(live), "discount": len((yield sql("privacy.wanted_of_shop", **some)))}
+        counts |= {"checkout": len((yield sql("privacy.carts_of_shop", shop=shop, limit=ROWS_AT_ONCE)))}
+        counts |= {"awaited_purchase": len((yield sql("privacy.awaited_of_shop", shop=shop, limit=ROWS_AT_ONCE)))}
+        yield from privacy.count(ask.id, {table: rows for table, rows in counts.items() if rows})
+        return any(counts.values())
+
+
+def _empty(ask_id: int, entries: Sequence[int]) -> Step[None]:
+    yield from privacy.empty_entries(entries)
+    yield from privacy.count(ask_id, {"inbox": len(entries)} if entries else {})
+
+
+def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]]) -> Step[None]:
+    yield from privacy.drop_timers(timers)
+    yield from privacy.count(ask_id, {"timer": len(timers)})
+
+
+def _erase_rows_of_shop(ask_id: int, shop: str) -> Step[personal.Gone]:
+    gone = yield from personal.erase_shop(shop, ROWS_AT_ONCE)
+    yield from privacy.count(ask_id, gone.counts)
+    return gone
+
+
+def _shops(ask: Ask, held: About) -> set[str]:
+    return {name.scope for name in held.names if name.scope} | ({ask.shop} if ask.shop else set())
+
+
+class _Said:
+    """The opt-out log by name: under which names together somebody said something."""
+
+    def __init__(self, together: Mapping[Identity, frozenset[Identity]]) -> None:
+        self._together = together
+
+    @classmethod
+    def read(cls, optouts: OptOutLog) -> "_Said":
+        """Blocks on the disk."""
+        together: defaultdict[Identity, set[Identity]] = defaultdict(set)
+        for logged in optouts.read():
+            for name in logged.names if logged else ():
+                together[name].update(logged.names if logged else ())
+        return cls({name: frozenset(others) for name, others in together.items()})
+
+    def with_them(self, names: Iterable[Identity]) -> tuple[Identity, ...]:
+        """Names under which the same people said something before."""
+        known = set(names)
+        return tuple(sorted({other for name in known for other in self._together.get(name, ())} - known, key=repr))
+
+
+_SEPARATORS = b" -().+/\t"
+
+
+@dataclass(frozen=True, slots=True)
+class _Needles:
+    """What to look for in old deliveries: addresses and ids as they stand, numbers by their last digits, customers of a shop."""
+
+    words: tuple[bytes, ...] = ()
+    digits: tuple[bytes, ...] = ()
+    customers: tuple[tuple[str, bytes], ...] = ()
+
+    @classmethod
+    def of(cls, names: Iterable[Identity]) -> "_Needles":
+        """Those of names."""
+        words, digits, customers = set(), set(), set()
+        for name in names:
+            match name.kind:
+                case IdentityKind.PHONE | IdentityKind.WA_ID | IdentityKind.LINE:
+                    digits.add(name.value.removeprefix("+")[-SHORTEST_NUMBER:].encode())
+                case IdentityKind.EMAIL | IdentityKind.BSUID | IdentityKind.PARENT_BSUID:
+                    words.add(name.value.lower().encode("utf-8", "surrogatepass"))
+                case IdentityKind.CUSTOMER:
+                    customers.add((name.scope, name.value.lower().encode("utf-8", "surrogatepass")))
+        return cls(tuple(sorted(words)), tuple(sorted(digits)), tuple(sorted(customers)))
+
+    def in_body(self, body: bytes, place: str) -> bool:
+        """Whether a delivery to a place (the shop's name, or nothing) holds one of them."""
+        text = body.lower()
+        if any(word in text for word in self.words):
+            return True
+        if self.digits:
+            bare = body.translate(None, _SEPARATORS)
+            if any(number in bare for number in self.digits):
+                return True
+        return any(place == shop and _stands_alone(text, value) for shop, value in self.customers)
+
+
+def _stands_alone(text: bytes, value: bytes) -> bool:
+    return re.search(rb"(?<![\w.-])" + re.escape(value) + rb"(?![\w.-])", text) is not None

@@ -1,0 +1,243 @@
+"""Reading the stores themselves: years of orders when the owner asks, every night what webhooks missed, and what a webhook only named.
+
+    a reading that waits -> a page, asked for outside -> its events, where to go on, the counts: one transaction -> the next page
+    a thing that is wanted -> asked for outside -> its event in, the want out: one transaction
+
+So it goes on where it was, whenever it is interrupted, and nothing is doubled: what was in has its key already. What is read waits in the
+inbox like everything else; while much does, no more is read, so that nobody who writes stands behind a year of orders.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.shop.event import CartChanged, OrderChanged, OrderStatus, Origin, Resource, ShopEvent, ShopperChanged, Thin
+from bot.shop.reader import Found, Page, Part, StoreReader
+from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
+from bot.store import contacts, inbox, mirror, readings
+from bot.store.database import Database, StoreUnavailable
+from bot.store.model import Identity, IdentityKind
+from bot.store.readings import Cause, Reading, Wanted
+from bot.store.step import Step
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 200  # entries of the inbox; a fifth of a second's work stands before whoever writes
+WANTED_AT_ONCE = 5  # stores limit their interfaces to a few calls a second
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)  # before a store that could not be asked is asked again
+NO_TOKEN_WAIT = timedelta(hours=1)  # before one that says no is asked again for what a webhook named: the owner may have mended it
+GIVEN_UP = timedelta(days=30)  # after which something that could never be fetched is forgotten
+NIGHT = timedelta(hours=20)  # a look at the same hour of the next day finds the last one longer ago
+LEAST_APART = timedelta(hours=1)  # between two looks, however often the process is started
+OVERLAP = timedelta(hours=1)  # asked for again of what the last look saw: stores list a change some time after it
+FIRST_LOOK = timedelta(days=2)  # how far back the first look goes; an owner who wants more asks for it
+UNDER_WAY = timedelta(minutes=15)  # a change this young may still be told
+LOOK_SECONDS = 3_600  # between two questions whether it is time to look
+
+
+class StoreReading:
+    """Reads the stores. `readers` by the shop's name."""
+
+    def __init__(self, store: Database, readers: Mapping[str, StoreReader], clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._readers = readers
+        self._clock = clock
+
+    async def start(self, *, alone: bool) -> None:
+        """Go on where an earlier process was. `alone`: no other works on this database."""
+        if alone:
+            await self._store.run(readings.let_go(self._clock()))
+
+    # ---- whole parts
+
+    async def read_on(self) -> bool:
+        """Read the next page that waits to be read; returns whether there was one."""
+        if await self._store.read(inbox.count_waiting()) > MOST_WAITING:
+            return False
+        reading = await self._store.run(readings.claim(self._clock()))
+        if reading is None:
+            return False
+        try:
+            page = await self._reader(reading.shop).page(Part(reading.part), reading.since, reading.cursor)
+        except ShopUnreachable as fault:
+            await self._store.run(readings.stumble(reading, fault.why, self._clock() + _wait(reading.tries, fault.after)))
+        except ApiRefused as refusal:
+            log.error("shop %s does not let its %ss be read: %s", reading.shop, reading.part, refusal.why)
+            await self._store.run(readings.refuse(reading, refusal.why, self._clock()))
+        except Exception:
+            log.exception("a page of shop %s could not be read", reading.shop)
+            await self._store.run(readings.stumble(reading, "reading it failed here", self._clock() + _wait(reading.tries, 0.0)))
+        else:
+            await self._store.run(_take_in(reading, page, self._clock()))
+            if page.cursor is None:
+                await self._tell(reading)
+        return True
+
+    async def _tell(self, reading: Reading) -> None:
+        """What a look found, in the log: the owner finds it in `comeback shop missed`."""
+        if reading.cause is not Cause.NIGHTLY:
+            return
+        ended = next((one for one in await self._store.read(readings.latest(reading.shop, Cause.NIGHTLY)) if one.id == reading.id), None)
+        if ended is not None and ended.missed:
+            log.warning("shop %s changed %d %ss, and no webhook told of %d", ended.shop, ended.found, ended.part, ended.missed)
+
+    # ---- what webhooks missed
+
+    async def look(self, *, at_start: bool = False) -> None:
+        """Begin to ask each store what changed since the last time, if that was a night ago; after a start, an hour."""
+        for shop, reader in self._readers.items():
+            try:
+                await self._store.run(_begin_look(shop, reader.changes, self._clock(), LEAST_APART if at_start else NIGHT))
+            except StoreUnavailable as fault:
+                log.warning("what webhooks missed could not be looked for: %s", fault)
+        for shop, topic, _ in await self._store.run(readings.forget_wanted(self._clock() - GIVEN_UP)):
+            log.warning("shop %s named something (%s) a month ago that could never be fetched: forgotten", shop, topic)
+
+    # ---- single things
+
+    async def fetch_wanted(self) -> bool:
+        """Fetch what webhooks only named; returns whether there was something."""
+        wanted = await self._store.run(readings.wanted(self._clock(), WANTED_AT_ONCE))
+        await asyncio.gather(*map(self._fetch, wanted))
+        return bool(wanted)
+
+    async def _fetch(self, one: Wanted) -> None:
+        thin = Thin(one.at, Resource(one.resource), one.key, one.address, one.topic)
+        try:
+            found = await self._reader(one.shop).one(thin)
+        except NotThere:
+            log.info("shop %s has nothing any more of what it named (%s)", one.shop, one.topic)
+            await self._store.run(readings.got(one, self._clock()))
+        except ApiRefused as refusal:
+            log.error("shop %s does not tell what it named (%s): %s", one.shop, one.topic, refusal.why)
+            await self._store.run(readings.want_later(one, refusal.why, self._clock() + NO_TOKEN_WAIT))
+        except ShopUnreachable as fault:
+            await self._store.run(readings.want_later(one, fault.why, self._clock() + _wait(one.tries, fault.after)))
+        except Exception:
+            log.exception("what shop %s named (%s) could not be read", one.shop, one.topic)
+            await self._store.run(readings.want_later(one, "reading it failed here", self._clock() + _wait(one.tries, 0.0)))
+        else:
+            await self._store.run(_bring_in(one, found, self._clock()))
+
+    def _reader(self, shop: str) -> StoreReader:
+        if (reader := self._readers.get(shop)) is None:
+            raise ApiRefused("its own interface is not set up: give its API settings, 'comeback doctor' names them")
+        return reader
+
+
+def _wait(tries: int, after: float) -> timedelta:
+    backoff: timedelta = FIRST_WAIT * (1 << min(tries, 10))
+    return max(min(backoff, LONGEST_WAIT), timedelta(seconds=after))
+
+
+def _bring_in(one: Wanted, found: Iterable[Found], now: datetime) -> Step[None]:
+    for each in found:
+        yield from inbox.receive_one(each.update, now)
+    yield from readings.got(one, now)
+
+
+def _begin_look(shop: str, parts: Iterable[Part], now: datetime, apart: timedelta) -> Step[None]:
+    last = yield from readings.last_begun(shop, Cause.NIGHTLY)
+    if last is not None and last <= now and now - last < apart:
+        return
+    wanted: list[tuple[str, datetime]] = []
+    for part in parts:
+        known_until = yield from readings.read_until(shop, part)
+        wanted.append((part, known_until - OVERLAP if known_until else now - FIRST_LOOK))
+    yield from readings.begin(shop, wanted, Cause.NIGHTLY, now)
+
+
+# ---- a page
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a page tells that is not known. `counts`: a webhook should have told it. `is_new`: nothing at all was known."""
+
+    key: str
+    name: str
+    at: datetime
+    counts: bool = True
+    is_new: bool = False
+
+
+def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
+    """Keep a page, unless somebody else did meanwhile. A look brings in what is news alone; an owner who asks gets everything."""
+    if not (yield from readings.is_where_it_was(reading)):
+        return
+    brought: list[int] = []
+    missed = 0
+    for found in page.found:
+        news = (yield from _news(reading.shop, found.event)) if reading.cause is Cause.NIGHTLY and found.event is not None else None
+        if reading.cause is Cause.NIGHTLY and news is None and found.event is not None:
+            continue
+        entry = yield from inbox.receive_one(found.update, now)
+        if entry is None:
+            continue
+        brought.append(entry)
+        if news is not None and news.counts and now - news.at > UNDER_WAY:
+            missed += 1
+            yield from readings.miss(reading, news.key, news.at, news.name, now, is_new=news.is_new)
+    yield from readings.go_on(
+        reading,
+        now,
+        cursor=page.cursor,
+        found=len(page.found),
+        brought=brought,
+        missed=missed,
+        expected=page.expected,
+        trouble=page.withheld,
+    )
+
+
+def _news(shop: str, event: ShopEvent) -> Step[_News | None]:
+    """What an event tells that neither the mirror knows nor an entry that waits."""
+    match event:
+        case OrderChanged(test=False):
+            return (yield from _order_news(shop, event))
+        case CartChanged(test=False, origin=Origin.SHOPPER, completed=False):
+            return (yield from _cart_news(shop, event))
+        case ShopperChanged():
+            return (yield from _consent_news(shop, event))
+        case _:
+            return None
+
+
+def _order_news(shop: str, event: OrderChanged) -> Step[_News | None]:
+    known = yield from mirror.known_order(shop, event.order)
+    if known is not None and known.updated_at >= event.at:
+        return None
+    if (yield from inbox.is_told_of(Identity(IdentityKind.ORDER, event.order, shop))):
+        return None
+    if known is None:
+        return _News(event.order, event.number, event.at, is_new=True)
+    cancelled = event.status is OrderStatus.CANCELLED
+    same = (known.cancelled, known.payment, known.total) == (cancelled, event.payment, event.total)
+    return _News(event.order, event.number, event.at, counts=not same or (not cancelled and known.reached != event.status))
+
+
+def _cart_news(shop: str, event: CartChanged) -> Step[_News | None]:
+    known_at = yield from mirror.known_cart(shop, event.checkout, event.cart)
+    if known_at is not None and known_at >= event.at:
+        return None
+    if (yield from inbox.is_told_of(Identity(IdentityKind.CHECKOUT, event.checkout, shop))):
+        return None
+    return _News(event.checkout, event.checkout, event.at, is_new=known_at is None)
+
+
+def _consent_news(shop: str, event: ShopperChanged) -> Step[_News | None]:
+    """Of people a look only asks what they agreed to, or took back."""
+    contact = yield from _who(shop, event)
+    for stated in event.consents:
+        if contact is None or not (yield from readings.has_stated(contact, stated.channel, stated.at)):
+            key = event.shopper.customer or ""
+            return _News(key, key, stated.at, is_new=contact is None)
+    return None
+
+
+def _who(shop: str, event: ShopperChanged) -> Step[int | None]:
+    if event.shopper.customer is None:
+        return None
+    return (yield from contacts.find(Identity(IdentityKind.CUSTOMER, event.shopper.customer, shop)))

@@ -1,0 +1,295 @@
+"""What the doctor finds at a shop and on the way to our door, against stores on loopback: each fault with its remedy."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot import settings as settings_module
+from bot.command import doctor_shop, shop_connect
+from bot.command.finding import Finding, Health
+from bot.command.shop_connect import Outcome
+from bot.flow.rules import StoreRules
+from bot.sandbox.shop.admin_api import CLIENT_ID, CLIENT_SECRET, VERSION
+from bot.sandbox.shop.store_api import StoreApi
+from bot.sandbox.shop.year import Year
+from bot.settings import Settings, ShopSettings
+from bot.shop.hooks import Act
+from bot.shop.shopify import TOPICS
+from tests.shop.front import SECRET, front
+
+TOKEN, DOMAIN = "shpat_of_the_tests", "casa-lola.myshopify.com"
+RULES = StoreRules(name="Casa", currency="EUR", timezone="Europe/Madrid")
+ALL_SCOPES = frozenset(
+    {"read_orders", "read_customers", "read_fulfillments", "read_products", "read_inventory", "read_draft_orders"}
+    | {"read_customer_merge", "read_all_orders", "read_discounts", "write_discounts"}
+)
+
+
+@dataclass
+class Place:
+    """A store, and what is set. `answer` stands before the store's interface, where something does."""
+
+    api: StoreApi
+    settings: Settings
+    shop: ShopSettings
+    heard: dict[str, datetime] = field(default_factory=dict)
+    rules: StoreRules = RULES
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answer: web.Response | None = None
+
+    def sets(self, **changes: object) -> None:
+        """The shop's settings from now on."""
+        self.shop = replace(self.shop, **changes)  # type: ignore[arg-type]  # names and values of the tables below
+        self.settings = replace(self.settings, shops={self.shop.name: self.shop})
+
+    async def connected(self) -> shop_connect.Report:
+        """`comeback shop connect`."""
+        return await shop_connect.connect(self.settings, self.shop, self.rules, remove=False, dry_run=False)
+
+    async def examined(self) -> Mapping[str, list[Finding]]:
+        """What the doctor finds, by what it is about."""
+        found: dict[str, list[Finding]] = {}
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            async for one in doctor_shop.examine(session, self.settings, self.rules, self.heard, self.now):
+                found.setdefault(one.about.removeprefix(f"{self.shop.name} "), []).append(one)
+        return found
+
+
+@asynccontextmanager
+async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9", **access: str) -> AsyncIterator[Place]:
+    """A store on loopback. Nobody listens at the public address unless told otherwise."""
+    books = Year(lambda: datetime.now(UTC), orders=40).books
+    books.domain = DOMAIN
+    api = StoreApi(token=TOKEN, books=books)
+    api.shopify.scopes = ALL_SCOPES
+    place: Place | None = None
+
+    @web.middleware
+    async def before(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if place is not None and place.answer is not None:
+            said = place.answer
+            return web.Response(status=said.status, body=said.body, headers=said.headers)
+        return await handler(request)
+
+    app = web.Application(middlewares=[before])
+    app.add_routes(api.routes())
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    api.at(url)
+    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=url, **access)
+    settings = replace(settings_module.read({}, serving=False), public_url=public_url, shops={name: shop})
+    place = Place(api, settings, shop, {name: datetime.now(UTC)})
+    try:
+        yield place
+    finally:
+        await runner.cleanup()
+
+
+SHOPIFY, WOO = ("casa", "shopify"), ("lola", "woocommerce")
+ACCESS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    SHOPIFY: {"domain": DOMAIN, "api_token": TOKEN},
+    WOO: {"api_key": "ck_sandbox", "api_secret": TOKEN},
+}
+
+
+def _verdicts(found: Mapping[str, list[Finding]]) -> dict[str, list[Health]]:
+    return {about: [one.verdict for one in several] for about, several in found.items()}
+
+
+@pytest.mark.parametrize("kind", [SHOPIFY, WOO], ids=["shopify", "woocommerce"])
+async def test_a_shop_that_is_all_well_is_told_so_and_what_is_there_stays(tmp_path: Path, kind: tuple[str, str]) -> None:
+    async with front(tmp_path) as door, _place(*kind, public_url=door.url, **ACCESS[kind]) as place:
+        report = await place.connected()
+        assert report.code == 0, report.findings
+        assert {one.move.act for one in report.done} == {Act.REGISTER}
+        found = _verdicts(await place.examined())
+        assert found.pop("address") == [Health.HINT]  # it is not https here
+        assert found.pop("scopes", [Health.WELL]) == [Health.WELL]  # Shopify has some
+        assert found == {about: [Health.WELL] for about in ("access", "webhooks", "phones", "heard")}
+        again = await place.connected()
+        assert (again.code, {one.move.act for one in again.done}) == (0, {Act.KEEP})
+        assert await door.rows() == []  # none of the knocks was kept
+
+
+Change = Callable[[Place], object]
+
+
+def _sets(**changes: object) -> Change:
+    return lambda place: place.sets(**changes)
+
+
+def _answers(status: int, text: str = "", **headers: str) -> Change:
+    def change(place: Place) -> None:
+        place.answer = web.Response(status=status, text=text, headers=headers)
+
+    return change
+
+
+def _without_phones(place: Place) -> None:
+    books = place.api.books
+    for checkout in list(books.checkouts):
+        books.checkouts.remove(checkout.id)
+    for order in list(books.orders):
+        address = replace(order.address, phone=None)
+        books.orders.put(replace(order, phone=None, customer=None, address=address))
+
+
+def _hooks(**changes: object) -> Change:
+    """Shopify's subscriptions as somebody left them."""
+
+    def change(place: Place) -> None:
+        everyone = place.api.shopify.subscriptions.all
+        everyone |= {key: replace(one, **changes) for key, one in everyone.items()}  # type: ignore[arg-type]  # as above
+
+    return change
+
+
+def _woo_hooks(**changes: str) -> Change:
+    def change(place: Place) -> None:
+        for one in place.api.woo.webhooks.values():
+            one.update(changes)
+
+    return change
+
+
+def _later(**length: float) -> Change:
+    def change(place: Place) -> None:
+        place.now += timedelta(**length)
+
+    return change
+
+
+SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
+    ("token wrong", _sets(api_token="another"), "access", Health.ILL, "does not take the token (401)"),
+    ("store unknown", _answers(404, '{"errors": "Not Found"}'), "access", Health.ILL, "ends in .myshopify.com"),
+    ("store frozen", _answers(402, '{"errors": "Unavailable Shop"}'), "access", Health.ILL, "has a bill to pay"),
+    ("nobody there", _sets(api_url="http://127.0.0.1:9"), "access", Health.ILL, "cannot be reached"),
+    ("down", lambda place: setattr(place.api.faults, "down", 1), "access", Health.ILL, "503"),
+    ("nothing set", _sets(api_token=None), "access", Health.HINT, "set COMEBACK_SHOP_CASA_API_KEY"),
+    ("client secret wrong", _sets(api_token=None, api_key="c0ffee"), "access", Health.ILL, "is it installed in this store"),
+    ("another store", _sets(domain="other.myshopify.com"), "store", Health.ILL, f"it calls itself {DOMAIN}"),
+    ("store not set", _sets(domain=None), "store", Health.HINT, f"set COMEBACK_SHOP_CASA_DOMAIN={DOMAIN}"),
+    ("region not set", _sets(region=None), "store", Health.HINT, "set COMEBACK_SHOP_CASA_REGION=ES"),
+    ("another country", _sets(region="PT"), "store", Health.HINT, "it is in ES, and COMEBACK_SHOP_CASA_REGION says PT"),
+    ("currency", lambda place: setattr(place.api.books, "currency", "USD"), "store", Health.HINT, "says currency: EUR"),
+    ("time zone", lambda place: setattr(place.api.books, "timezone", "Asia/Tokyo"), "store", Health.HINT, "says timezone: Europe/Madrid"),
+    ("no orders", lambda place: setattr(place.api.shopify, "scopes", ALL_SCOPES - {"read_orders"}), "scopes", Health.ILL, "read_orders is"),
+    ("no stock", lambda place: setattr(place.api.shopify, "scopes", ALL_SCOPES - {"read_inventory"}), "scopes", Health.HINT, "tick them"),
+    ("hook gone", lambda place: place.api.shopify.subscriptions.all.popitem(), "webhooks", Health.ILL, "connect shopify casa"),
+    ("hooks moved", _hooks(uri="https://old.example/webhooks/shopify/casa"), "webhooks", Health.ILL, "it led to https://old.example"),
+    (
+        "hooks of others",
+        _hooks(uri="https://other.example/hooks"),
+        "webhooks",
+        Health.ILL,
+        f"and {len(TOPICS) - 4} more are not registered",
+    ),
+    ("hooks filtered", _hooks(filter="total_price:>100"), "webhooks", Health.ILL, "a filter kept some of it back"),
+    ("hooks cut", _hooks(include_fields=("id",)), "webhooks", Health.ILL, "it told some fields only"),
+    ("hooks old", _hooks(api_version="2026-04"), "webhooks", Health.HINT, "choose 2026-07 or later"),
+    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), "phones", Health.ILL, "Protected customer data"),
+    ("no phones", _without_phones, "phones", Health.ILL, "Shipping address phone number: Required"),
+    ("clock ahead", _later(minutes=10), "clock", Health.ILL, "ours is 10 minutes ahead of the shop's"),
+    ("clock behind", _later(minutes=-7), "clock", Health.ILL, "ours is 7 minutes behind the shop's"),
+    ("never heard", lambda place: place.heard.clear(), "heard", Health.HINT, "put something into a cart there"),
+    ("silent", lambda place: place.heard.update(casa=place.now - timedelta(days=4)), "heard", Health.HINT, "is that all it sold"),
+]
+WOO_ILLS: list[tuple[str, Change, str, Health, str]] = [
+    ("key wrong", _sets(api_key="ck_other"), "access", Health.ILL, "WooCommerce knows no such key"),
+    ("header taken away", _sets(api_key="ck_other"), "access", Health.ILL, "SetEnvIf Authorization"),
+    ("secret wrong", _sets(api_secret="cs_other"), "access", Health.ILL, "Consumer secret is invalid"),
+    ("plain permalinks", _answers(404, "<html>Oops</html>"), "access", Health.ILL, "Settings > Permalinks"),
+    ("a theme answers", _answers(200, "<html>Welcome</html>"), "access", Health.ILL, "Settings > Permalinks"),
+    ("www", _answers(301, Location="https://www.lola.example/wp-json/"), "access", Health.ILL, "on to https://www.lola.example"),
+    ("shut", _answers(403, "<html>Blocked</html>"), "access", Health.ILL, "a security plugin or a firewall"),
+    ("no plugin", _answers(200, '{"name": "Lola", "namespaces": ["wp/v2"]}'), "access", Health.ILL, "is the plugin active"),
+    ("down", _answers(502), "access", Health.ILL, "502"),
+    ("switched off", _woo_hooks(status="disabled"), "webhooks", Health.ILL, "as WooCommerce does after some answers it does not like"),
+    ("paused", _woo_hooks(status="paused"), "webhooks", Health.ILL, "it was paused"),
+    ("made by hand", _woo_hooks(name="Order created"), "webhooks", Health.ILL, "it may sign with another secret"),
+    ("no phones", _without_phones, "phones", Health.ILL, "Phone field, required"),
+    ("another country", _sets(region="PT"), "store", Health.HINT, "it is in ES"),
+]
+
+
+@pytest.mark.parametrize(("change", "about", "verdict", "said"), [row[1:] for row in SHOPIFY_ILLS], ids=[row[0] for row in SHOPIFY_ILLS])
+async def test_each_fault_of_a_shopify_store_is_found_with_what_to_do(change: Change, about: str, verdict: Health, said: str) -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        address = f"{place.settings.public_url}/webhooks/shopify/casa"
+        for topic in TOPICS:
+            place.api.shopify.subscriptions.make(topic.replace("/", "_").upper(), address, VERSION, place.now)
+        change(place)
+        found = await place.examined()
+    assert (verdict, True) in [(one.verdict, said in one.sentence) for one in found.get(about, [])], found
+
+
+@pytest.mark.parametrize(("change", "about", "verdict", "said"), [row[1:] for row in WOO_ILLS], ids=[row[0] for row in WOO_ILLS])
+async def test_each_fault_of_a_woocommerce_shop_is_found_with_what_to_do(change: Change, about: str, verdict: Health, said: str) -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        await place.connected()
+        change(place)
+        found = await place.examined()
+    assert (verdict, True) in [(one.verdict, said in one.sentence) for one in found.get(about, [])], found
+
+
+async def test_what_is_wrong_on_the_way_to_our_door_is_found(tmp_path: Path) -> None:
+    faults: list[tuple[dict[str, object], str]] = [
+        ({}, "leads here"),
+        ({"secrets": ("another-secret",)}, "has 'comeback serve' another COMEBACK_SHOP_CASA_SECRET"),
+        ({"name": "casas"}, "other COMEBACK_SHOPS"),
+    ]
+    async with front(tmp_path) as door, _place(*SHOPIFY, public_url=door.url, **ACCESS[SHOPIFY]) as place:
+        for changes, said in faults:
+            shop = replace(place.shop, **changes)  # type: ignore[arg-type]  # names and values of the table
+            (found,) = [one async for one in doctor_shop.door(door.session, shop, f"{door.url}/webhooks/shopify/{shop.name}", place.now)]
+            assert said in found.sentence
+        (found,) = [one async for one in doctor_shop.door(door.session, place.shop, "http://127.0.0.1:9/webhooks/shopify/casa", place.now)]
+        assert "is 'comeback serve' running behind it?" in found.sentence
+
+
+async def test_what_broke_is_mended_and_what_is_not_ours_left_alone() -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        await place.connected()
+        hooks = place.api.woo.webhooks
+        hooks[1]["status"] = "disabled"
+        hooks[2]["delivery_url"] = "https://old.example/webhooks/woocommerce/lola"
+        hooks[3]["delivery_url"] = "https://other.example/webhooks/woocommerce/lolas"
+        hooks[4]["secret"], hooks[4]["name"] = "what somebody typed", "Order restored"
+        others = dict(hooks[3])
+        report = await place.connected()
+        assert {one.move.topic: (one.move.act, one.move.why) for one in report.done if one.move.act is not Act.KEEP} == {
+            "order.created": (Act.MEND, "it was switched off, as WooCommerce does after some answers it does not like"),
+            "order.updated": (Act.MEND, "it led to https://old.example"),
+            "order.deleted": (Act.REGISTER, ""),
+            "order.restored": (Act.MEND, "it may sign with another secret"),
+        }
+        assert {one["secret"] for key, one in hooks.items() if key != 3} == {SECRET}
+        assert hooks[3] == others
+        gone = await shop_connect.connect(place.settings, place.shop, place.rules, remove=True, dry_run=False)
+        assert gone.code == 0
+        assert list(hooks.values()) == [others]
+
+
+async def test_a_dry_run_changes_nothing() -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
+        assert {(one.move.act, one.outcome) for one in report.done} == {(Act.REGISTER, Outcome.PLANNED)}
+        assert not place.api.shopify.subscriptions.all
+
+
+async def test_topics_that_are_refused_leave_the_others_and_are_told() -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        place.sets(api_token=None, api_key=CLIENT_ID, api_secret=CLIENT_SECRET)
+        place.settings = replace(place.settings, public_url="http://bot.example")  # Shopify takes only https
+        report = await place.connected()
+        assert report.code == 1
+        assert {(one.outcome, one.error) for one in report.done} == {(Outcome.FAILED, "Address protocol http:// is not supported")}
