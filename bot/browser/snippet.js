@@ -103,10 +103,12 @@
     const amount = (minor) => (minor / 10 ** totals.currency_minor_unit).toFixed(totals.currency_minor_unit);
     const line = (one) => ({ product: one.id, title: one.name, quantity: one.quantity, price: amount(one.prices.price) });
     cart({ items: items.map(line), total: amount(totals.total_price), currency: totals.currency_code });
-    const form = allowed && document.querySelector("form.checkout");
-    if (form && !form.comeback_visitor) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "comeback_visitor", value: visitor() }));
   };
   const look = () => {
+    const form = allowed && document.querySelector("form.checkout"); // WooCommerce's, and of any shop that keeps the field with the order
+    if (form && !form.comeback_visitor) {
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "comeback_visitor", value: visitor() }));
+    }
     const written = document.querySelector("[data-comeback-cart]")?.dataset.comebackCart;
     if (written) cart(JSON.parse(written));
     if (window.Shopify) shopify().catch(() => {});

@@ -87,9 +87,8 @@ class Storefront:
         elif code:
             body += '<p class="quiet">This code is not valid any more.</p>'
         body += f'<p class="sum total"><span>Total</span><span>{_euro(total - off)}</span></p>'
-        body += (
-            f'<form method="post"><input type="hidden" name="code" value="{escape(code)}"><button class="primary">Buy now</button></form>'
-        )
+        form = f'<input type="hidden" name="code" value="{escape(code)}"><button class="primary">Buy now</button>'
+        body += f'<form class="checkout" method="post">{form}</form>'
         return self._page(f"Welcome back, {escape(checkout.shopper.first_name)}", body, request)
 
     async def _buy(self, request: web.Request) -> web.Response:
@@ -98,6 +97,7 @@ class Storefront:
             raise web.HTTPNotFound
         form = await request.post()
         if not checkout.completed and checkout.lines:
+            checkout.visitor = str(form.get("comeback_visitor", ""))[:64] or None
             self._shop.buy(checkout.shopper.key, code=str(form.get("code", "")))
         raise web.HTTPSeeOther(f"/c/{checkout.key}")
 
