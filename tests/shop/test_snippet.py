@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.flow.facts import Line, Money
-from bot.shop import snippet
-from bot.shop.event import CartChanged, ProductViewed, Unreadable, VisitorCame
+from bot.shop import shopify, snippet, woocommerce
+from bot.shop.delivery import Told
+from bot.shop.event import CartChanged, OrderChanged, ProductViewed, Unreadable, VisitorCame
+from bot.shop.field import Fields
 from bot.shop.snippet import Refused, Site, harmless
 from bot.store.model import IdentityKind, Source
 
+from .bodies import SHOPIFY_CHECKOUT, SHOPIFY_ORDER, WOO_ORDER
 from .page import LOOKER, NOW, SITE, cart, event, post, viewed
 
 
@@ -195,3 +198,16 @@ def test_a_name_that_leads_away_is_none(name: str) -> None:
     told = snippet.read("cart", SITE.updates(post(cart(items=lines)), NOW)[0].body)
     assert isinstance(told, CartChanged)
     assert told.lines == ()
+
+
+def test_the_key_that_a_cart_carries_is_read_from_the_orders_of_the_platforms() -> None:
+    notes = {"note_attributes": [{"name": "gift", "value": "yes"}, {"name": "comeback_visitor", "value": LOOKER}]}
+    for topic, body in (("orders/create", SHOPIFY_ORDER), ("checkouts/update", SHOPIFY_CHECKOUT)):
+        told = shopify.read(Told(topic, NOW), Fields({**body, **notes}))
+        assert isinstance(told, OrderChanged | CartChanged)
+        assert told.visitor == LOOKER
+    for key in ("comeback_visitor", "_comeback_visitor"):
+        kept = {"meta_data": [{"id": 1, "key": key, "value": LOOKER}]}
+        told = woocommerce.read(Told("order.updated", NOW), Fields({**WOO_ORDER, **kept}))
+        assert isinstance(told, OrderChanged)
+        assert told.visitor == LOOKER
