@@ -109,8 +109,8 @@
     if (form && !form.comeback_visitor) {
       form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "comeback_visitor", value: visitor() }));
     }
-    const written = document.querySelector("[data-comeback-cart]")?.dataset.comebackCart;
-    if (written) cart(JSON.parse(written));
+    const written = parsed({ textContent: document.querySelector("[data-comeback-cart]")?.dataset.comebackCart });
+    if (written?.items) cart(written);
     if (window.Shopify) shopify().catch(() => {});
     else if (/woocommerce_items_in_cart/.test(document.cookie)) woo().catch(() => {});
   };

@@ -7,6 +7,7 @@ there is no field for it.
 """
 
 import hmac
+import html
 import json
 import re
 from base64 import urlsafe_b64encode
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from bot.flow.facts import Line, Money
 from bot.shop.event import NOBODY, CartChanged, ProductViewed, ShopEvent, Unreadable, VisitorCame
-from bot.shop.field import Fields, decode
+from bot.shop.field import Fields, clean, decode
 from bot.store.model import Source, Update
 from bot.store.visitors import name_of, told_key
 
@@ -194,8 +195,10 @@ def _line(told: Fields, currency: str) -> Line | None:
 
 
 def harmless(name: str | None) -> str | None:
-    """A product's name as a page tells it, None where it could lead a customer away from the shop: anybody can make a page tell it."""
-    return name if name and not _NO_NAME.search(name) else None
+    """A product's name as a page tells it (themes leave HTML's `&amp;` in), None where it could lead a customer away from the shop:
+    anybody can make a page tell it."""
+    written = clean(html.unescape(name or ""))[:MOST_NAME]
+    return written if written and not _NO_NAME.search(written) else None
 
 
 def is_visitors(event: ShopEvent) -> bool:

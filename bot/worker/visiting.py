@@ -27,6 +27,7 @@ from bot.worker.playbook import House
 SITTING = timedelta(days=1)  # what was looked at within a day before the last look belongs together
 JUST_BOUGHT = timedelta(days=1)  # who looks at what they ordered yesterday wants no reminder of it
 FRESH_CART = timedelta(days=3)  # a cart that was touched so shortly before is reminded of by a flow of its own
+TOO_LATE = timedelta(days=2)  # after the flow should have started: others had the conversation until now
 CATCH_UP = timedelta(days=2)  # what a browser did so long before it was known whose it is counts
 _MINUTE = timedelta(minutes=1)
 _SPACES = re.compile(r"\s+")
@@ -150,6 +151,8 @@ def judge(house: House, revision: Revision, contact: int, visitor_id: int) -> St
     left_at = last + (revision.flow.start.for_ or timedelta())
     if left_at > house.now:
         return Later(_whole_minute(left_at))
+    if house.now - left_at > TOO_LATE:
+        return "too late: others had the conversation until now"
     if (yield from visitors.has_cart(contact, visitor.shop, last - FRESH_CART)):
         return "they have a cart, and that has a flow of its own"
     return (yield from _best(house, revision, contact, [one for one in seen if one.at >= last - SITTING]))

@@ -185,6 +185,12 @@ def test_a_products_name_is_kept(name: str) -> None:
     assert harmless(name) == name
 
 
+def test_a_name_is_read_as_people_do() -> None:
+    assert harmless("Coffee &amp; cake &#8211; for two") == "Coffee & cake – for two"
+    assert harmless("evil&period;example") is None
+    assert harmless("a\u202eb") == "ab"
+
+
 @pytest.mark.parametrize(
     "name",
     [
