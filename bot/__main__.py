@@ -10,7 +10,7 @@ from bot import __version__
 # a command is a module of bot/command with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
 COMMANDS = (
     *("demo", "serve", "check", "simulate", "test", "translate", "templates", "flows", "replay", "explain"),
-    *("desk", "shop", "costs", "reorder", "audience", "privacy", "backup", "restore", "move", "doctor", "sandbox"),
+    *("desk", "shop", "costs", "results", "reorder", "audience", "privacy", "backup", "restore", "move", "doctor", "sandbox"),
 )
 
 ABOUT = """\
@@ -33,6 +33,7 @@ Comeback: WhatsApp remarketing for online stores. Flows are YAML files in a fold
   comeback explain WHO    why somebody was written to, and why not
   comeback desk           staff answer customers
   comeback costs          what messages cost, and what a goal reached cost
+  comeback results        what came of each flow: answers, orders, codes, opt-outs
   comeback reorder        what people buy again, and when each will need it
   comeback privacy        what the law lets people ask: copies, erasures, receipts"""
 

@@ -130,6 +130,19 @@ class ShopSettings:
     api_secret: str | None = field(default=None, repr=False)
     sites: frozenset[str] = frozenset()  # the hosts of its pages, with the port where there is one: they may run our snippet
 
+    @property
+    def can_be_read(self) -> bool:
+        """Whether enough is known to ask the store's own interface."""
+        match self.platform:
+            case shopify.PLATFORM:
+                return bool((self.api_url or self.domain) and (self.api_token or (self.api_key and (self.api_secret or self.secrets))))
+            case woocommerce.PLATFORM:
+                return bool(self.api_url and self.api_key and self.api_secret)
+            case bigcommerce.PLATFORM:
+                return bool((self.api_url or self.domain) and self.api_token)
+            case _:
+                return False
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

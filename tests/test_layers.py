@@ -29,6 +29,7 @@ ONLY_IN = {
     "httpx": ("bot.channel.whatsapp",),
     "aiohttp.web": ("bot.web", "bot.sandbox"),
     "apscheduler": ("bot.worker",),
+    "graphql": ("bot.sandbox",),
 }
 
 

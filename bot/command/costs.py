@@ -71,11 +71,12 @@ class Line:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("--by", choices=tuple(_BY), default="flow", help="what to sum up by (flow)")
-    parser.add_argument("--since", type=_since, default=DEFAULT_SINCE, help="from a day on, such as 2026-11-01, or the last '7 days'")
+    parser.add_argument("--since", type=read_since, default=DEFAULT_SINCE, help="from a day on, such as 2026-11-01, or the last '7 days'")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
-def _since(text: str) -> date | timedelta:
+def read_since(text: str) -> date | timedelta:
+    """A day, or a length of time before today, as somebody writes it on a command line."""
     try:
         return date.fromisoformat(text)
     except ValueError:

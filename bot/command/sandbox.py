@@ -1,4 +1,4 @@
-"""`comeback sandbox`: WhatsApp's Cloud API alone on this machine, with a phone for each customer, to try any bot against."""
+"""`comeback sandbox`: WhatsApp's Cloud API on this machine, with a phone for each customer, and a store's own interfaces beside it."""
 
 import argparse
 import asyncio
@@ -14,9 +14,13 @@ from bot.sandbox.cloud.graph import VERSION
 from bot.sandbox.pages.lone import Connection, Lone, person
 from bot.sandbox.pages.someone import Someone
 from bot.sandbox.sandbox import CloudSandbox
+from bot.sandbox.shop.big_api import STORE_HASH
+from bot.sandbox.shop.store_api import StoreApi
+from bot.sandbox.shop.store_control import StoreControls
+from bot.sandbox.shop.year import Year
 
 NAME = "sandbox"
-HELP = "WhatsApp's Cloud API alone on this machine, to try any bot against"
+HELP = "WhatsApp's Cloud API and a store's interfaces on this machine, to try any bot against"
 ABOUT = """\
 Starts a WhatsApp Cloud API on this machine and a page with a phone for each customer. Point a bot at it, in whatever language it
 is written: it sends to this API instead of Meta's, and gets its webhooks signed as Meta signs them. The page plays the customers,
@@ -26,6 +30,7 @@ machine, all is in memory and gone at the end.
   comeback sandbox                                                   start, and say what to configure
   comeback sandbox --callback http://127.0.0.1:8000/webhook          and where the bot listens: the challenge is asked first, as Meta does
   comeback sandbox --customer "Rosa=+34600000007" --customer @noor   with these customers; an @username hides their number
+  comeback sandbox --orders 20000                                    a store with a year of so many orders beside it (0: no store)
   comeback sandbox --json                                            what to configure as one line of JSON, for a test's set-up
 
 To configure is what a bot has for Meta anyway, with the base URL instead of https://graph.facebook.com:
@@ -33,12 +38,18 @@ To configure is what a bot has for Meta anyway, with the base URL instead of htt
   pywa       wa.api._session.base_url = "http://127.0.0.1:8500/v24.0", after wa = WhatsApp(...)
   others     their setting for the base URL, host or API endpoint
 
-A test leads it by HTTP: GET /control lists how to write as a customer, press, turn the clock, switch faults, and read what came.
+The store is on the same port, as Shopify (Admin GraphQL), WooCommerce and BigCommerce (REST) have theirs: orders, abandoned checkouts,
+customers, products, webhooks, costs and limits. A query for a field that does not exist fails there, too.
+
+A test leads it by HTTP: GET /control lists how to write as a customer, press, turn the clock, switch faults, and read what came;
+GET /control/store how the store lives on and what can break there.
 Exit codes: 0 ended by Ctrl-C, 1 the port is taken, 2 something on the command line is wrong."""
 
 SANDBOX_PORT = 8500
 ASK_AGAIN_SECONDS = 2.0  # a bot that starts after its sandbox is found then
 TOKEN, APP_SECRET, VERIFY_TOKEN = "sandbox-token", "sandbox-app-secret", "sandbox-verify-token"
+STORE_TOKEN, STORE_KEY, WOO_SECRET = "sandbox-store-token", "ck_sandbox", "sandbox-woo-secret"
+ORDERS = 300
 CUSTOMERS = ("Ana=+34600000001", "Ben=+447400123456", "Noor=@noor.reads")
 
 
@@ -58,6 +69,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", default=TOKEN, help=f"the access token the bot sends ({TOKEN})")
     parser.add_argument("--app-secret", default=APP_SECRET, metavar="SECRET", help=f"what webhooks are signed with ({APP_SECRET})")
     parser.add_argument("--verify-token", default=VERIFY_TOKEN, metavar="TOKEN", help=f"what the challenge is asked with ({VERIFY_TOKEN})")
+    parser.add_argument("--orders", type=int, default=ORDERS, metavar="N", help=f"orders in the store's year ({ORDERS}; 0: no store)")
     parser.add_argument("--json", action="store_true", help="say what to configure as one line of JSON")
 
 
@@ -81,6 +93,9 @@ def run(args: argparse.Namespace) -> int:
     if args.callback and not args.callback.startswith(("http://", "https://")):
         complain(f"--callback {args.callback}: an address begins with http:// or https://")
         return 2
+    if args.orders < 0:
+        complain("--orders: a number of orders is 0 or more")
+        return 2
     try:
         return asyncio.run(_serve(args))
     except OSError as fault:
@@ -102,13 +117,16 @@ async def _serve(args: argparse.Namespace) -> int:
     people = args.customer or [_customer(one) for one in CUSTOMERS]
     told = Connection("", VERSION, cloud.token, cloud.number.id, cloud.waba_id, args.app_secret, args.verify_token)
     world = Lone(clock, cloud, people, told, jump)
-    sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls)
+    year = Year(clock, orders=args.orders) if args.orders else None
+    store = StoreApi(token=STORE_TOKEN, key=STORE_KEY, books=year.books) if year else None
+    more = StoreControls(store, year).routes() if store and year else []
+    sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls, store=store, more=more)
     world.connection = replace(told, base_url=await sandbox.start(port=args.port))
     asking = asyncio.create_task(_ask(world, args.callback)) if args.callback else None
     try:
         if args.callback:
             await world.listen_at(args.callback)
-        print(as_json(_for_machines(world)) if args.json else _for_people(world), flush=True)
+        print(as_json(_for_machines(world, store)) if args.json else _for_people(world, store), flush=True)
         await stop.wait()
     finally:
         if asking:
@@ -132,12 +150,55 @@ async def _ask(world: Lone, callback: str) -> None:
             complain(paint(last, "yellow") if last else paint(f"verified: webhooks go to {callback}", "green"))
 
 
-def _for_machines(world: Lone) -> dict[str, object]:
+def _for_machines(world: Lone, store: StoreApi | None) -> dict[str, object]:
     known = asdict(world.connection)
-    return known | {"api": f"{known['base_url']}/{known['version']}", "control": f"{known['base_url']}/control"}
+    stores = {"stores": _stores(known["base_url"], store)} if store else {}
+    return known | {"api": f"{known['base_url']}/{known['version']}", "control": f"{known['base_url']}/control"} | stores
 
 
-def _for_people(world: Lone) -> str:
+def _stores(base_url: str, store: StoreApi) -> dict[str, dict[str, str]]:
+    """What each platform's shop has in Comeback's settings, by the part of its name behind COMEBACK_SHOP_<NAME>_."""
+    books = store.books
+    return {
+        "shopify": {
+            "PLATFORM": "shopify",
+            "DOMAIN": books.domain,
+            "API_URL": base_url,
+            "API_TOKEN": store.token,
+            "SECRET": store.shopify.client_secret,
+            "REGION": books.country,
+        },
+        "woocommerce": {
+            "PLATFORM": "woocommerce",
+            "API_URL": base_url,
+            "API_KEY": store.woo.key,
+            "API_SECRET": store.token,
+            "SECRET": WOO_SECRET,
+            "REGION": books.country,
+        },
+        "bigcommerce": {
+            "PLATFORM": "bigcommerce",
+            "DOMAIN": STORE_HASH,
+            "API_URL": f"{base_url}/stores/{STORE_HASH}",
+            "API_TOKEN": store.token,
+            "SECRET": store.big.client_secret,
+            "REGION": books.country,
+        },
+    }
+
+
+def _of_store(base_url: str, store: StoreApi) -> list[str]:
+    """How to connect a bot to the store, in the words of Comeback's settings."""
+    books = store.books
+    much = f"{len(books.orders):,} orders, {len(books.customers):,} customers, {len(books.checkouts):,} checkouts"
+    lines = ["", f"A store is on the same port, with a year behind it ({much}).", "For Comeback it is COMEBACK_SHOPS=casa, and one of"]
+    for parts in _stores(base_url, store).values():
+        lines += [f"  COMEBACK_SHOP_CASA_{name}={paint(value, 'bold')}" for name, value in parts.items()]
+        lines += [""]
+    return [*lines, f"It lives on, and breaks, by HTTP:  curl {base_url}/control/store"]
+
+
+def _for_people(world: Lone, store: StoreApi | None) -> str:
     known = world.connection
     rows = (
         ("Base URL", known.base_url, "instead of https://graph.facebook.com"),
@@ -162,6 +223,7 @@ def _for_people(world: Lone) -> str:
             f"    -H 'Content-Type: application/json' -d '{send}'",
             "",
             f"A test leads it by HTTP:  curl {known.base_url}/control",
+            *(_of_store(known.base_url, store) if store else []),
         ]
     )
 

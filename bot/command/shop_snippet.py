@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         complain("\n".join(lacks))
         return EX_CONFIG
     host = "{0.scheme}://{0.netloc}".format(urlsplit(settings.public_url))
-    told = {
+    told: dict[str, object] = {
         "shop": shop.name,
         "line": f'<script async src="{settings.public_url}{PATH}/{shop.name}.js"></script>',
         "policy": f"script-src {host}; connect-src {host}",

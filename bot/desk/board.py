@@ -7,7 +7,8 @@ from bot.desk.actions import NotFound
 from bot.flow.run import Waiting
 from bot.policy import window
 from bot.policy.decision import Consent, Control
-from bot.store import contacts, desk, health, privacy, runs
+from bot.store import contacts, credit, desk, discounts, health, privacy, runs
+from bot.store.credit import Credit
 from bot.store.desk import Line, Listed, Resting, Talk
 from bot.store.step import Step
 
@@ -37,7 +38,8 @@ class Underway:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One conversation, and the person. `closes_at`: when free text stops reaching them (UTC), None when they never wrote."""
+    """One conversation, and the person. `credited`: their orders that flows are credited with; `habit`: what is striking in how they get
+    discount codes, in a sentence without its subject."""
 
     contact: int
     first_name: str | None
@@ -51,6 +53,8 @@ class Case:
     underway: tuple[Underway, ...]
     talk: Talk | None
     lines: tuple[Line, ...]
+    credited: tuple[Credit, ...] = ()
+    habit: str | None = None
 
     @property
     def closes_at(self) -> datetime | None:
@@ -101,4 +105,6 @@ def case(contact: int) -> Step[Case]:
         ),
         talk=(yield from desk.talk(found)),
         lines=tuple((yield from desk.lines(found))),
+        credited=tuple((yield from credit.of_contact(found))),
+        habit=(yield from discounts.last_habit(found)).sentence,
     )

@@ -473,6 +473,25 @@ class Paper:
         self.awaited.pop(values["what"], None)
         return NONE
 
+    # ---- credit.sql: in a rehearsal nothing tells when a message arrived, and nobody comes by a link
+
+    def credit_order(self, values: Values) -> Rows:
+        order = self.orders[values["id"]]
+        return ({**order, "click": None, "known_kind": order.get("credited"), "known_flow": order.get("credited_to")},)
+
+    def credit_touch(self, values: Values) -> Rows:
+        redeemed = (one for one in self.discounts.values() if one["redeemed_order"] == values["key"])
+        run = max(((one["id"], one["run"]) for one in redeemed), default=(0, 0))[1]
+        return ({"kind": "code", "flow": self.runs[run]["flow"], "run": run, "message": None},) if run else NONE
+
+    def credit_save(self, values: Values) -> Rows:
+        self.orders[values["shop_order"]].update(credited=values["kind"], credited_to=values["flow"])
+        return NONE
+
+    def credit_forget(self, values: Values) -> Rows:
+        self.orders[values["id"]].update(credited=None, credited_to=None)
+        return NONE
+
     # ---- run.sql
 
     def run_keep_revision(self, values: Values) -> Rows:

@@ -302,7 +302,7 @@ class _Stage(Play):
         self._seen = after
         self.started |= {run.flow for run in after.runs}
         self._name_codes(after.runs)
-        notes = after.notes[len(before.notes) :]
+        notes = [note for note in after.notes[len(before.notes) :] if not self._is_for_others(note)]
         lines = [
             *(f"tag: {tag}" for tag in sorted(after.tags - before.tags)),
             *(f"untag: {tag}" for tag in sorted(before.tags - after.tags)),
@@ -317,6 +317,11 @@ class _Stage(Play):
         self._said_by_staff = ""
         for line in lines:
             self.script.say(self.local(self.now), self._with_names(line))
+
+    def _is_for_others(self, note: Noted) -> bool:
+        """Whether a flow that the story is not about was for somebody else."""
+        about = self.story.head.flow
+        return about not in (None, note.about) and note.text.startswith(_NOT_STARTED) and note.text.endswith(_NOT_SO)
 
     def _name_codes(self, found: tuple[Run, ...]) -> None:
         for run in found:
@@ -380,6 +385,7 @@ _NO_NEWS = re.compile(
     r"[a-z_]+: (the goal of .* is reached|.* stops)|the cart of .* was bought|.* should be used up|the person stopped marketing messages"
     rf"|{STAFF} (took the conversation over|handed the conversation back)|wrote while staff have the conversation"
 )
+_NOT_SO = " is not so"
 _WAITS = re.compile(r"a message waits until (\d{4}-\d\d-\d\d \d\d:\d\d) UTC: (.*)")
 _WORDS = {
     "waits its turn: ": "waits its turn",

@@ -1,4 +1,4 @@
-"""The sandbox on one loopback port: the Cloud API and a page with a phone in it, alone or with a shop."""
+"""The sandbox on one loopback port: the Cloud API and a page with a phone in it, alone, with a store's interfaces, or with a shop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ from bot.sandbox.shop.storefront import Storefront
 SETTLE_SECONDS = 5.0  # a button of the page answers at the latest then, whatever the bot still does
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 # bearer token and signature guard these, whatever host name a client writes
-FOR_MACHINES = ("/v", "/discounts/", "/whatsapp_business/", "/admin/api/", "/wp-json/")
+FOR_MACHINES = ("/v", "/discounts/", "/whatsapp_business/", "/admin/", "/wp-json/", "/stores/")
 
 
 async def _stand_still(_: timedelta) -> None:
@@ -39,7 +39,10 @@ async def _at_once() -> None:
 
 
 class CloudSandbox:
-    """One port with the Cloud API and the page of a world. `settled` returns when the bot has nothing to do now, `jump` turns the clock."""
+    """One port with the Cloud API and the page of a world, and if wanted with the interfaces of stores' platforms (`store`).
+
+    `settled` returns when the bot has nothing to do now, `jump` turns the clock. `more` is what else is on the port.
+    """
 
     def __init__(
         self,
@@ -48,8 +51,10 @@ class CloudSandbox:
         settled: Callable[[], Awaitable[None]] = _at_once,
         jump: Callable[[timedelta], Awaitable[None]] = _stand_still,
         calls: CallLog | None = None,
+        store: StoreApi | None = None,
+        more: Sequence[web.RouteDef] = (),
     ) -> None:
-        self.cloud = cloud
+        self.cloud, self.store, self._more = cloud, store, more
         self._calls = calls
         self._jump = jump
         self.base_url = ""
@@ -59,7 +64,8 @@ class CloudSandbox:
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Everything that is on the port."""
-        return [*Graph(self.cloud).routes(), *self._page.routes(), *Controls(self.cloud, self._jump, self.rest).routes()]
+        controls = Controls(self.cloud, self._jump, self.rest).routes()
+        return [*Graph(self.cloud).routes(), *self._page.routes(), *controls, *(self.store.routes() if self.store else []), *self._more]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listens, and returns the base URL. Raises ValueError for a host that is not loopback, OSError for a taken port."""
@@ -75,6 +81,9 @@ class CloudSandbox:
         self.base_url = f"http://{host}:{self._runner.addresses[0][1]}"
         self.cloud.base_url = self.base_url
         await self.cloud.start()
+        if self.store:
+            self.store.at(self.base_url)
+            await self.store.start()
         return self.base_url
 
     async def close_page(self) -> None:
@@ -85,12 +94,16 @@ class CloudSandbox:
         """Stops listening and delivering."""
         await self.close_page()
         await self.cloud.close()
+        if self.store:
+            await self.store.close()
         if self._runner:
             await self._runner.cleanup()
 
     async def idle(self) -> None:
         """Returns when what has happened so far was told, worked off, answered and told again."""
         for _ in range(2):
+            if self.store:
+                await self.store.idle()
             await self.cloud.idle()
             await self._settled()
 
@@ -114,7 +127,7 @@ class CloudSandbox:
 
 
 class Sandbox(CloudSandbox):
-    """With a shop, and if wanted with the code APIs of stores' platforms (`store`).
+    """With a shop, and if wanted with the interfaces of stores' platforms.
 
     The clock belongs to the caller: it returns UTC, `jump` moves it and wakes the bot.
 
@@ -133,15 +146,14 @@ class Sandbox(CloudSandbox):
         shop: Shop,
         store: StoreApi | None = None,
     ) -> None:
-        self.shop, self.store = shop, store
+        self.shop = shop
         cloud = cloud or CloudApi(clock)
         self._demo = Demo(clock, cloud, shop, jump=jump, next_due=next_due, staff=staff)
-        super().__init__(cloud, self._demo, settled, jump)
+        super().__init__(cloud, self._demo, settled, jump, store=store)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The shop's too."""
-        platforms = self.store.routes() if self.store else []
-        return [*super().routes(), *self.shop.routes(), *platforms, *self._demo.routes(), *Storefront(self.shop).routes()]
+        return [*super().routes(), *self.shop.routes(), *self._demo.routes(), *Storefront(self.shop).routes()]
 
     def know_the_bot(self, thoughts: Thoughts, desk: DeskDoor) -> None:
         """The page tells what the bot thinks and leads to its desk from now on."""
@@ -151,17 +163,12 @@ class Sandbox(CloudSandbox):
         """As the Cloud API alone; the shop begins to deliver, too."""
         self.shop.base_url = await super().start(host, port)
         await self.shop.start()
-        if self.store:
-            self.store.at(self.base_url)
-            await self.store.start()
         return self.base_url
 
     async def close(self) -> None:
         """Stops listening and delivering."""
         await super().close()
         await self.shop.close()
-        if self.store:
-            await self.store.close()
 
     async def idle(self) -> None:
         """Returns when what has happened so far was told, worked off, answered and told again."""

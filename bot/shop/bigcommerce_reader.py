@@ -3,16 +3,16 @@
 There is no list of carts. A cart has no phone: that stands in the checkout of the same id. An order's products are a call of their own.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.shop import bigcommerce
+from bot.shop import bigcommerce, keyset
 from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import Fields
+from bot.shop.keyset import Changed
 from bot.shop.reader import Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
 from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
@@ -43,19 +43,21 @@ class BigReader:
         self._wire, self._shop, self._clock, self._region = wire, shop, clock, region
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
-        """What changed since then, from `cursor` on: after the last moment that was read, for what changes meanwhile moves to the end."""
-        after, number = json.loads(cursor) if cursor else (_iso(since), 1)
+        """What changed since then, from `cursor` on."""
+        place = keyset.place(cursor, since)
+        where = {"page": str(place.number), "sort": "date_modified:asc"}
+        after = _iso(place.since)
         if part is Part.SHOPPER:
-            asked = {"date_modified:min": after, "limit": str(CUSTOMERS), "page": str(number), "sort": "date_modified:asc"}
-            answer = await self._wire.ask("/v3/customers", asked | {"include": "addresses"})
-            told, most = _data(answer), CUSTOMERS
-            read = tuple(self._customer(one) for one in told)
+            asked = {"date_modified:min": after, "limit": str(CUSTOMERS), "include": "addresses"} | where
+            told, most = _objects(_data(await self._wire.ask("/v3/customers", asked))), CUSTOMERS
         else:
-            asked = {"min_date_modified": after, "limit": str(PAGE), "page": str(number), "sort": "date_modified:asc"}
-            told, most = _listed((await self._wire.ask("/v2/orders", asked)).json()), PAGE
-            read = tuple([await self._order(one) for one in told])
+            asked = {"min_date_modified": after, "limit": str(PAGE)} | where
+            told, most = _objects(_listed((await self._wire.ask("/v2/orders", asked)).json())), PAGE
+        new = [one for one in told if str(one.get("id")) not in place.seen]
+        read = [self._customer(one) if part is Part.SHOPPER else await self._order(one) for one in new]
+        on = keyset.after(place, [Changed(str(one.get("id")), bigcommerce.moment(Fields(one), "date_modified")) for one in told], most)
         expected = await self._count(part, after) if cursor is None else None
-        return Page(read, _next(told, most, after, number), expected)
+        return Page(tuple(read), on.cursor if on else None, expected)
 
     async def one(self, thin: Thin) -> tuple[Found, ...]:
         """What a webhook named, at the address it told. Raises NotThere when it is gone."""
@@ -124,15 +126,6 @@ class BigReader:
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: told[name] for name in names if told.get(name) is not None}
-
-
-def _next(told: list[Any], most: int, after: str, number: int) -> str | None:
-    """After the last moment of this page, a second again; where all of it is of one moment, the page behind it."""
-    if len(told) < most:
-        return None
-    last = bigcommerce.moment(Fields(told[-1] if isinstance(told[-1], dict) else {}), "date_modified")
-    on = _iso(last) if last else after
-    return json.dumps([on, 1] if on > after else [after, number + 1])
 
 
 def _object(told: Any, name: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Reading a WooCommerce store by its REST API: orders, the drafts of the block checkout and customers, as its webhooks carry them.
 
-Orders come by when they changed. Pages by number would lose an order whenever one before it changes and moves to the end, so each page is
-asked for by the last moment that was read (`modified_after`, WooCommerce 5.8), a second again: what is told twice is told apart by its key.
+Orders come by when they changed (`modified_after`, WooCommerce 5.8).
 """
 
 import json
@@ -9,10 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.shop import woocommerce
+from bot.shop import keyset, woocommerce
 from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import Fields
+from bot.shop.keyset import Changed
 from bot.shop.reader import Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
 from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
@@ -44,17 +44,19 @@ class WooReader:
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on; of customers all there are."""
         if part is Part.SHOPPER:
-            return await self._customers(int(cursor or 0))
-        after, number = _place(cursor, since)
+            return await self._customers(cursor)
+        place = keyset.place(cursor, since)
         asked = {
-            **{"per_page": str(PAGE), "page": str(number), "orderby": "modified", "order": "asc", "dates_are_gmt": "true"},
-            **{"modified_after": after, "status": "checkout-draft" if part is Part.CART else "any"},
+            **{"per_page": str(PAGE), "page": str(place.number), "orderby": "modified", "order": "asc", "dates_are_gmt": "true"},
+            # `modified_after` leaves its own second out
+            **{"modified_after": _iso(place.since - timedelta(seconds=1)), "status": "checkout-draft" if part is Part.CART else "any"},
         }
         answer = await self._wire.ask("GET", "/orders", asked)
-        told = _listed(answer)
-        wanted = [one for one in told if part is Part.CART or not (isinstance(one, dict) and one.get("status") in _STILL_OPEN)]
-        read = tuple(self._order(one) for one in wanted)
-        return Page(read, _next(told, after, number), _total(answer) if cursor is None else None)
+        told = [one for one in _listed(answer) if isinstance(one, dict)]
+        wanted = (one for one in told if part is Part.CART or one.get("status") not in _STILL_OPEN)
+        read = tuple(self._order(one) for one in wanted if str(one.get("id")) not in place.seen)
+        on = keyset.after(place, [Changed(str(one.get("id")), Fields(one).moment_if_any("date_modified_gmt")) for one in told], PAGE)
+        return Page(read, on.cursor if on else None, _total(answer) if cursor is None else None)
 
     async def one(self, thin: Thin) -> tuple[Found, ...]:
         """An order, a customer or a product by its id. Raises NotThere when it is gone."""
@@ -80,12 +82,14 @@ class WooReader:
             raise NoAnswer(str(fault)) from None
         return status in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
 
-    async def _customers(self, offset: int) -> Page:
+    async def _customers(self, cursor: str | None) -> Page:
+        offset, seen = json.loads(cursor) if cursor else (0, [])
         asked = {"per_page": str(PAGE), "offset": str(offset), "orderby": "id", "order": "asc", "role": "all"}
         answer = await self._wire.ask("GET", "/customers", asked)
-        told = _listed(answer)
-        on = offset + len(told) - OVERLAP if len(told) == PAGE else None
-        return Page(tuple(self._customer(one) for one in told), None if on is None else str(on), _total(answer) if not offset else None)
+        told = [one for one in _listed(answer) if isinstance(one, dict)]
+        read = tuple(self._customer(one) for one in told if one.get("id") not in seen)
+        on = json.dumps([offset + PAGE - OVERLAP, [one.get("id") for one in told[-OVERLAP:]]]) if len(told) == PAGE else None
+        return Page(read, on, _total(answer) if cursor is None else None)
 
     def _order(self, told: Any) -> Found:
         return self._found("order", told, self._cut(told, _ORDER, lines=True))
@@ -115,23 +119,6 @@ class WooReader:
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: told[name] for name in names if told.get(name) is not None}
-
-
-def _place(cursor: str | None, since: datetime) -> tuple[str, int]:
-    """After which moment, and which page of what came after it."""
-    if cursor is None:
-        return _iso(since - timedelta(seconds=1)), 1  # `modified_after` leaves its own second out
-    after, number = json.loads(cursor)
-    return str(after), int(number)
-
-
-def _next(told: list[Any], after: str, number: int) -> str | None:
-    """Where to go on: after the last moment of this page, or, where all of it is of one moment, with the page behind it."""
-    if len(told) < PAGE:
-        return None
-    last = Fields(told[-1] if isinstance(told[-1], dict) else {}).moment_if_any("date_modified_gmt")
-    on = _iso(last - timedelta(seconds=1)) if last else after
-    return json.dumps([on, 1] if on > after else [after, number + 1])
 
 
 def _listed(answer: Answer) -> list[Any]:

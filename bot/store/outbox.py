@@ -609,6 +609,11 @@ def climb(message: Sent, delivery: str, provider_id: str, why: str | None = None
     return True
 
 
+def arrived(message: int, at: datetime) -> Step[bool]:
+    """A message was in the customer's hands at that time; returns whether nothing earlier was known."""
+    return bool((yield sql("outbox.arrived", id=message, at=to_micros(at))))
+
+
 def next_due() -> Step[datetime | None]:
     """When the next queued message may go (UTC)."""
     rows = yield sql("outbox.next_due")

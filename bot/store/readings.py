@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
 
-LEASE = timedelta(seconds=20)  # how long nobody else reads on while one does; two that do bring in nothing twice
+LEASE = timedelta(seconds=10)  # how long nobody else reads on while one does; two that do bring in nothing twice
 
 
 class Cause(StrEnum):

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ import aiohttp
 from aiohttp import web
 
 from bot.desk import actions, owner, privacy
-from bot.store import held
+from bot.store import held, readings
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erasures
 from bot.store.privacy import What
+from bot.store.readings import Cause, ReadingState
+from bot.store.step import Step
 
 MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108
 _BY_LAW = frozenset({"erase", "copy", "reopen", "handed-over"})  # what the law lets people ask, by the owner's hand
@@ -125,6 +127,16 @@ class DeskSocket:
             case "resume":
                 return await self._store.run(actions.resume())
             case _:
+                return await self._of_stores(action, words, now)
+
+    async def _of_stores(self, action: str, words: Mapping[str, str], now: datetime) -> object:
+        match action:
+            case "read_store":
+                wanted = [(str(part), datetime.fromisoformat(since)) for part, since in json.loads(words["parts"]).items()]
+                return await self._store.run(_read_store(words["shop"], wanted, now))
+            case "read_no_further":
+                return await self._store.run(readings.stop(words["shop"], Cause.ASKED, now))
+            case _:
                 raise actions.Refused(f"nobody knows the action '{action}'")
 
     async def _by_law(self, action: str, who: str) -> object:
@@ -139,3 +151,10 @@ class DeskSocket:
         if action == "erase":  # what is just about to go does not go
             self._store.arrivals.note_names(await self._store.read(privacy.names(ask)))
         return ask
+
+def _read_store(shop: str, parts: Sequence[tuple[str, datetime]], now: datetime) -> Step[str]:
+    """Begin to read a store as its owner wants, unless it is being read so already."""
+    if any(one.state is ReadingState.WAITING for one in (yield from readings.latest(shop, Cause.ASKED))):
+        return "going on"
+    yield from readings.begin(shop, parts, Cause.ASKED, now)
+    return "begun"

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from bot.desk.board import Case
 from bot.flow.run import MediaKind
 from bot.policy.decision import Consent, Control, Reason
+from bot.store.credit import Credit, Kind
 from bot.store.desk import Attached, Line, Listed, Shelving
 from bot.web.desk_files import may_be_shown, name_of_file
 
@@ -41,6 +42,7 @@ _CONSENT = {
     Consent.WITHDRAWN: "asked for no more offers; you may answer what they write",
     Consent.UNKNOWN: "never asked about offers",
 }
+_CREDITED = {Kind.CODE: "its code", Kind.CLICK: "its link", Kind.VIEW_THROUGH: "after its message"}
 _AUTHORS = {"flow": "Bot", "house": "Bot", "staff": "Staff", "note": "Note"}
 _FILES = {
     MediaKind.IMAGE: "Picture",
@@ -209,6 +211,11 @@ def spent(case: Case) -> str:
     return f"{case.orders} {'order' if case.orders == 1 else 'orders'}, {format_currency(amount, case.currency, locale='en')}"
 
 
+def credited_words(one: Credit) -> str:
+    """An order and the flow that is credited with it."""
+    return f"{one.flow.replace('_', ' ')}: order {one.number} ({_CREDITED[one.kind]})"
+
+
 @cache
 def address_of(name: str) -> str:
     """Where a file of the pages is; it changes with the file, so that browsers may keep what they have."""
@@ -239,6 +246,7 @@ def _environment() -> Environment:
         window_of=window_of,
         holder_of=holder_of,
         spent=spent,
+        credited_words=credited_words,
         consent_words=_CONSENT,
         Control=Control,
     )

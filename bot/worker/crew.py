@@ -18,6 +18,7 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
 from bot.worker import dispatcher
+from bot.worker.crediting import Ledger
 from bot.worker.discounter import Discounter
 from bot.worker.files import TIDY_SECONDS, Fetcher, Keeper
 from bot.worker.lapse import Absence
@@ -101,6 +102,7 @@ class Crew:
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
         self._absence = Absence(store, house)
+        self._ledger = Ledger(store, house)
         self._looking, self._tidying, self._asking, self._recovering, self._foreseeing = (asyncio.Lock() for _ in range(5))
         self._comparing = asyncio.Lock()
         self._compared = False
@@ -173,6 +175,7 @@ class Crew:
             await self._foresight.keep_fresh()
             with contextlib.suppress(StoreUnavailable):  # the next look finds them
                 await self._absence.keep_fresh()
+            await self._ledger.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
             while await self._store.run(visitors.forget_old(self._house().now)) and not self._stopping:
                 pass  # some at a time: everybody else works on between

@@ -37,12 +37,13 @@ from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.templates import Standing
-from bot.worker import account, charging, failures, flows, shopping, signs
+from bot.worker import account, charging, crediting, failures, flows, shopping, signs
 from bot.worker.files import expected
 from bot.worker.playbook import House
 
 STALE_MESSAGE = timedelta(days=1)  # WhatsApp may deliver again for a week: answering yesterday's question today only confuses
 PRESSED_TWICE = timedelta(minutes=1)  # an impatient thumb; later than that it is meant
+_ARRIVED = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.READ})
 _NAME = re.compile(r"[^\W\d_][^\W\d_'’-]{0,29}")  # one word of letters: what a greeting can carry
 
 
@@ -233,4 +234,6 @@ def _status(house: House, event: StatusChanged) -> Step[str | None]:
         if failed:
             yield from charges.take_back(message.id)
             yield from failures.told(house, message, event)
+    if event.status in _ARRIVED:
+        yield from crediting.arrived(house, message, event.at)
     return None

@@ -44,7 +44,7 @@ from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, flows, lapse, reorder, visiting
+from bot.worker import codes, crediting, flows, lapse, reorder, visiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -285,6 +285,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
         yield from _may_have_bought(house, other, shop, recorded.order)
     yield from _of_browser(house, shop, contact, event, recorded.order)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from lapse.follow(house, contact)
     yield from _follow(house, shop, contact, recorded, told_order.at)
@@ -307,6 +308,7 @@ def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> 
         return "its order is not known yet"
     if recorded.order.facts.status == OrderStatus.CANCELLED:
         yield from codes.called_off(shop, key)
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order)
     yield from lapse.follow(house, recorded.order.contact)
     yield from _follow(house, shop, recorded.order.contact, recorded)
@@ -318,6 +320,7 @@ def _refunded(house: House, shop: str, event: Refunded) -> Step[str | None]:
     recorded = yield from mirror.tell_apart(shop, event.order, Word.REFUND, at, name=event.refund, amount=event.amount, lines=event.lines)
     if recorded is None:
         return "its order is not known yet"
+    yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order)
     yield from lapse.follow(house, recorded.order.contact)
     yield from contacts.audit(recorded.order.contact, house.now, shop, "gave money or goods back")

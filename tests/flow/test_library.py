@@ -54,7 +54,7 @@ def test_a_flow_with_a_problem_is_left_out_and_the_rest_is_there() -> None:
     files = shipped_files()
     files["flows/welcome.yaml"] = files["flows/welcome.yaml"].replace("- send:", "- sned:", 1)
     library = load(files)
-    assert set(library.flows) == {"browse_reminder", "cart_reminder", "reorder_nudge"}
+    assert set(library.flows) == set(load(shipped_files()).flows) - {"welcome"}
     assert told(library, "flows/welcome.yaml") == ["12:9: I do not know the step 'sned', did you mean 'send'?"]
 
 

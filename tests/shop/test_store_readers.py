@@ -156,8 +156,10 @@ async def test_checkouts_that_were_left_are_read_with_the_way_back(store: Store)
 async def test_a_checkout_of_shopifys_goes_by_the_token_in_its_link() -> None:
     async with open_store("shopify") as store:
         read = [found.event for found in await store.all(Part.CART)]
-        tokens = {one.token for one in store.year.books.checkouts}
-        assert {event.checkout for event in read if isinstance(event, CartChanged)} == tokens
+        by_link = {event.checkout for event in read if isinstance(event, CartChanged)}
+        checkouts = list(store.year.books.checkouts)
+        assert all(len(by_link & {one.token, one.cart_token}) == 1 for one in checkouts)  # old links name it, newer ones its cart
+        assert len(by_link) == len(checkouts)
         assert all(event.link for event in read if isinstance(event, CartChanged))
 
 
@@ -232,7 +234,7 @@ async def test_a_draft_of_woocommerces_is_open_until_it_is_an_order() -> None:
 async def test_an_order_is_unpaid_as_long_as_its_payment_failed(store: Store) -> None:
     orders = list(store.year.books.orders)
     failed = store.year.books.change(orders[0].id, payment=Payment.FAILED, cancelled_at=None, refunds=())
-    paid = next(one for one in orders if one.payment is Payment.PAID)
+    paid = next(one for one in orders[1:] if one.payment is Payment.PAID)
     assert await store.reader.is_so(Doubt.ORDER_UNPAID, str(failed.id)) is True
     assert await store.reader.is_so(Doubt.ORDER_UNPAID, str(paid.id)) is False
 

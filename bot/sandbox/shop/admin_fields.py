@@ -6,7 +6,6 @@ app, names, phones, e-mails and addresses are null, whatever the scopes say.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from graphql import GraphQLError
@@ -25,6 +24,7 @@ from bot.sandbox.shop.admin_listing import (
     gid,
     iso,
     number_of,
+    way_back,
 )
 from bot.sandbox.shop.books import (
     Address,
@@ -42,8 +42,6 @@ from bot.sandbox.shop.books import (
     Variant,
 )
 from bot.sandbox.shop.catalog import decimal
-
-NEWER_LINKS = timedelta(days=180)  # so long ago a store began to name the cart in the links that lead back
 
 Args = Mapping[str, Any]
 Field = Callable[[Any, Sight, Args], Any]
@@ -176,6 +174,7 @@ QUERY: Fields = {
     "customersCount": lambda _, at, args: _counted(at.books.customers, CUSTOMERS, at, args),
     "customer": _by_id("Customer"),
     "products": _products,
+    "productsCount": lambda _, at, args: _counted(at.books.products, PRODUCTS, at, args),
     "product": _by_id("Product"),
     "productVariants": _variants,
     "productVariant": _by_id("ProductVariant"),
@@ -532,7 +531,7 @@ ORDER: Fields = {
     "shippingLines": lambda one, _, args: few([one] if one.source is Source.WEB else [], args),
     "transactions": lambda one, at, args: _transactions(one, at)[: args.get("first")],
 }
-LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), name=lambda _: "Casa Bonita")
+LOCATION: Fields = _plain(id=lambda _: gid("Location", 1), legacyResourceId=lambda _: "1", name=lambda _: "Casa Bonita")
 APPLICATION: Fields = {
     **_plain(
         code=lambda one: one.code,
@@ -630,13 +629,6 @@ PARCEL_LINE: Fields = {
 # ---- checkouts
 
 
-def _way_back(one: Checkout, at: Sight, _: Args) -> str:
-    """Old links name the checkout, newer ones the cart."""
-    is_old = one.created_at < at.now - NEWER_LINKS
-    place = f"checkouts/{one.token}" if is_old else f"checkouts/ac/{one.cart_token}"
-    return f"{at.base_url}/6100000001/{place}/recover?key={one.id:x}"
-
-
 CHECKOUT: Fields = {
     **_plain(
         id=lambda one: gid("AbandonedCheckout", one.id),
@@ -659,7 +651,7 @@ CHECKOUT: Fields = {
         totalTaxSet=lambda _: 0,
     ),
     "customer": lambda one, at, _: _person(one.customer, at),
-    "abandonedCheckoutUrl": _way_back,
+    "abandonedCheckoutUrl": lambda one, at, _: way_back(one, at.now, at.base_url),
     "lineItems": lambda one, _, args: few([Part(line, one) for line in one.lines], args, lambda part: part.one.id),
 }
 CHECKOUT_LINE: Fields = {
@@ -746,7 +738,12 @@ FIELDS: Mapping[str, Fields] = {
     "MailingAddress": ADDRESS,
     "Product": PRODUCT,
     "ProductVariant": VARIANT,
-    "InventoryItem": _plain(id=lambda one: gid("InventoryItem", one.id), sku=lambda one: one.sku, tracked=lambda _: True),
+    "InventoryItem": _plain(
+        id=lambda one: gid("InventoryItem", one.id),
+        legacyResourceId=lambda one: str(one.id),
+        sku=lambda one: one.sku,
+        tracked=lambda _: True,
+    ),
     "Image": IMAGE,
     "MediaImage": MEDIA,
     "Shop": SHOP,

@@ -10,12 +10,13 @@ from typing import Any
 from graphql import GraphQLError
 
 from bot.sandbox.shop.admin_search import NotSearched, Reader, Search
-from bot.sandbox.shop.books import Agreed, Books, Gateway, Order, Shelf
+from bot.sandbox.shop.books import Agreed, Books, Checkout, Gateway, Order, Shelf
 from bot.sandbox.shop.codes import Codes
 from bot.sandbox.shop.subscription import Subscriptions
 
 MOST_PAGE = 250
 SEEN_WITHOUT_ALL = timedelta(days=60)  # read_orders alone shows no order that is older
+NEWER_LINKS = timedelta(days=180)  # so long ago a store began to name the cart in them
 SCOPES = (
     "read_orders",
     "read_all_orders",
@@ -76,6 +77,13 @@ def number_of(given: str, kind: str) -> int | None:
 def iso(at: datetime | None) -> str | None:
     """A moment as Shopify writes it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def way_back(one: Checkout, now: datetime, base_url: str) -> str:
+    """The link that brings a checkout back. Old ones name the checkout, newer ones its cart."""
+    is_old = one.created_at < now - NEWER_LINKS
+    place = f"checkouts/{one.token}" if is_old else f"checkouts/ac/{one.cart_token}"
+    return f"{base_url}/6100000001/{place}/recover?key={one.id:x}"
 
 
 # ---- connections

@@ -30,6 +30,7 @@ from bot.sandbox.shop.fault import StoreFaults
 from bot.sandbox.shop.listing import Key, chosen, created, modified, numbered
 
 STORE_HASH = "sandboxhash"
+CLIENT_ID, CLIENT_SECRET = "sandbox-client-id", "sandbox-client-secret"
 MOST_PAGE = 250
 USUAL_PAGE = 50
 FIRST_HOOK = 18_048_287
@@ -89,6 +90,7 @@ class BigApi:
         self, books: Books, faults: StoreFaults, calls: list[str], *, token: str, quota: Quota, seconds: Callable[[], float]
     ) -> None:
         self.books, self.faults, self.calls, self.token = books, faults, calls, token
+        self.client_secret = CLIENT_SECRET  # of the app: what hooks are signed with
         self.base_url = "http://127.0.0.1"
         self.hooks: dict[int, Json] = {}
         self.window = Window(quota, seconds)
@@ -284,7 +286,7 @@ class BigApi:
         now = int(self.books.clock().timestamp())
         made: Json = {
             "id": FIRST_HOOK + len(self.hooks),
-            "client_id": "sandbox-client",
+            "client_id": CLIENT_ID,
             "store_hash": STORE_HASH,
             "scope": given["scope"],
             "destination": given["destination"],

@@ -7,7 +7,7 @@ the checkout of the same id; a cart that was bought is gone; somebody who left a
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, uuid5
 
 from bot.sandbox.shop.books import Address, Books, Checkout, Customer, Gateway, Line, Order, Payment, Product, Source, Variant
 
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 def cart_id(token: str) -> str:
     """The cart of a checkout, by its token."""
-    return str(UUID(token))
+    return str(uuid5(NAMESPACE_OID, token))
 
 
 def incomplete(checkout: Checkout) -> bool:

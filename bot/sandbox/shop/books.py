@@ -7,7 +7,7 @@ store's currency, moments are UTC, keys are numbers that no two things share.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import count
 from typing import Generic, Protocol, TypeVar
@@ -331,62 +331,77 @@ class Books:
             self._orders_of.setdefault(order.customer, []).append(order.id)
         return self.orders.put(order)
 
+    def now(self) -> datetime:
+        """What time it is in the store, to the second: no platform tells more."""
+        return self.clock().astimezone(UTC).replace(microsecond=0)
+
     # ---- what happens in a store
 
     def place(self, order: Order) -> Order:
         """A new order; the checkout it was is completed."""
-        now = self.clock()
         checkout = next((one for one in self.checkouts if one.token == order.checkout_token), None)
         if checkout is not None:
-            self.checkouts.put(replace(checkout, completed_at=now, updated_at=now, order=order.id))
+            now = self.now()
+            self.leave(replace(checkout, completed_at=now, updated_at=now, order=order.id))
         return self._told("order.created", self.keep(order))
 
     def change(self, order: int, **changes: object) -> Order:
         """An order as it is from now on. Raises KeyError for an unknown one."""
-        changed = replace(self.orders[order], **changes, updated_at=self.clock())  # type: ignore[arg-type]  # the caller names fields of Order
+        changed = replace(self.orders[order], **{"updated_at": self.now(), **changes})  # type: ignore[arg-type]  # the caller names fields of Order
         return self._told("order.updated", self.orders.put(changed))
 
     def pay(self, order: int) -> Order:
         """The money came."""
-        return self.change(order, payment=Payment.PAID, paid_at=self.clock())
+        now = self.now()
+        return self.change(order, payment=Payment.PAID, paid_at=now, updated_at=now)
 
     def cancel(self, order: int) -> Order:
         """The order is called off; what was paid goes back."""
-        there = self.orders[order]
+        there, now = self.orders[order], self.now()
         paid = there.payment in (Payment.PAID, Payment.PARTLY_REFUNDED)
-        payment = Payment.REFUNDED if paid else Payment.FAILED
-        return self.change(order, payment=payment, cancelled_at=self.clock(), refunds=self._refunds(there, there.total) if paid else ())
+        refunds = self._refunds(there, there.total, now) if paid else there.refunds
+        payment = Payment.REFUNDED if paid else Payment.FAILED if there.payment is Payment.AWAITED else there.payment
+        return self.change(order, payment=payment, cancelled_at=now, updated_at=now, refunds=refunds)
 
     def refund(self, order: int, amount: int) -> Order:
         """So much of the money goes back, for no piece in particular where it is not all."""
-        there = self.orders[order]
-        refunds = self._refunds(there, amount)
+        there, now = self.orders[order], self.now()
+        refunds = self._refunds(there, amount, now)
         whole = sum(refund.amount for refund in refunds) >= there.total
-        return self.change(order, payment=Payment.REFUNDED if whole else Payment.PARTLY_REFUNDED, refunds=refunds)
+        return self.change(order, payment=Payment.REFUNDED if whole else Payment.PARTLY_REFUNDED, refunds=refunds, updated_at=now)
 
-    def _refunds(self, order: Order, amount: int) -> tuple[Refund, ...]:
+    def _refunds(self, order: Order, amount: int, now: datetime) -> tuple[Refund, ...]:
         left = min(amount, order.total - order.refunded)
         whole = left == order.total - order.refunded
         pieces = {line.id: order.left(line) for line in order.lines} if whole else {}
-        return (*order.refunds, Refund(next(self.ids), self.clock(), left, pieces))
+        return (*order.refunds, Refund(next(self.ids), now, left, pieces))
+
+    def send(self, order: int) -> Order:
+        """A parcel is on its way."""
+        now = self.now()
+        return self.change(order, parcels=(*self.orders[order].parcels, self._parcel(order, now)), updated_at=now)
 
     def deliver(self, order: int) -> Order:
-        """The parcel arrived."""
-        now, there = self.clock(), self.orders[order]
-        parcels = there.parcels or (Parcel(next(self.ids), f"CB{order % 10_000_000}", now),)
-        return self.change(order, parcels=tuple(replace(parcel, delivered_at=parcel.delivered_at or now) for parcel in parcels))
+        """All of it arrived."""
+        now = self.now()
+        parcels = self.orders[order].parcels or (self._parcel(order, now),)
+        arrived = tuple(replace(parcel, delivered_at=parcel.delivered_at or now) for parcel in parcels)
+        return self.change(order, parcels=arrived, updated_at=now)
+
+    def _parcel(self, order: int, now: datetime) -> Parcel:
+        return Parcel(next(self.ids), f"CB{order % 10_000_000}", now)
 
     def leave(self, checkout: Checkout) -> Checkout:
-        """Somebody leaves a checkout."""
+        """A checkout as somebody left it, or finished it."""
         return self._told("checkout.updated", self.checkouts.put(checkout))
 
     def know(self, customer: Customer) -> Customer:
         """A customer as they are from now on."""
-        return self._told("customer.updated", self.customers.put(replace(customer, updated_at=self.clock())))
+        return self._told("customer.updated", self.customers.put(replace(customer, updated_at=self.now())))
 
     def stock(self, product: Product) -> Product:
         """A product as it is from now on."""
-        return self._told("product.updated", self.products.put(replace(product, updated_at=self.clock())))
+        return self._told("product.updated", self.products.put(replace(product, updated_at=self.now())))
 
     def _told(self, happened: str, thing: T) -> T:
         for listener in self.listeners:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.shop.admin_listing import GATEWAYS, gid, iso
+from bot.sandbox.shop.admin_listing import GATEWAYS, gid, iso, way_back
 from bot.sandbox.shop.books import Address, Books, Checkout, Consent, Customer, Line, Order, Parcel, Payment, Product, Refund, Source
 from bot.sandbox.shop.catalog import decimal
 
@@ -72,7 +72,7 @@ def fulfilment(one: Order, parcel: Parcel) -> Json:
         "order_id": one.id,
         "name": f"#{one.number}.1",
         "status": "success",
-        "shipment_status": "delivered" if parcel.delivered_at else None,
+        "shipment_status": "delivered" if parcel.delivered_at else "in_transit",
         "created_at": iso(parcel.shipped_at),
         "updated_at": iso(parcel.delivered_at or parcel.shipped_at),
         "tracking_number": parcel.number,
@@ -118,7 +118,7 @@ def checkout(books: Books, one: Checkout, base_url: str, *, approved: bool) -> J
         "note_attributes": [],
         "line_items": [_line(line) for line in one.lines],
         "discount_codes": [{"code": one.code, "amount": "0.00", "type": "percentage"}] if one.code else [],
-        "abandoned_checkout_url": f"{base_url}/checkouts/{one.token}/recover?key=sandbox",
+        "abandoned_checkout_url": way_back(one, books.now(), base_url),
         "shipping_lines": [],
         "shipping_address": place,
         "billing_address": place,
@@ -174,7 +174,7 @@ def product(one: Product) -> Json:
                 "price": decimal(variant.price),
                 "compare_at_price": decimal(variant.compare_at) if variant.compare_at else None,
                 "inventory_quantity": variant.stock,
-                "inventory_item_id": variant.id + 1_000_000,
+                "inventory_item_id": variant.id,
             }
             for variant in one.variants
         ],

@@ -29,11 +29,12 @@ class ShopifyTeller:
         self._numbers = itertools.count(1)
         self._failures: dict[int, int] = {}
         shelves: tuple[Iterable[Entry], ...] = (self._books.orders, self._books.checkouts, self._books.customers, self._books.products)
-        self._before: dict[int, Entry] = {one.id: one for shelf in shelves for one in shelf}
+        self._before: dict[tuple[type, int], Entry] = {(type(one), one.id): one for shelf in shelves for one in shelf}
         self._books.listeners.append(self._hear)
 
     def _hear(self, _: str, thing: Entry) -> None:
-        before, self._before[thing.id] = self._before.get(thing.id), thing
+        key = type(thing), thing.id  # an order may have the number of the checkout it was
+        before, self._before[key] = self._before.get(key), thing
         event = f"sandbox-{next(self._numbers)}"  # one action, told by several topics
         for topic, body in self._events(thing, before):
             for one in list(self._store.subscriptions.all.values()):

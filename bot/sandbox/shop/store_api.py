@@ -10,14 +10,16 @@ from time import monotonic
 
 from aiohttp import web
 
+from bot.sandbox.shop import big_teller, shopify_teller
 from bot.sandbox.shop.admin_api import AdminApi
 from bot.sandbox.shop.admin_cost import Plan
 from bot.sandbox.shop.big_api import BigApi, Quota
+from bot.sandbox.shop.big_teller import BigTeller
 from bot.sandbox.shop.books import Books
 from bot.sandbox.shop.codes import Codes, Json, StoreCode
 from bot.sandbox.shop.courier import Courier
 from bot.sandbox.shop.fault import StoreFaults
-from bot.sandbox.shop.shopify_teller import PAUSES, ShopifyTeller
+from bot.sandbox.shop.shopify_teller import ShopifyTeller
 from bot.sandbox.shop.woo_api import WooApi
 from bot.sandbox.shop.woo_teller import WooTeller
 
@@ -50,13 +52,13 @@ class StoreApi:
         self.shopify = AdminApi(self.books, self._codes, self.faults, self.calls, token=token, plan=plan or Plan(), seconds=seconds)
         self.woo = WooApi(self.books, self._codes, self.faults, self.calls, key=key, token=token)
         self.big = BigApi(self.books, self.faults, self.calls, token=token, quota=quota or Quota(), seconds=seconds)
-
         self._tell()
 
     def _tell(self) -> None:
         """Webhooks that were asked for are told what happens, each platform's in its own way."""
-        self.couriers = {"shopify": Courier(PAUSES), "woocommerce": Courier()}
+        self.couriers = {"shopify": Courier(shopify_teller.PAUSES), "woocommerce": Courier(), "bigcommerce": Courier(big_teller.PAUSES)}
         ShopifyTeller(self.shopify, self.couriers["shopify"])
+        BigTeller(self.big, self.couriers["bigcommerce"])
         self.woo.saved = WooTeller(self.woo, self.couriers["woocommerce"]).saved
 
     async def start(self) -> None:

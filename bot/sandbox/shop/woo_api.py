@@ -41,7 +41,10 @@ _SORTS: Mapping[str, Key] = {"date": created, "registered_date": created, "modif
 
 
 class WooApi:
-    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads."""
+    """One store as WooCommerce's keys see it. `key` and `token` read and write; `reading_key` with the same secret only reads.
+
+    `saved` hears of each webhook that is saved.
+    """
 
     def __init__(self, books: Books, codes: Codes, faults: StoreFaults, calls: list[str], *, key: str, token: str) -> None:
         self.books, self.codes, self.faults = books, codes, faults
@@ -49,7 +52,7 @@ class WooApi:
         self.base_url = "http://127.0.0.1"
         self.calls = calls
         self.webhooks: dict[int, Json] = {}
-        self.saved: Callable[[Json], None] = lambda _: None  # hears of each webhook that was saved
+        self.saved: Callable[[Json], None] = _nobody
         self._next_webhook = 1
 
     def routes(self) -> list[web.RouteDef]:
@@ -387,6 +390,10 @@ def _moment(query: Mapping[str, str], name: str, zone: Any) -> datetime | None:
     except ValueError:
         raise _invalid(name, "Invalid date.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _nobody(_: Json) -> None:
+    """Nobody tries the address of a webhook that was saved."""
 
 
 def _cut(body: Json, fields: list[str]) -> Json:

@@ -7,7 +7,7 @@ sooner and now later. All people and numbers are invented; the numbers are valid
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from bot.sandbox.shop.books import (
@@ -34,6 +34,7 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # of the 
 LEFT_PER_ORDER = 0.3  # checkouts that nobody finished, for each order that was placed
 CAME_BACK = 0.2  # of those: they are abandoned AND recovered
 ONCE_ONLY = 0.6  # people who buy one thing and are never seen again
+NOTED_CASH = 0.7  # cash on delivery that anybody wrote down as paid
 TOUCHED_AT_ONCE = 0.02  # orders that an app changed in one second, as a bulk edit does: pages by time alone lose some of them
 FEWEST_TOUCHED = 3
 
@@ -101,10 +102,10 @@ class Year:
     def __init__(self, clock: Callable[[], datetime], *, orders: int, seed: int = 7) -> None:
         self.books = Books(clock)
         self._random = Random(seed)  # noqa: S311  # a made-up year, no secret
-        self._end = clock().astimezone(UTC).replace(microsecond=0)
+        self._end = self.books.now()
         self._number = FIRST_NUMBER
         self._make_products()
-        self._live_buyers: list[_Buyer] = []
+        self._buyers: list[_Buyer] = []
         self._make_orders(orders)
         self._make_left_checkouts(round(orders * LEFT_PER_ORDER))
         self._touch_at_once(max(FEWEST_TOUCHED, round(orders * TOUCHED_AT_ONCE)))
@@ -195,9 +196,9 @@ class Year:
             buyer = self._buyer(since)
             bought += [(at, len(bought) + number, buyer, lines) for number, (at, lines) in enumerate(self._purchases(buyer, since))]
         for at, _, buyer, lines in sorted(bought[:wanted], key=lambda one: one[:2]):
-            order = self.books.keep(self._order(buyer, at, lines))
+            order = self.books.keep(self._so_far(self._bare_order(buyer, at, lines)))
             self._note(buyer, order)
-        self._live_buyers = [buyer for _, _, buyer, _ in bought[:wanted]]
+        self._buyers = [buyer for _, _, buyer, _ in bought[:wanted]]
 
     def _note(self, buyer: _Buyer, order: Order) -> None:
         if order.customer is not None:
@@ -230,7 +231,7 @@ class Year:
         line = self._line(product.title, product.variants[0], 1)
         return line if self._random.random() < 0.95 else replace(line, product=None, variant=None)  # sold once, deleted since
 
-    def _order(self, buyer: _Buyer, at: datetime, lines: tuple[Line, ...]) -> Order:
+    def _bare_order(self, buyer: _Buyer, at: datetime, lines: tuple[Line, ...]) -> Order:
         chance = self._random.random
         key, person = next(self.books.ids), buyer.customer
         source = self._random.choices(tuple(Source), (0.93, 0.05, 0.02))[0]
@@ -256,7 +257,8 @@ class Year:
             test=chance() < 0.01,
         )
         self._number += 1
-        return self._so_far(order)
+        at_once = order.gateway is Gateway.CARD
+        return replace(order, payment=Payment.PAID if at_once else Payment.AWAITED, paid_at=at if at_once else None)
 
     def _some_time(self) -> datetime:
         return self._end - timedelta(seconds=self._random.randrange(int(YEAR.total_seconds())))
@@ -269,34 +271,29 @@ class Year:
 
     def _so_far(self, order: Order) -> Order:
         """What became of an order until now: paid, sent, arrived, or not."""
-        chance, hours = self._random.random, timedelta(minutes=self._random.randrange(60, 2400))
-        if chance() < 0.03:  # the card was refused, the transfer never came
-            return self._on(order, order.placed_at + hours, payment=Payment.FAILED if chance() < 0.6 else Payment.AWAITED)
-        if chance() < 0.04:
-            gone = order.placed_at + hours
-            if gone > self._end:
-                return order
-            paid_back = order.gateway is Gateway.CARD
-            refunds = (
-                (Refund(next(self.books.ids), gone, order.total, {line.id: line.quantity for line in order.lines}),) if paid_back else ()
-            )
-            payment = Payment.REFUNDED if paid_back else Payment.FAILED
-            return replace(order, payment=payment, cancelled_at=gone, updated_at=gone, refunds=refunds)
-        paid_at = order.placed_at if order.gateway is Gateway.CARD else order.placed_at + timedelta(days=self._random.randrange(1, 6))
-        order = self._on(order, paid_at, payment=Payment.PAID, paid_at=paid_at) or order
-        if paid_at > self._end:
-            order = replace(order, payment=Payment.AWAITED, paid_at=None)
-        return self._paid_back(self._sent(order, hours))
+        later = order.placed_at + timedelta(minutes=self._random.randrange(60, 2400))
+        chance = self._random.random()
+        if chance < 0.03:  # the card was refused, the transfer never came
+            return self._on(order, later, payment=Payment.FAILED if chance < 0.018 else Payment.AWAITED, paid_at=None)
+        if chance < 0.07:
+            return self._called_off(order, later)
+        if order.gateway is not Gateway.ON_DELIVERY or self._random.random() < NOTED_CASH:
+            paid_at = order.paid_at or order.placed_at + timedelta(days=self._random.randrange(1, 6))
+            order = self._on(order, paid_at, payment=Payment.PAID, paid_at=paid_at)
+        return self._paid_back(self._sent(order, later))
+
+    def _called_off(self, order: Order, at: datetime) -> Order:
+        if order.paid_at is None:
+            return self._on(order, at, payment=Payment.FAILED, cancelled_at=at)
+        refund = Refund(next(self.books.ids), at, order.total, {line.id: line.quantity for line in order.lines})
+        return self._on(order, at, payment=Payment.REFUNDED, cancelled_at=at, refunds=(refund,))
 
     def _on(self, order: Order, at: datetime, **changes: object) -> Order:
         """As it is then, if that has come."""
         return replace(order, **changes, updated_at=max(order.updated_at, at)) if at <= self._end else order  # type: ignore[arg-type]  # fields of Order
 
-    def _sent(self, order: Order, hours: timedelta) -> Order:
-        if order.source is Source.COUNTER:
-            return order
-        shipped = order.placed_at + hours
-        if shipped > self._end:
+    def _sent(self, order: Order, shipped: datetime) -> Order:
+        if order.source is Source.COUNTER or shipped > self._end:
             return order
         arrived = shipped + timedelta(days=self._random.randrange(1, 5))
         parcel = Parcel(next(self.books.ids), f"CB{order.id % 10_000_000}", shipped, arrived if arrived <= self._end else None)
@@ -377,20 +374,19 @@ class Year:
             self._random.choice((self._new_order, self._new_order, self._old_order_changes, self._somebody_leaves))()
 
     def _new_order(self) -> None:
-        buyer = self._random.choice(self._live_buyers)
+        buyer, now = self._random.choice(self._buyers), self.books.now()
         lines = tuple(self._line(habit.title, habit.variant) for habit in buyer.habits) or (self._other_line(),)
-        now = self.books.clock()
         if not buyer.guest and buyer.customer.id not in self.books.customers:
             self.books.know(buyer.customer)
-        order = self._order(buyer, now, lines)
-        self.books.place(replace(order, updated_at=now, cancelled_at=None, refunds=(), parcels=()))
+        self.books.place(self._bare_order(buyer, now, lines))
 
     def _old_order_changes(self) -> None:
         order = self._random.choice(list(self.books.orders))
-        happens = self._random.choice((self.books.deliver, self.books.pay, self.books.cancel))
-        happens(order.id)
+        happens = self._random.choice((self.books.send, self.books.deliver, self.books.pay, self.books.cancel))
+        if order.cancelled_at is None:
+            happens(order.id)
 
     def _somebody_leaves(self) -> None:
-        like = self._random.choice(list(self.books.orders))
-        now = self.books.clock()
-        self.books.leave(replace(self._left(like), created_at=now, updated_at=now))
+        now = self.books.now()
+        left = self._left(self._random.choice(list(self.books.orders)))
+        self.books.leave(replace(left, created_at=now, updated_at=now))

@@ -188,6 +188,9 @@ where provider_id = :provider_id
 -- of one that is known to be sent: no index holds what changes, which makes it eight times as cheap as `deliver`
 update outbox set delivery = :delivery, why = null where id = :id
 
+-- name: arrived
+update outbox set delivered_at = :at where id = :id and (delivered_at is null or delivered_at > :at) returning id
+
 -- name: deliver
 -- one that is queued to be tried again went after all, so it must not go a second time
 update outbox set delivery = :delivery, provider_id = coalesce(provider_id, :provider_id),

@@ -1,0 +1,120 @@
+"""`comeback shop missed`: what changed in the shops, and no webhook told: found by asking the shops themselves every night."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from bot.app import wall_clock
+from bot.command.exit_code import EX_CONFIG
+from bot.command.served import settings_of_served
+from bot.command.terminal import as_json, complain
+from bot.flow.measure import read_length
+from bot.flow.problem import WrittenWrongly
+from bot.owner_files import read_playbook
+from bot.shop.reader import Part
+from bot.store import readings
+from bot.store.database import read_only
+from bot.store.readings import Missed, Reading, Wants
+from bot.store.step import Step
+
+NAME = "missed"
+HELP = "what changed in your shops, and no webhook told"
+ABOUT = """\
+Every night (and soon after a start) each shop that can be asked is asked what changed since the last time. What no webhook had told is
+brought in then, so nothing is lost; here stands what that was, for webhooks that are missed mean reminders that come late.
+
+  comeback shop missed                      of the last 7 days, all shops
+  comeback shop missed main --since "30 days"
+
+Exit codes: 0 nothing was missed, 1 something was, 78 the configuration is wrong."""
+
+FEW = 3  # changes of a look: of so few all may be missed by chance
+MOST_SHARE = 0.8  # of them missed: their webhook does not come at all
+MOST_NAMES = 12  # in a line
+_WORDS = {Part.ORDER: "orders", Part.CART: "checkouts", Part.SHOPPER: "consents"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be said on the command line."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the shop's name in COMEBACK_SHOPS")
+    parser.add_argument("--since", default="7 days", help="how far back, such as '7 days' (7 days)")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was missed. `looks` are the times a shop was asked; `hints` what most likely stands behind it, and what to do."""
+
+    looks: Sequence[Reading]
+    missed: Sequence[Missed]
+    hints: Sequence[str]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Report; returns the exit code."""
+    settings = settings_of_served()
+    if args.name is not None and args.name not in settings.shops:
+        complain(f"There is no shop '{args.name}': COMEBACK_SHOPS names {', '.join(settings.shops) or 'none'}.")
+        return EX_CONFIG
+    try:
+        since = wall_clock() - read_length(args.since)
+    except WrittenWrongly as mistake:
+        complain(f"--since: {mistake}")
+        return EX_CONFIG
+    zone = ZoneInfo(read_playbook(settings.flows, settings.locales).rules.timezone)
+    report = asyncio.run(read_only(settings.database, found_missing(since, args.name)))
+    print(as_json(report) if args.json else "\n".join(_told(report, zone)))
+    return 1 if report.missed or report.hints else 0
+
+
+def found_missing(since: datetime, shop: str | None = None) -> Step[Report]:
+    """What was missed in that time, of one shop or of all."""
+    looks = [one for one in (yield from readings.looked_since(since)) if shop in (None, one.shop)]
+    missed = [one for one in (yield from readings.missed_since(since)) if shop in (None, one.shop)]
+    wants = [one for one in (yield from readings.wants()) if shop in (None, one.shop)]
+    return Report(looks, missed, [*_switched_off(looks), *map(_waits, wants)])
+
+
+def _switched_off(looks: Sequence[Reading]) -> Iterator[str]:
+    """Of the last look at each part."""
+    last = {(one.shop, one.part): one for one in looks}
+    for (shop, part), look in last.items():
+        if look.found >= FEW and look.missed >= look.found * MOST_SHARE:
+            what = _WORDS[Part(part)]
+            yield (
+                f"{shop}: {look.missed} of {look.found} {what} that changed before {look.begun_at:%d %B, %H:%M} UTC came because we asked."
+                " Their webhook does not come: most likely it was deleted or switched off. 'comeback shop connect' looks, and mends it."
+            )
+        elif look.trouble is not None and not look.found:
+            yield f"{shop}: its {_WORDS[Part(part)]} cannot be compared: {look.trouble}"
+
+
+def _waits(wants: Wants) -> str:
+    why = f" ({wants.trouble})" if wants.trouble else ""
+    return f"{wants.shop}: {wants.count} things that it named are not fetched yet, the oldest since {wants.oldest:%d %B, %H:%M} UTC{why}"
+
+
+def _told(report: Report, zone: tzinfo) -> Iterator[str]:
+    if not report.looks:
+        yield "No shop was asked in that time: 'comeback serve' does it every night, of shops whose own interface is set up."
+    elif not report.missed:
+        asked = max(one.begun_at for one in report.looks).astimezone(zone)
+        yield f"Nothing was missed: webhooks told all {sum(one.found for one in report.looks):,} changes. Last asked {asked:%d %B, %H:%M}."
+    days = sorted(report.missed, key=lambda one: (one.shop, one.at))
+    for (shop, day), some in groupby(days, lambda one: (one.shop, one.at.astimezone(zone).date())):
+        yield f"{shop}, {day:%A, %d %B %Y}:"
+        yield from _of_a_day(list(some))
+    yield from report.hints
+
+
+def _of_a_day(missed: Sequence[Missed]) -> Iterator[str]:
+    for part, word in _WORDS.items():
+        for is_new, what in ((True, "never told"), (False, "a change of it not told")):
+            names = [one.name for one in missed if one.part == part and one.is_new is is_new]
+            if names:
+                more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+                yield f"  {len(names):>5,} {word}, {what}: {', '.join(names[:MOST_NAMES])}{more}"
