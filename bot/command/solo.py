@@ -180,11 +180,13 @@ class _Table:
                 await self.game.next_thing()
             case Trigger.PRODUCT_VIEWED:
                 screen.line("shop", f"{customer.items[0][1]} is looked at, twice", "blue")
+                await self.game.introduce()
                 await self.game.visit()
                 await self.tags(cast.tags)
                 await self.game.wait(TWICE)
                 await self.game.visit()
-                await self.game.next_thing()
+                for _ in range(2):  # each look is followed by a look whether they left
+                    await self.game.next_thing()
             case Trigger.ORDER_PLACED | Trigger.ORDER_PAID | Trigger.ORDER_DELIVERED | Trigger.ORDER_CANCELLED:
                 screen.line("shop", f"an order is {_ORDER[start.when]}", "blue")
                 await self.game.order(_ORDER[start.when])
