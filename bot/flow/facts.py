@@ -52,11 +52,13 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class CartFacts:
-    """The cart or checkout a run is about. `link` brings it back, with the run's discount code where the shop can."""
+    """The cart or checkout a run is about. `link` brings it back, with the run's discount code where the shop can. `sold_out` are the
+    names of its lines that cannot be bought now."""
 
     total: Money
     lines: tuple[Line, ...] = ()
     link: str | None = None
+    sold_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,15 @@ class OrderFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
-    """The product a run is about, as the shop's page tells it. `times`: so often they looked at it."""
+    """The product a run is about. `was` is the lowest price of the thirty days before it became cheaper, None where nobody knows it for so
+    long (Directive 98/6/EC, article 6a: no other price may be named as the one before). `times`: so often they looked at it."""
 
     name: str | None = None
-    link: str | None = None
     price: Money | None = None
+    was: Money | None = None
+    link: str | None = None
     image: str | None = None
+    is_in_stock: bool | None = None
     times: int = 0
 
 
@@ -163,5 +168,5 @@ class Facts:
     staff: StaffFacts = StaffFacts()
     cart: CartFacts | None = None
     order: OrderFacts | None = None
-    tags: frozenset[str] = frozenset()
     product: ProductFacts | None = None
+    tags: frozenset[str] = frozenset()

@@ -245,9 +245,9 @@ class VisitorCame:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One kind of a product. Prices are in the shop's own currency, which no product webhook names. `compare_at` is the price that is
-    struck through. `stock` counts pieces, None where the shop does not count them; `stock_item` is its key in the inventory, where that is
-    another. `available` is None where nothing was said."""
+    """One kind of a product. Prices are in `currency`; None is the shop's own, which no platform names with a product. `compare_at` is
+    the price that is struck through. `stock` counts pieces, None where the shop does not count them; `stock_item` is its key in the
+    inventory, where that is another. `available` is None where nothing was said."""
 
     variant: str
     title: str | None = None
@@ -257,6 +257,7 @@ class Variant:
     stock: int | None = None
     available: bool | None = None
     stock_item: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,7 @@ class ProductChanged:
     variants: tuple[Variant, ...] = ()
     link: str | None = None
     removed: bool = False
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,17 @@ class VariantStocked:
     product: str
     variant: Variant
     available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductWanted:
+    """Somebody asked on a page of the shop to be told when a product (or one kind of it) is back in stock."""
+
+    at: datetime
+    product: str
+    shopper: Shopper
+    variant: str | None = None
+    consents: tuple[ShopConsent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +375,7 @@ ShopEvent = (
     | VisitorCame
     | ProductChanged
     | VariantStocked
+    | ProductWanted
     | StockCounted
     | PrivacyAsked
     | ShopUninstalled

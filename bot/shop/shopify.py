@@ -469,10 +469,17 @@ def _product(told: Told, fields: Fields) -> ProductChanged:
         at=fields.moment_if_any("updated_at") or told.moment,
         product=fields.required("id"),
         title=fields.text("title"),
-        variants=tuple(_variant(one) for one in variants if one.key("id")),
+        variants=tuple(_variant(one, _sells_on(one)) for one in variants if one.key("id")),
         link=Fields({"link": f"https://{told.domain}/products/{handle}"}).link("link") if told.domain and handle else None,
         removed=told.topic == "products/delete",
+        image=fields.object("image").link("src"),
     )
+
+
+def _sells_on(one: Fields) -> bool | None:
+    """That it can be bought whatever the count says: nobody counts it, or it is sold beyond it. None where the count decides."""
+    uncounted = "inventory_management" in one.values and not one.has("inventory_management")
+    return True if uncounted or one.text("inventory_policy") == "continue" else None
 
 
 def _variant(one: Fields, available: bool | None = None) -> Variant:

@@ -339,11 +339,21 @@ def _product(told: Told, fields: Fields) -> ProductChanged:
     return ProductChanged(
         at=fields.moment_if_any("date_modified_gmt") or told.moment,
         product=parent or key,
-        title=_plain_text(fields, "name"),
+        title=None if parent else _plain_text(fields, "name"),
         variants=variants,
-        link=fields.link("permalink"),
-        removed=fields.text("status") == "trash",
+        link=None if parent else fields.link("permalink"),
+        removed=parent is None and fields.text("status") == "trash",
+        image=None if parent else _picture(fields),
     )
+
+
+def _picture(fields: Fields) -> str | None:
+    """The first of its pictures."""
+    try:
+        pictures = fields.objects("images", 1)
+    except Unreadable:
+        return None
+    return pictures[0].link("src") if pictures else None
 
 
 def _variant(key: str, fields: Fields) -> Variant:

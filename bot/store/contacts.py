@@ -26,7 +26,7 @@ MERGED_TABLES = (
     *("referral", "reached", "purchase", "credit", "sent_link"),
 )
 JOINED_TABLES = (  # both may have the same: what is left of the other's goes
-    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "privacy_person"),
+    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "wish", "privacy_person"),
 )
 
 

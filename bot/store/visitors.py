@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from bot.flow.facts import Line, Money, ProductFacts
 from bot.store import contacts
-from bot.store.mirror import lines_as_text, lines_of_text
+from bot.store.mirror import decode_lines, encode_lines
 from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, from_micros, sql, to_micros
 
@@ -160,7 +160,8 @@ def looked(view: int) -> Step[Looked | None]:
 
 def _looked(row: Row) -> Looked:
     price = Money(row["price_minor"], row["currency"]) if row["price_minor"] is not None and row["currency"] else None
-    facts = ProductFacts(row["name"], row["link"], price, row["image"], row["times"])
+    in_stock = None if row["in_stock"] is None else bool(row["in_stock"])
+    facts = ProductFacts(row["name"], price, None, row["page"], row["picture"], in_stock, row["times"])
     return Looked(row["id"], row["shop"], row["product"], facts, from_micros(row["last_at"]))
 
 
@@ -182,7 +183,7 @@ def keep_cart(visitor: Visitor, cart: KeptCart) -> Step[None]:
     yield sql(
         "visitor.cart",
         id=visitor.id,
-        cart=lines_as_text(cart.lines),
+        cart=encode_lines(cart.lines),
         minor=cart.total.minor,
         currency=cart.total.currency,
         link=cart.link,
@@ -197,7 +198,7 @@ def kept_cart(visitor: Visitor, since: datetime) -> Step[KeptCart | None]:
         return None
     row = rows[0]
     return KeptCart(
-        from_micros(row["cart_at"]), lines_of_text(row["cart"]), Money(row["cart_minor"], row["cart_currency"]), row["cart_link"]
+        from_micros(row["cart_at"]), decode_lines(row["cart"]), Money(row["cart_minor"], row["cart_currency"]), row["cart_link"]
     )
 
 

@@ -55,8 +55,8 @@ def work(house: House) -> Step[Worked]:
     claim = yield from inbox.claim(house.now, BATCH)
     held_back = yield from inbox.held_back(house.now)
     people: dict[int | None, list[Entry]] = {}
-    for entry in claim.entries:
-        people.setdefault(entry.person, []).append(entry)
+    for entry in claim.entries:  # what is about nobody (products) is worked off in its order, too
+        people.setdefault(None if entry.person == -entry.id else entry.person, []).append(entry)
     worked = yield from together([partial(_work_through, house, entries, held_back) for entries in people.values()])
     more = fired == TIMERS or len(claim.entries) == BATCH
     return Worked(sum(worked), more, claim.held_elsewhere)
@@ -162,7 +162,7 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
     if entry.source is Source.VISITOR:
         return (yield from shopping.visited(house, entry.place, contact, event))
     if contact is None:
-        return "it names nobody"
+        return (yield from timers.of_nobody(house, entry.kind, event)) if entry.source is Source.CLOCK else "it names nobody"
     match entry.source:
         case Source.CLOCK:
             return (yield from timers.due(house, contact, entry.kind, event))

@@ -29,16 +29,17 @@ from bot.flow.run import (
     SetTimer,
     Subject,
     SubjectKind,
+    TellWhenBack,
     TemplateMessage,
     Waiting,
 )
 from bot.policy.decision import Author, Consent, Control
 from bot.shop.discounts import new_code
-from bot.store import contacts, conversations, discounts, inbox, outbox, runs, templates
+from bot.store import contacts, conversations, discounts, inbox, outbox, runs, templates, wishes
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
 from bot.store.step import Step, attempt
-from bot.worker import codes, consent, facts, links
+from bot.worker import codes, consent, facts, links, waiting
 from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
 
 MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
@@ -223,16 +224,19 @@ def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
     yield from contacts.audit(live.contact, house.now, run.flow, why)
 
 
-def end_unsent(house: House, run_id: int, why: str, *, owed: bool) -> Step[None]:
+def end_unsent(house: House, run_id: int, why: str, *, owed: bool, sold_out: bool = False) -> Step[None]:
     """A message of a run will never go: the run ends there, for it would wait for an answer to a question nobody read.
 
-    `owed`: it would have answered what the customer wrote, so a person must.
+    `owed`: it would have answered what the customer wrote, so a person must. `sold_out`: what it is about was gone before they heard of
+    it, so they go on waiting.
     """
     live = yield from runs.load(run_id)
     if live is None:
         return
     if live.run.outcome is None:
         yield from end(house, live, "not sent", f"ended: a message could not be sent ({why})")
+    if live.run.subject is not None and live.run.subject.kind is SubjectKind.PRODUCT and sold_out:
+        yield from wishes.wait_again(live.contact, live.run.subject.id, untold=live.run.sends < 2)
     conversation = yield from conversations.load(live.contact, live.number)
     if owed and conversation.control is Control.BOT:
         yield from conversations.give(live.contact, live.number, Control.WAITING, house.now, reason=f"an answer could not be sent: {why}")
@@ -285,16 +289,14 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
         case Send():
             marketing = yield from _is_marketing(effect)
             yield from outbox.enqueue(_draft(house, live, revision, effect, marketing=marketing), now)
-        case SetTimer():
-            yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
+        case SetTimer() | RemoveTag() | TellWhenBack() | Finish():
+            yield from _write_down(house, live, effect)
         case MakeDiscount():
             code = _discount(house, effect)
             yield from discounts.want(run.id, effect.generation, contact, live.shop, code, now, flow=run.flow, terms=effect.terms)
         case AddTag():
             if (yield from contacts.add_tag(contact, effect.tag, now)):
                 return (Trigger.TAG_ADDED,)
-        case RemoveTag():
-            yield from contacts.remove_tag(contact, effect.tag)
         case HandOver():
             yield from conversations.give(contact, live.number, Control.WAITING, now, reason=effect.reason)
             yield from contacts.audit(contact, now, run.flow, f"handed over to staff: {effect.reason}")
@@ -306,9 +308,21 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
                 return (Trigger.OPTED_IN,)
         case OptOut():
             yield from opt_out(house, contact, live.number, "flow", f"flow {run.flow}, run {run.id}")
-        case Finish():
-            yield from contacts.audit(contact, now, run.flow, f"ended: {effect.outcome}")
     return ()
+
+
+def _write_down(house: House, live: Live, effect: SetTimer | RemoveTag | TellWhenBack | Finish) -> Step[None]:
+    """An effect that makes nothing happen now."""
+    run, contact = live.run, live.contact
+    match effect:
+        case SetTimer(due=due, generation=generation):
+            yield from inbox.set_timer(due, contact, RUN_TIMER, run.id, generation)
+        case RemoveTag(tag=tag):
+            yield from contacts.remove_tag(contact, tag)
+        case TellWhenBack(product=product):
+            yield from waiting.asked(house, contact, live.shop, product, run.subject)
+        case Finish(outcome=outcome):
+            yield from contacts.audit(contact, house.now, run.flow, f"ended: {outcome}")
 
 
 def _is_marketing(effect: Send) -> Step[bool]:
@@ -325,6 +339,8 @@ _NEEDS = {
     Trigger.CART_ABANDONED: outbox.Need.CART_OPEN,
     Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID,
     Trigger.PRODUCT_VIEWED: outbox.Need.NOT_BOUGHT,
+    Trigger.BACK_IN_STOCK: outbox.Need.IN_STOCK,
+    Trigger.PRICE_DROPPED: outbox.Need.PRICE_LOW,
 }
 
 
@@ -397,5 +413,6 @@ def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = Fa
         if said_stop or flow.purpose is Purpose.MARKETING:
             yield from end(house, live, "opted out", "the person stopped marketing messages")
     yield from outbox.cancel_contact(contact, "the person stopped marketing messages", marketing_only=not said_stop)
+    yield from wishes.forget(contact)
     yield from contacts.audit(contact, house.now, "consent", why)
     yield from codes.opted_out(house, contact)

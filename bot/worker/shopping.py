@@ -22,6 +22,7 @@ from bot.shop.event import (
     Origin,
     ProductChanged,
     ProductViewed,
+    ProductWanted,
     Refunded,
     ShipmentChanged,
     ShipmentState,
@@ -44,7 +45,7 @@ from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, crediting, flows, lapse, reorder, visiting
+from bot.worker import codes, crediting, flows, lapse, reorder, stock, visiting, waiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -73,7 +74,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
         case Thin():
             yield from readings.want(Wanted(shop, event.address, event.resource, event.key, event.topic, event.at), house.now)
             return "it does not say how: that is fetched"
-        case CartChanged() | OrderChanged() | ShopperChanged():
+        case CartChanged() | OrderChanged() | ShopperChanged() | ProductWanted():
             return (yield from _about_somebody(house, shop, whose, event))
         case CartClosed():
             return (yield from _cart_closed(house, shop, whose, event))
@@ -88,7 +89,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
         case ProductViewed():
             return (yield from _viewed(house, shop, whose.contact if whose else None, event))
         case ProductChanged() | VariantStocked() | StockCounted():
-            return "nothing comes of it yet"  # and no note: Shopify tells a product with each order of it
+            return (yield from stock.told(house, shop, event))  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
             yield from contacts.audit(whose.contact if whose else None, house.now, shop, _about(event))
             return None
@@ -132,7 +133,7 @@ def _about(event: ShopEvent) -> str:
 
 
 def _about_somebody(
-    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged
+    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged | ProductWanted
 ) -> Step[str | None]:
     whose = whose or (yield from _buyer(house, shop, event))
     if whose is None:
@@ -145,6 +146,9 @@ def _about_somebody(
             return (yield from _cart(house, shop, contact, event))
         case OrderChanged():
             return (yield from _order(house, shop, whose, event))
+        case ProductWanted():
+            yield from stock.wanted(house, shop, contact, event)
+            return None
         case ShopperChanged():
             return None
 
@@ -284,6 +288,9 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
     yield from _of_browser(house, shop, contact, event, recorded.order)
+    if recorded.before is None and event.status is not OrderStatus.CANCELLED:
+        for buyer in (contact, *whose.others):
+            yield from waiting.bought(shop, buyer, event.lines)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)

@@ -44,7 +44,7 @@ def viewed(house: House, shop: str, whose: int | None, event: ProductViewed) -> 
     visitor = yield from visitors.touch(shop, key, event.at)
     if whose is not None and event.shopper != NOBODY:  # the shop itself says who it is
         yield from visitors.join(visitor, whose, JoinedBy.ORDER, house.now)
-    facts = ProductFacts(event.title, event.link, event.price, event.image)
+    facts = ProductFacts(event.title, event.price, link=event.link, image=event.image)
     at = min(event.at, house.now)
     yield from visitors.look(visitor, event.product, facts, at)
     contact = yield from visitors.owner(visitor)
@@ -164,6 +164,8 @@ def _best(house: House, revision: Revision, contact: int, seen: list[Looked]) ->
     for one in seen:
         if (yield from visitors.has_bought(contact, one.shop, one.product, one.at - JUST_BOUGHT)):
             why = f"{one.facts.name or one.product} was bought in the meantime"
+        elif one.facts.is_in_stock is False:
+            why = f"{one.facts.name or one.product} is sold out"
         elif one.facts.name is not None and one.facts.link is not None:
             left = left or one
             if (yield from flows.takes(house, revision, contact, house.number, Subject(SubjectKind.VIEW, one.id))):

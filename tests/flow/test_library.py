@@ -61,7 +61,7 @@ def test_a_flow_with_a_problem_is_left_out_and_the_rest_is_there() -> None:
 def test_flows_are_found_by_what_they_start_on() -> None:
     library = load(shipped_files())
     assert [revision.flow.id for revision in library.starting_on(Trigger.CART_ABANDONED)] == ["cart_reminder"]
-    assert library.starting_on(Trigger.PRICE_DROPPED) == ()
+    assert library.starting_on(Trigger.PAYMENT_FAILED) == ()
 
 
 def test_without_a_store_file_that_is_told_and_there_are_rules_all_the_same() -> None:

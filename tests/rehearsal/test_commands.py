@@ -124,8 +124,8 @@ def test_every_shipped_flow_can_be_set_off(typed: Typed, flow: str) -> None:
 
 def test_a_flow_that_is_not_there_is_a_sentence(typed: Typed) -> None:
     assert "did you mean 'cart_reminder'?" in typed("cart_remindr", code=1)[1]
-    names = "browse_reminder, cart_reminder, cross_sell, loyalty, reorder_nudge, review_request, welcome, win_back"
-    assert f"name a flow to play: {names}" in typed(code=1)[1]
+    known = "back_in_stock, browse_reminder, cart_reminder, cross_sell, loyalty, price_drop, reorder_nudge, review_request, welcome"
+    assert f"name a flow to play: {known}, win_back" in typed(code=1)[1]
     assert "one flow at a time" in typed("welcome", "cart_reminder", code=1)[1]
 
 

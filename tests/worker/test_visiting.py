@@ -227,6 +227,16 @@ async def test_the_shops_own_word_for_a_product_goes_before_a_pages(pages: Pages
     assert await pages.go(4 * HOUR) == [ASKED.replace("Moka pot", "Moka pot, six cups")]
 
 
+async def test_what_is_sold_out_nobody_is_reminded_of(pages: Pages) -> None:
+    await known(pages)
+    await pages.looks("p-huila", 3, title="Huila")
+    await pages.looks("p-moka", 2)
+    told: dict[str, Any] = {"product_id": "p-huila", "title": "Huila, 1 kg", "price": "30.00"}
+    await pages.shop("product.updated", **told, stock=0)
+    await pages.work()
+    assert await pages.go(4 * HOUR) == [ASKED]
+
+
 @pytest.mark.parametrize("more", [{"title": "Win at evil.example"}, {"url": "https://evil.example/p"}, {"title": None}])
 async def test_of_what_a_page_does_not_name_or_place_nobody_is_reminded(pages: Pages, more: dict[str, Any]) -> None:
     await known(pages)
@@ -419,7 +429,7 @@ def test_only_links_to_pages_with_our_snippet_are_marked() -> None:
     assert known.product is not None
     assert known.cart.link == f"https://casa.example/cart/7?from=bot&comeback={click}"
     assert known.order.reorder_link == known.orders.last.reorder_link == f"https://casa.example/reorder/1001?comeback={click}"
-    assert known.product.link == f"https://casa.example/p/7?comeback={click}"
+    assert known.product.link == f"https://casa.example/p/blend?comeback={click}"
     assert known.order.tracking_link == "https://post.example/t/1"
     assert links.marked(_house({}), ANA, click) == ANA
     assert links.marked(_house({"other.example": "casa"}), ANA, click) == ANA

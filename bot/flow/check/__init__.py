@@ -17,7 +17,7 @@ from bot.flow.check.parts import judge_message
 from bot.flow.check.rivals import judge_rivals
 from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
-from bot.flow.check.words import judge_condition, judge_text
+from bot.flow.check.words import ABOUT_A_CART, ABOUT_A_PRODUCT, ABOUT_AN_ORDER, judge_condition, judge_text
 from bot.flow.condition import ConditionError, parse
 from bot.flow.measure import read_budget, read_discount
 from bot.flow.model import (
@@ -32,6 +32,7 @@ from bot.flow.model import (
     SendStep,
     Step,
     TagStep,
+    TellWhenBackStep,
     Trigger,
     UntagStep,
     Wording,
@@ -179,6 +180,14 @@ def _judge_lengths(case: Case) -> None:
             case.told.tell(entry.path, kind, message, remedy)
 
 
+def _judge_tell_when_back(case: Case, path: str, step: TellWhenBackStep) -> None:
+    when = case.flow.start.when
+    if step.tell_when_back.strip() or case.told.is_broken("start.when") or when in ABOUT_A_CART | ABOUT_AN_ORDER | ABOUT_A_PRODUCT:
+        return
+    remedy = "name one by its key or SKU in the shop, as in 'tell_when_back: CB-ESP-1000'"
+    case.told.tell(path, Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is about no product: {remedy}")
+
+
 _JUDGES: Mapping[type[Step], Callable[[Case, str, Any], None]] = {
     SendStep: _judge_send,
     AskStep: _judge_ask,
@@ -187,5 +196,6 @@ _JUDGES: Mapping[type[Step], Callable[[Case, str, Any], None]] = {
     GoToStep: _judge_go_to,
     TagStep: lambda case, path, step: _judge_tag(case, f"{path}.tag", step.tag),
     UntagStep: lambda case, path, step: _judge_tag(case, f"{path}.untag", step.untag),
+    TellWhenBackStep: _judge_tell_when_back,
 }
 """What there is to say of a step, by its kind."""

@@ -45,15 +45,19 @@ select shop, key, cart, cart_minor, cart_currency, cart_link, cart_at from visit
 
 -- name: views
 -- of all browsers of a person, what they looked at most first
--- called as the shop's orders call them, before what a page says
-select v.*, w.shop, coalesce(s.name, v.title) as name from product_view v join visitor w on w.id = v.visitor
-join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key
-left join sold_product s on s.shop = w.shop and s.product = v.product
+-- as the shop itself tells them, before what a page says
+select v.*, w.shop, coalesce(p.title, s.name, v.title) as name, coalesce(p.link, v.link) as page, coalesce(p.image, v.image) as picture,
+  (select max(k.in_stock) from variant k where k.product = p.id) as in_stock
+from product_view v join visitor w on w.id = v.visitor join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key
+left join product p on p.shop = w.shop and p.key = v.product left join sold_product s on s.shop = w.shop and s.product = v.product
 where i.contact = :contact and w.shop = :shop and v.last_at >= :since order by v.times desc, v.last_at desc, v.id desc
 
 -- name: view
-select v.*, w.shop, coalesce(s.name, v.title) as name from product_view v join visitor w on w.id = v.visitor
-left join sold_product s on s.shop = w.shop and s.product = v.product where v.id = :id
+select v.*, w.shop, coalesce(p.title, s.name, v.title) as name, coalesce(p.link, v.link) as page, coalesce(p.image, v.image) as picture,
+  (select max(k.in_stock) from variant k where k.product = p.id) as in_stock
+from product_view v join visitor w on w.id = v.visitor
+left join product p on p.shop = w.shop and p.key = v.product left join sold_product s on s.shop = w.shop and s.product = v.product
+where v.id = :id
 
 -- name: bought_since
 select 1 from purchase p join shop_order o on o.id = p.shop_order
