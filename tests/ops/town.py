@@ -127,7 +127,7 @@ def _now_and_then(now: datetime) -> Step[None]:
         f" values (1, 1, 'back_in_stock', 'form', {micros}, {micros})",
         f"insert into product_news (variant, what, at) values (1, 'back_in_stock', {micros})",
         "insert into credit (shop_order, contact, shop, placed_at, kind, flow, minor, back_minor, currency)"
-        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1",
+        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1 on conflict do nothing",
         "insert into privacy_ask (what, shop, key, way, asked_at, received_at, due_at, retry_at)"
         f" values ('data', 'casa', 'r1', 'privacy.data', {micros}, {micros}, {micros}, {micros})",
         "insert into privacy_person (contact, ask) values (1, 1)",
