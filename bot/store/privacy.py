@@ -25,7 +25,7 @@ DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify 
 LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
-LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 
 
 class What(StrEnum):

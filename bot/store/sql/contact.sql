@@ -225,6 +225,9 @@ update shop_order set contact = :keep where contact = :gone
 -- name: merge_purchase
 update purchase set contact = :keep where contact = :gone
 
+-- name: merge_sent_link
+update sent_link set contact = :keep where contact = :gone
+
 -- name: merge_credit
 update credit set contact = :keep where contact = :gone
 
