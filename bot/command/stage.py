@@ -198,7 +198,7 @@ async def open_stage(
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
-    await _push_templates(app, whatsapp)
+    await push_templates(app, whatsapp)
     return stage
 
 
@@ -208,7 +208,7 @@ def _password() -> str:
     return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
-async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
+async def push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
     """Bring the owner's templates to the Cloud API in every language they are written in, as anyone would."""
     assert whatsapp.account is not None
     pushed: set[tuple[str, str]] = set()

@@ -20,6 +20,7 @@ EMPTY_BODY = b"{}"
 
 _PEOPLE = "(select id from contact where id = :contact or merged_into = :contact)"
 _OF_SHOP = "shop = :shop"
+_OF_SHOPS_ORDERS = "(shop = :shop or shop_order in (select id from shop_order where shop = :shop))"
 _VARIANTS = "(select id from variant where shop = :shop)"
 _ORDERS = f"select id from shop_order where contact in {_PEOPLE}"
 
@@ -58,6 +59,7 @@ _LAST_WORDS = (
     f"select max(id) from consent_record where contact in {_PEOPLE} and effective = 1 and method <> 'shop' group by channel"
 )
 _OF_THEIR_ORDERS = f"(contact in {_PEOPLE} or shop_order in ({_ORDERS}))"
+_OF_THEIR_KEYS = f"(shop, key) in (select scope, value from identity where contact in {_PEOPLE})"
 _EMPTY_CONTENT = encode_content(Text("")).replace("'", "''")
 
 # in this order: what refers to others goes before them
@@ -77,7 +79,8 @@ PERSONAL: Sequence[Kept] = (
     ),
     Kept("audit", of_shop="about = :shop"),
     Kept("wish", of_shop="product in (select id from product where shop = :shop)"),
-    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("contact", "shop", "what")),
+    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOPS_ORDERS, key=("contact", "shop", "what")),
+    Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
     Kept("purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order", "product")),
     Kept(
         "order_word",
@@ -92,6 +95,8 @@ PERSONAL: Sequence[Kept] = (
         instead="leaked_order = 'erased'",
         written=False,
     ),
+    Kept("missed", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "part", "key", "at"), written=False),
+    Kept("wanted_resource", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "address"), written=False),
     Kept("shop_order", of_shop=_OF_SHOP),
     Kept("checkout", of_shop=_OF_SHOP),
     Kept(  # what was promised still counts against its flow's budget, and an unused code is still taken out of the store
@@ -111,7 +116,8 @@ PERSONAL: Sequence[Kept] = (
     Kept(
         "run",
         of_shop=_OF_SHOP,
-        instead="contact = :nobody, body = '', state = 'ended', outcome = coalesce(outcome, 'erased'), ended_at = coalesce(ended_at, :now)",
+        instead="contact = :nobody, goal_order = null, body = '', state = 'ended', outcome = coalesce(outcome, 'erased'),"
+        " ended_at = coalesce(ended_at, :now)",
     ),
 )
 
@@ -145,6 +151,8 @@ STAYS: Mapping[str, str] = {
     "portfolio": "how many people a day all numbers may reach",
     "closed_country": "countries",
     "heard": "when a shop last told anything",
+    "shop_reading": "how far a store was read",
+    "read_entry": "which deliveries a reading brought in, by numbers",
     "code_pool": "pools of codes",
     "code_budget": "flows",
     "sold_product": "products",
@@ -166,6 +174,10 @@ OF_SHOP: Sequence[Kept] = (
     Kept("pool_code", whose=_OF_SHOP),
     Kept("code_pool", whose=_OF_SHOP),
     Kept("heard", whose=_OF_SHOP, key=("shop",)),
+    Kept("missed", whose=_OF_SHOP, key=("shop", "part", "key", "at")),
+    Kept("wanted_resource", whose=_OF_SHOP, key=("shop", "address")),
+    Kept("read_entry", whose="reading in (select id from shop_reading where shop = :shop)", key=("reading", "inbox")),
+    Kept("shop_reading", whose=_OF_SHOP),
 )
 
 

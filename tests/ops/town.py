@@ -109,6 +109,13 @@ def _now_and_then(now: datetime) -> Step[None]:
         f" values ('casa', 'pool', 'cart_reminder', '5%', '5', {micros}, {micros}, 'PARENT', {micros})",
         "insert into pool_code (pool, shop, code, state) values (1, 'casa', 'CASA1234', 'ready')",
         f"insert into code_budget (flow, looked) values ('cart_reminder', {micros})",
+        "insert into shop_reading (shop, part, cause, since, begun_at, cursor, found, fresh, retry_at)"
+        f" values ('casa', 'order', 'asked', {micros}, {micros}, 'eyJ9', 20, 19, {micros})",
+        "insert into read_entry (reading, inbox) values (1, 1)",
+        "insert into missed (shop, part, key, at, name, is_new, reading, found_at)"
+        f" values ('casa', 'order', '77', {micros}, '#77', 1, 1, {micros})",
+        "insert into wanted_resource (shop, address, resource, key, topic, at, retry_at)"
+        f" values ('casa', '/v2/orders/7', 'order', '7', 'store/order/updated', {micros}, {micros})",
         "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
         f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
         f"insert into product (shop, key, title, told_at) values ('casa', 'p-huila', 'Huila', {micros})",
