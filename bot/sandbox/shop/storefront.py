@@ -1,4 +1,5 @@
-"""The shop's pages that links in messages lead to: a cart brought back, an order's parcel, an order once more."""
+"""The shop's pages that links in messages lead to: a cart brought back, an order's parcel, an order once more, a product; and its shelf,
+where whoever tries the bot sells something out, brings it back, or makes it cheaper."""
 
 from collections.abc import Mapping
 from html import escape
@@ -7,6 +8,7 @@ from aiohttp import web
 
 from bot.sandbox.pages.page import SAFE_HEADERS
 from bot.sandbox.pages.rendering import address_of
+from bot.sandbox.shop.catalog import Product
 from bot.sandbox.shop.shop import Shop
 
 FRAME = """<!doctype html>
@@ -31,8 +33,12 @@ FRAME = """<!doctype html>
 """
 
 
+_PIECES = {"out": 0, "back": 5}
+_PRICES = {"cheaper": 80, "dearer": 125}  # percent of what it cost
+
+
 class Storefront:
-    """The pages under `/c/` (cart), `/t/` (tracking) and `/r/` (reorder)."""
+    """The pages under `/c/` (cart), `/t/` (tracking), `/r/` (reorder), `/p/` (product), and `/shelf`."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
@@ -45,6 +51,10 @@ class Storefront:
             web.get("/t/{key}", self._track),
             web.get("/r/{key}", self._again),
             web.post("/r/{key}", self._reorder),
+            web.get("/p/{key}", self._product),
+            web.post("/p/{key}", self._want),
+            web.get("/shelf", self._shelf),
+            web.post("/shelf", self._restock),
         ]
 
     async def _cart(self, request: web.Request) -> web.Response:
@@ -100,6 +110,60 @@ class Storefront:
         for product, pieces in order.lines.items():
             self._shop.add(order.shopper.key, product, pieces)
         raise web.HTTPSeeOther(f"/c/{self._shop.cart(order.shopper.key).key}")
+
+    async def _product(self, request: web.Request) -> web.Response:
+        product = self._shop.products.get(request.match_info["key"])
+        if product is None:
+            raise web.HTTPNotFound
+        body = f'<p>{escape(product.words)}</p><p class="sum total"><span>Price</span><span>{_euro(product.price)}</span></p>'
+        if not self._shop.is_sold_out(product.id):
+            return self._page(product.title, f'{body}<p class="quiet">In stock.</p>')
+        if "asked" in request.query:
+            return self._page(product.title, f"{body}<p>We write to you on WhatsApp when it is back.</p>")
+        people = "".join(f'<option value="{one.key}">{escape(one.first_name)}</option>' for one in self._shop.shoppers.values())
+        body += (
+            '<p class="quiet">Sold out. With this button you agree to a message on WhatsApp when it is back, and to our offers.</p>'
+            f'<form method="post"><select name="who" aria-label="Who you are">{people}</select>'
+            '<button class="primary">Tell me when it is back</button></form>'
+        )
+        return self._page(product.title, body)
+
+    async def _want(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        who, product = str(form.get("who", "")), request.match_info["key"]
+        if who not in self._shop.shoppers or product not in self._shop.products:
+            raise web.HTTPNotFound
+        self._shop.want(who, product)
+        raise web.HTTPSeeOther(f"/p/{product}?asked")
+
+    async def _shelf(self, _: web.Request) -> web.Response:
+        rows = "".join(self._on_shelf(product) for product in self._shop.products.values())
+        return self._page("The shelf", f'<p class="quiet">What you change here, the shop tells the bot.</p>{rows}')
+
+    def _on_shelf(self, product: Product) -> str:
+        pieces = self._shop.stock.get(product.id)
+        left = "not counted" if pieces is None else "sold out" if pieces == 0 else f"{pieces} in stock"
+        name = escape(product.title)
+        return (
+            f'<form method="post"><input type="hidden" name="product" value="{product.id}">'
+            f'<p class="sum"><span><a href="/p/{product.id}">{name}</a>, {left}</span><span>{_euro(product.price)}</span></p>'
+            f'<button class="secondary" name="do" value="out">Sold out</button> '
+            f'<button class="secondary" name="do" value="back">Five are back</button> '
+            f'<button class="secondary" name="do" value="cheaper">20% cheaper</button> '
+            f'<button class="secondary" name="do" value="dearer">25% dearer</button></form>'
+        )
+
+    async def _restock(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        product = self._shop.products.get(str(form.get("product", "")))
+        deed = str(form.get("do", ""))
+        if product is None or deed not in (*_PIECES, *_PRICES):
+            raise web.HTTPBadRequest(text="there is no such product, or nothing like that to do with it")
+        if deed in _PIECES:
+            self._shop.count(product.id, _PIECES[deed])
+        else:
+            self._shop.reprice(product.id, max(1, product.price * _PRICES[deed] // 100))
+        raise web.HTTPSeeOther("/shelf")
 
     def _lines(self, lines: Mapping[str, int]) -> str:
         rows = (
