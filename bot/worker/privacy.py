@@ -176,9 +176,13 @@ class Privacy:
     ) -> None:
         self._store, self._house, self._erasures, self._optouts = store, house, erasures, optouts
         self._shelf, self._copies, self._overflows = shelf, copies, overflows
+        self._begun = False
 
     async def work(self) -> bool:
         """Go on with one ask; returns whether there may be another to go on with now."""
+        if not self._begun:
+            await self._store.run(privacy.let_go(self._now))
+            self._begun = True
         ask = await self._store.run(privacy.claim(self._now))
         if ask is None or ask.about is None:
             return False

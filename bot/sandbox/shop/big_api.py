@@ -294,7 +294,7 @@ class BigApi:
         _check_hook(given)
         now = int(self.books.clock().timestamp())
         made: Json = {
-            "id": FIRST_HOOK + len(self.hooks),
+            "id": max(self.hooks, default=FIRST_HOOK) + 1,
             "client_id": CLIENT_ID,
             "store_hash": STORE_HASH,
             "scope": given["scope"],

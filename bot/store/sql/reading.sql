@@ -7,7 +7,9 @@ on conflict do nothing
 -- name: claim
 -- one part of a shop after the other, in the order they were asked for
 update shop_reading set retry_at = :until where id = (
-  select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now and not exists (
+  select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now
+    and not exists (select 1 from closed_shop c where c.shop = r.shop)  -- its tokens are dead
+    and not exists (
     select 1 from shop_reading e where e.state = 'waiting' and e.shop = r.shop and e.id < r.id)
   order by r.retry_at, r.id limit 1)
 returning *
@@ -78,7 +80,8 @@ on conflict (shop, address) do update set times = wanted_resource.times + 1, top
 
 -- name: wanted
 update wanted_resource set retry_at = :until where (shop, address) in (
-  select shop, address from wanted_resource where retry_at <= :now order by retry_at limit :limit)
+  select shop, address from wanted_resource where retry_at <= :now
+    and not exists (select 1 from closed_shop c where c.shop = wanted_resource.shop) order by retry_at limit :limit)
 returning *
 
 -- name: got
