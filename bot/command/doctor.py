@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import doctor_shop, doctor_whatsapp, shop, shop_missed
 from bot.command.exit_code import EX_CONFIG
 from bot.command.finding import Finding, Health, hint, ill, line, well

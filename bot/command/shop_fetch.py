@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG
 from bot.command.served import settings_of_served

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.exit_code import EX_CONFIG
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain
