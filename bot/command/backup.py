@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.file_copies import FilesCopied, beside_copy, bring, folder_of, lines, named_by
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import Settings

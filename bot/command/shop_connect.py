@@ -11,9 +11,9 @@ from textwrap import wrap
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import doctor_shop, shop_access
-from bot.command.exit_code import EX_CONFIG
+from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.finding import Finding, Health, ill, line, well
 from bot.command.terminal import as_json, complain, paint
 from bot.flow.rules import StoreRules
@@ -40,7 +40,6 @@ It can be run as often as you like: what is there stays; what leads to a former 
 webhooks of others are never touched. If a setting is missing, it says which, and where in the shop's admin it is found.
 Exit codes: 0 all is well, 1 something must be done, 75 the shop cannot be reached now, 78 settings are missing or wrong."""
 
-EX_UNREACHABLE = 75  # EX_TEMPFAIL of sysexits.h: the same command may do it later
 TIMEOUT_SECONDS = 30
 WIDTH = 120  # characters of a line of topics
 
@@ -86,7 +85,7 @@ class Report:
     def code(self) -> int:
         """The exit code."""
         if self.unreachable:
-            return EX_UNREACHABLE
+            return EX_TEMPFAIL
         failed = any(one.outcome is Outcome.FAILED for one in self.done)
         return 1 if failed or any(one.verdict is Health.ILL for one in self.findings) else 0
 

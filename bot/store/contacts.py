@@ -17,16 +17,16 @@ from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind, update_key
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
 _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})  # a number, however it is written
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 MERGED_TABLES = (
     *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
-    *("referral", "reached", "purchase", "credit"),
+    *("referral", "reached", "purchase", "credit", "sent_link"),
 )
 JOINED_TABLES = (  # both may have the same: what is left of the other's goes
-    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "privacy_person"),
+    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "wish", "privacy_person"),
 )
 
 

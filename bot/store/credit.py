@@ -90,7 +90,7 @@ def orders_after(contact: int, since: datetime, window: timedelta) -> Step[list[
 
 
 def orders_since(since: datetime, after: int, limit: int) -> Step[list[tuple[int, int]]]:
-    """Everybody's orders placed since then, by id, from after one of them on: each with whose it is."""
+    """Orders placed since then by people whom a message of ours reached, by id, from after one of them on: each with whose it is."""
     rows = yield sql("credit.orders_since", since=to_micros(since), after=after, limit=limit)
     return [(row["id"], row["contact"]) for row in rows]
 

@@ -27,7 +27,9 @@ from bot.store.step import from_micros, to_micros
 
 KEY_BYTES = 32
 MARK_BYTES = 16
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})  # they are nobody's name
+_LEADS = frozenset(  # they are nobody's name
+    {IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR}
+)
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID})  # the same digits, with the plus or without
 
 

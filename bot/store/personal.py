@@ -20,6 +20,8 @@ EMPTY_BODY = b"{}"
 
 _PEOPLE = "(select id from contact where id = :contact or merged_into = :contact)"
 _OF_SHOP = "shop = :shop"
+_OF_SHOPS_ORDERS = "(shop = :shop or shop_order in (select id from shop_order where shop = :shop))"
+_VARIANTS = "(select id from variant where shop = :shop)"
 _ORDERS = f"select id from shop_order where contact in {_PEOPLE}"
 
 
@@ -60,6 +62,11 @@ _OF_THEIR_ORDERS = f"(contact in {_PEOPLE} or shop_order in ({_ORDERS}))"
 _OF_THEIR_KEYS = f"(shop, key) in (select scope, value from identity where contact in {_PEOPLE})"
 _EMPTY_CONTENT = encode_content(Text("")).replace("'", "''")
 
+_BROWSERS = (
+    "select w.id from visitor w join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key"
+    f" where i.contact in {_PEOPLE}"
+)
+
 # in this order: what refers to others goes before them
 PERSONAL: Sequence[Kept] = (
     Kept("attachment", whose=f"message in (select id from message where contact in {_PEOPLE})"),
@@ -76,8 +83,9 @@ PERSONAL: Sequence[Kept] = (
         theirs=f"contact in {_PEOPLE}",
     ),
     Kept("audit", of_shop="about = :shop"),
+    Kept("wish", of_shop="product in (select id from product where shop = :shop)"),
+    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOPS_ORDERS, key=("contact", "shop", "what")),
     Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
-    Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("contact", "shop", "what")),
     Kept("purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order", "product")),
     Kept(
         "order_word",
@@ -92,6 +100,9 @@ PERSONAL: Sequence[Kept] = (
         instead="leaked_order = 'erased'",
         written=False,
     ),
+    Kept("product_view", whose=f"visitor in ({_BROWSERS})", of_shop=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=f"id in ({_BROWSERS})", of_shop=_OF_SHOP),
+    Kept("sent_link", of_shop=_OF_SHOP, key=("click",)),
     Kept("missed", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "part", "key", "at"), written=False),
     Kept("wanted_resource", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "address"), written=False),
     Kept("shop_order", of_shop=_OF_SHOP),
@@ -113,7 +124,7 @@ PERSONAL: Sequence[Kept] = (
     Kept(
         "run",
         of_shop=_OF_SHOP,
-        instead="contact = :nobody, body = '', state = 'ended', goal_order = null, outcome = coalesce(outcome, 'erased'),"
+        instead="contact = :nobody, goal_order = null, body = '', state = 'ended', outcome = coalesce(outcome, 'erased'),"
         " ended_at = coalesce(ended_at, :now)",
     ),
 )
@@ -154,14 +165,22 @@ STAYS: Mapping[str, str] = {
     "code_budget": "flows",
     "sold_product": "products",
     "product_evidence": "what many people together did",
+    **dict.fromkeys(("product", "variant", "stock_level", "variant_price", "product_news"), "products"),
     "process": "processes of this bot (PostgreSQL)",
 }
 
 # what else goes with a shop, once its people are erased
 OF_SHOP: Sequence[Kept] = (
+    Kept("product_view", whose=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=_OF_SHOP),
     Kept("order_word", whose=_OF_SHOP, key=("shop", "order_key", "kind", "key")),
     Kept("product_evidence", whose=_OF_SHOP, key=("shop", "product")),
     Kept("sold_product", whose=_OF_SHOP, key=("shop", "product")),
+    Kept("product_news", whose=f"variant in {_VARIANTS}"),
+    Kept("variant_price", whose=f"variant in {_VARIANTS}", key=("variant", "at")),
+    Kept("stock_level", whose=_OF_SHOP, key=("shop", "stock_item", "place")),
+    Kept("variant", whose=_OF_SHOP),
+    Kept("product", whose=f"{_OF_SHOP} and not exists (select 1 from wish where wish.product = product.id)"),
     Kept("pool_code", whose=_OF_SHOP),
     Kept("code_pool", whose=_OF_SHOP),
     Kept("heard", whose=_OF_SHOP, key=("shop",)),

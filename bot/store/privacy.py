@@ -25,7 +25,7 @@ DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify 
 LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
-LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 
 
 class What(StrEnum):
@@ -293,11 +293,10 @@ def erase_order(ask_id: int, shop: str, key: str) -> Step[None]:
     """One order of somebody who stays: it is not theirs, says the shop."""
     for row in (yield sql("privacy.drop_order", shop=shop, key=key)):
         order, contact = row["id"], row["contact"]
-        for table in ("awaited_purchase", "purchase", "order_word", "leaked", "shop_order"):
+        for table in ("awaited_purchase", "credit", "purchase", "order_word", "leaked", "shop_order"):
             yield sql(f"privacy.drop_{table}_of_order", id=order, shop=shop, key=key)
         yield sql("privacy.drop_name_of_order", shop=shop, key=key)
-        person = (yield sql("contact.load", id=contact))[0]
-        yield sql("contact.sum_orders", id=contact, currency=person["orders_currency"])
+        yield sql("contact.sum_orders", id=contact)
         yield from count(ask_id, {"shop_order": 1})
 
 
@@ -392,8 +391,7 @@ def _leave_shop(eraser: Eraser, ask_id: int, contact: int, shop: str) -> Step[No
     also = yield sql("privacy.drop_also_known", contact=contact, shop=shop)
     dropped = yield sql("privacy.drop_names", contact=contact, shop=shop)
     yield sql("privacy.consent_left", contact=contact)
-    row = (yield sql("contact.load", id=contact))[0]
-    yield sql("contact.sum_orders", id=contact, currency=row["orders_currency"])
+    yield sql("contact.sum_orders", id=contact)
     yield from count(ask_id, {"identity": len(dropped), "also_known": len(also)}, people=1)
 
 

@@ -14,7 +14,7 @@ from bot.flow.model import USUAL_GAPS, Start, Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import Subject, SubjectKind
 from bot.policy.reorder import Evidence, GapCount, expected, gaps_of
-from bot.store import contacts, inbox, mirror, purchases
+from bot.store import contacts, inbox, mirror, purchases, runs
 from bot.store.database import Database
 from bot.store.purchases import Awaited, Customer
 from bot.store.step import Step
@@ -55,9 +55,18 @@ def _miss(house: House, contact: int, revision: Revision) -> Step[None]:
     asked = known.asked if known is not None and same else 0
     if known is not None and same and (asked or known.due == lapses):
         return
+    was_missed = lapses <= house.now and (yield from _began_since(contact, revision.flow.id, last.facts.placed_at))
     generation = known.generation + 1 if known is not None else 1
-    yield from purchases.save_awaited(contact, ANY_SHOP, Awaited(what, last.id, last.facts.placed_at, lapses, generation))
-    yield from inbox.set_timer(lapses, contact, what, last.id, generation)
+    one = Awaited(what, last.id, last.facts.placed_at, lapses, generation, int(was_missed))
+    yield from purchases.save_awaited(contact, ANY_SHOP, one)
+    if not was_missed:
+        yield from inbox.set_timer(lapses, contact, what, last.id, generation)
+
+
+def _began_since(contact: int, flow: str, since: datetime) -> Step[bool]:
+    """Whether a flow began for somebody since then: an order that came after it, and was called off, makes nothing of that undone."""
+    began = yield from runs.last_start(contact, flow)
+    return began is not None and began >= since
 
 
 def lapse_of(start: Start, days: Sequence[int], last_at: datetime, others: Evidence | None) -> datetime | None:

@@ -59,10 +59,11 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "checkout": {"shop": "casa", "state": "open", "lines": "[]"},
     "order_word": {"shop": "casa", "order_key": f"o-{CANARY}"},
     "purchase": {"shop_order": ME, "shop": "casa"},
-    "credit": {"shop_order": ME, "shop": "casa", "run": ME, "message": ME},
     "missed": {"shop": "casa", "key": CUSTOMER, "reading": ME},
     "wanted_resource": {"shop": "casa", "key": CUSTOMER},
     "awaited_purchase": {"shop_order": ME, "shop": "casa"},
+    "credit": {"shop_order": ME, "shop": "casa", "run": ME, "message": ME, "kind": "code"},
+    "wish": {"product": ME, "state": "waiting"},
     "privacy_person": {"ask": ME, "erases": None},
     "privacy_ask": {"what": "data", "state": "done", "about": None, "file": "data-1.zip", "key": "k", "counts": "{}", "why": None},
     "timer": {"kind": "run", "subject": ME},
@@ -70,6 +71,8 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "upload": {"sha256": HERS},
     "conversation": {"control": "bot"},
     "bought": {"key": b"\0" * 16},
+    "visitor": {"shop": "casa", "key": f"v-{CANARY}"},
+    "product_view": {"visitor": ME},
 }
 _NOT_SEEDED = {"inbox_name", "erased_name", "closed_shop", "meta", "seen"}
 
@@ -120,10 +123,13 @@ def _value(table: str, name: str, kind: str) -> Any:
     return f"{table}.{name} {CANARY}" if kind == "text" else f'{{"{CANARY}": "{PHONE}"}}'.encode()
 
 
+_SEEDED_THOUGH_IT_STAYS = ("charge", "reached", "privacy_ask", "revision", "shop_reading", "product")
+
+
 def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
     """One row of hers in every table; and what others have that names her."""
     for table, columns in tables.items():
-        if table not in _NOT_SEEDED and (table in STAYS) <= (table in ("charge", "reached", "privacy_ask", "revision", "shop_reading")):
+        if table not in _NOT_SEEDED and (table in STAYS) <= (table in _SEEDED_THOUGH_IT_STAYS):
             row = _row(table, columns)
             row |= {"id": "r1", "source": "{}"} if table == "revision" else {}
             names, places = ", ".join(row), ", ".join(f":{name}" for name in row)
@@ -134,6 +140,7 @@ def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
         (IdentityKind.EMAIL, "", EMAIL),
         (IdentityKind.BSUID, "", BSUID),
         (IdentityKind.CUSTOMER, "casa", CUSTOMER),
+        (IdentityKind.VISITOR, "casa", f"v-{CANARY}"),
     ):
         name = {"me": ME, "kind": kind, "scope": scope, "value": value}
         yield Statement("insert into identity values (:kind, :scope, :value, :me, 0)", name)

@@ -44,6 +44,22 @@ def routes(app: web.Application, method: str) -> list[str]:
     return paths
 
 
+# ---- beside a conversation
+
+
+async def test_what_brought_the_person_back_stands_beside_the_conversation(front: Front) -> None:
+    bench = front.bench
+    await bench.reminded()
+    await bench.status(bench.channel.sent[-1], "delivered")
+    await bench.work()
+    bench.now += DAY
+    await bench.order("o1", order_number="#77<b>")
+    await bench.work()
+    async with front.visitor("Ana") as visitor:
+        page = await visitor.get(f"/{await bench.contact()}")
+    assert "cart reminder: order #77&lt;b&gt; (after its message)" in page.text
+
+
 # ---- coming in
 
 

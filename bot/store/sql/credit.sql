@@ -35,7 +35,11 @@ delete from credit where shop_order = :id
 select id from shop_order where contact = :contact and placed_at between :since and :until order by id
 
 -- name: orders_since
-select id, contact from shop_order where placed_at >= :since and id > :after order by id limit :limit
+-- of people whom something of ours reached
+select o.id, o.contact from shop_order o where o.placed_at >= :since and o.id > :after and (
+  exists (select 1 from credit c where c.shop_order = o.id)
+  or exists (select 1 from outbox m where m.contact = o.contact and m.marketing = 1 and m.sent_at is not null))
+order by o.id limit :limit
 
 -- name: of_contact
 select c.shop_order, c.kind, c.flow, c.minor, c.back_minor, c.currency, c.placed_at, o.number

@@ -91,7 +91,7 @@ select shop, key from shop_order where contact = :contact
 -- name: of_shop
 -- everybody a shop told of, or in whose name they were written to
 select distinct coalesce(c.merged_into, c.id) as contact from contact c where c.id in (
-  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click') and scope = :shop
+  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click', 'visitor') and scope = :shop
   union select contact from also_known where scope = :shop
   union select contact from checkout where shop = :shop
   union select contact from shop_order where shop = :shop
@@ -134,7 +134,8 @@ update checkout set generation = generation + 1, state = 'emptied'
 where id in (select id from checkout where shop = :shop and state = 'open' limit :limit) returning id
 
 -- name: awaited_of_shop
-delete from awaited_purchase where (contact, shop, what) in (select contact, shop, what from awaited_purchase where shop = :shop limit :limit)
+delete from awaited_purchase where (contact, shop, what) in (select contact, shop, what from awaited_purchase
+  where shop = :shop or shop_order in (select id from shop_order where shop = :shop) limit :limit)
 returning 1 as one
 
 -- ---- nobody
@@ -191,6 +192,9 @@ select id, contact from shop_order where shop = :shop and key = :key
 
 -- name: drop_awaited_purchase_of_order
 delete from awaited_purchase where shop_order = :id
+
+-- name: drop_credit_of_order
+delete from credit where shop_order = :id
 
 -- name: drop_purchase_of_order
 delete from purchase where shop_order = :id
