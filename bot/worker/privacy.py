@@ -77,6 +77,11 @@ def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | 
     return Heard(left)
 
 
+def has_left(house: House, shop: str) -> Step[bool]:
+    """Whether a shop took us out."""
+    return house.erasures is not None and (yield from privacy.closed_since(shop)) is not None
+
+
 def leave_unheard(entry: Entry, why: str) -> Step[None]:
     """Nothing of it is kept but that it came."""
     yield from privacy.forget_body(entry.id)

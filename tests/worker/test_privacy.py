@@ -4,7 +4,7 @@ import json
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -468,9 +468,8 @@ async def test_cut_at_any_transaction_the_next_process_ends_it(
         await bench.go()
         await lawful.redact()
         failing = Failing(bench.store, at, kept=kept)
-        first = Privacy(
-            failing, lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, folder / "copies"  # type: ignore[arg-type]  # by its methods
-        )  # fmt: skip
+        store = cast("Database", failing)  # by its methods
+        first = Privacy(store, lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, folder / "copies")
         with suppress(StoreUnavailable):
             while await first.work():
                 pass
