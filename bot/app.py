@@ -8,7 +8,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -22,6 +21,7 @@ from bot.channel.whatsapp import templates
 from bot.channel.whatsapp.media import Media
 from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.templates import TemplateState
+from bot.clock import Clock, wall_clock
 from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
 from bot.settings import read as read_settings
@@ -90,14 +90,6 @@ MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
 STOP_SECONDS = 9.5  # less than the ten that Docker grants; more than what the crew and the door take together at most
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
-
-Clock = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    """The time now (UTC)."""
-    return datetime.now(UTC)
-
 
 @dataclass(slots=True)
 class App:
@@ -249,17 +241,18 @@ async def start_app(
 
 
 async def open_erasures(settings: Settings, store: Database) -> Erasures:
-    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased: without its key nobody
-    can tell who had said stop."""
-    path = erasure_log.beside(settings.database, settings.optouts)
-    if not path.exists() and await store.read(asks.anybody_marked()):
-        raise SettingsError(
-            (
-                f"{path} is missing, and people were erased from this database: bring the file back. (Where it is lost for good, make an"
-                " empty one: who said stop and was erased cannot be told from others then.)",
-            )
-        )
-    return Erasures(ErasureLog(path))
+    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
+    database's: without its key nobody can tell who had said stop."""
+    log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
+    if await store.read(asks.anybody_marked()):
+        if not log.path.exists():
+            raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
+        if await store.read(asks.is_foreign(log)):
+            raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
+    return Erasures(log)
+
+
+_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
 
 
 Wire = ShopifyGraphql | WooRest | BigRest

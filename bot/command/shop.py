@@ -12,7 +12,7 @@ from enum import StrEnum
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import shop_access
 from bot.command.terminal import as_json, table
 from bot.settings import Settings, ShopSettings

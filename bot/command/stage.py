@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.app import App, Clock, start_app
+from bot.app import App, start_app
 from bot.channel.whatsapp import templates
+from bot.clock import Clock
 from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.policy.decision import Control

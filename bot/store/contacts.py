@@ -235,11 +235,13 @@ def renew(identities: Sequence[Identity], at: datetime) -> Step[None]:
 def learn(contact: int, phone: str, names: Sequence[Identity], now: datetime) -> Step[None]:
     """WhatsApp calls the person we wrote to at `phone` by these names. A name of somebody else stays theirs, and another number is only
     written to where it is the same line, written the other way: an answer to a request is no word of the person's own."""
-    contact = yield from live_id(contact)
-    yield from hold(contact)
+    known = yield from by_id(contact)
+    if known is None:
+        return
+    yield from hold(known)
     for name in names:
         if name.kind is not IdentityKind.PHONE or (line_of(name.value) or name.value) == line_of(phone):
-            yield sql("contact.add_name", **_named(name, contact, to_micros(now)))
+            yield sql("contact.add_name", **_named(name, known, to_micros(now)))
 
 
 def move(
@@ -363,9 +365,9 @@ def live_id(contact: int) -> Step[int]:
 
 
 def by_id(contact: int) -> Step[int | None]:
-    """The contact that a number somebody typed stands for, after merges; None when there is none."""
+    """The contact that an id somebody kept stands for, after merges; None when there is none, or they were erased."""
     rows = yield sql("contact.live_id", id=contact)
-    return int(rows[0]["id"]) if rows else None
+    return int(rows[0]["id"]) if rows and not rows[0]["gone"] else None
 
 
 def load(contact: int) -> Step[Contact]:

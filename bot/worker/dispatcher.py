@@ -97,7 +97,8 @@ def _whose(house: House, entry: Entry) -> Step[Resolved | Unheard | None]:
         if whose is not None and whose.new:
             yield from privacy.known_again(house, whose.contact, (yield from privacy.left_of(house, whose.new)))
         return whose
-    return Resolved((yield from contacts.live_id(entry.contact))) if entry.contact is not None else None
+    contact = (yield from contacts.by_id(entry.contact)) if entry.contact is not None else None
+    return None if contact is None else Resolved(contact)
 
 
 def _whose_in_shop(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Resolved | Unheard | None]:

@@ -36,7 +36,7 @@ create table missed (                             -- what changed in a store, an
   at integer not null,                            -- when it changed
   name text not null,                             -- the order's number
   is_new integer not null,                        -- 1: nothing at all was known of it
-  reading integer not null references shop_reading (id),
+  reading integer not null,
   found_at integer not null,
   primary key (shop, part, key, at)
 ) without rowid;

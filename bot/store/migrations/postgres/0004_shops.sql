@@ -37,7 +37,7 @@ create table missed (                             -- what changed in a store, an
   at bigint not null,                            -- when it changed
   name text not null,                             -- the order's number
   is_new bigint not null,                        -- 1: nothing at all was known of it
-  reading bigint not null references shop_reading (id),
+  reading bigint not null,
   found_at bigint not null,
   primary key (shop, part, key, at)
 );
