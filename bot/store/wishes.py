@@ -79,6 +79,7 @@ def forget(contact: int) -> Step[None]:
 def forget_product(contact: int, product: int) -> Step[None]:
     """They want to hear of this product no more: they have it."""
     yield sql("wish.forget_product", contact=contact, product=product)
+    yield sql("wish.rest", contact=contact, product=product)
 
 
 def forget_expired(now: datetime) -> Step[None]:

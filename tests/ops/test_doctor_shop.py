@@ -90,7 +90,7 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     api.at(url)
     front_page = f"{url}/stores/{STORE_HASH}" if platform == "bigcommerce" else url
-    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page, **access)
+    shop = replace(ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page), **access)
     settings = replace(settings_module.read({}, serving=False), public_url=public_url, shops={name: shop})
     place = Place(api, settings, shop, {name: datetime.now(UTC)})
     try:

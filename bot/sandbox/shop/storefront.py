@@ -1,4 +1,5 @@
-"""The shop's pages that links in messages lead to: a product, a cart brought back, an order's parcel, an order once more.
+"""The shop's pages that links in messages lead to: a product, a cart brought back, an order's parcel, an order once more. And its shelf,
+where whoever tries the bot sells something out, brings it back, or makes it cheaper.
 
 They run the bot's snippet, as a shop's pages do, under a policy that allows no script but that.
 """
@@ -37,8 +38,12 @@ FRAME = """<!doctype html>
 """
 
 
+_PIECES = {"out": 0, "back": 5}
+_PRICES = {"cheaper": 80, "dearer": 125}  # percent of what it cost
+
+
 class Storefront:
-    """The pages under `/p/` (product), `/c/` (cart), `/t/` (tracking) and `/r/` (reorder)."""
+    """The pages under `/p/` (product), `/c/` (cart), `/t/` (tracking), `/r/` (reorder), and `/shelf`."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
@@ -46,21 +51,25 @@ class Storefront:
     def routes(self) -> list[web.RouteDef]:
         """Pages by GET, their one button by POST."""
         return [
-            web.get("/p/{id}", self._product),
+            web.get("/p/{key}", self._product),
             web.get("/c/{key}", self._cart),
             web.post("/c/{key}", self._buy),
             web.get("/t/{key}", self._track),
             web.get("/r/{key}", self._again),
             web.post("/r/{key}", self._reorder),
+            web.post("/p/{key}", self._want),
+            web.get("/shelf", self._shelf),
+            web.post("/shelf", self._restock),
         ]
 
     async def _product(self, request: web.Request) -> web.Response:
-        product = self._shop.products.get(request.match_info["id"])
+        product = self._shop.products.get(request.match_info["key"])
         if product is None:
             raise web.HTTPNotFound
         ask = '<a rel="noopener" href="https://wa.me/34911000000?text=Hello!">Ask us on WhatsApp</a>'
         body = f'<p>{escape(product.words)}</p><p class="sum total"><span>Price</span><span>{_euro(product.price)}</span></p><p>{ask}</p>'
-        return self._page(escape(product.title), f"{body}{self._markup(product)}", request)
+        stock = self._in_stock(product, asked="asked" in request.query)
+        return self._page(escape(product.title), f"{body}{stock}{self._markup(product)}", request)
 
     def _markup(self, product: Product) -> str:
         """What search engines read, and our snippet."""
@@ -131,6 +140,56 @@ class Storefront:
 
     def _told_line(self, product: Product, pieces: int) -> dict[str, object]:
         return {"product": product.id, "title": product.title, "quantity": pieces, "price": decimal(product.price)}
+
+    def _in_stock(self, product: Product, *, asked: bool) -> str:
+        """Whether it can be bought, and a way to be told when it can again."""
+        if not self._shop.is_sold_out(product.id):
+            return '<p class="quiet">In stock.</p>'
+        if asked:
+            return "<p>We write to you on WhatsApp when it is back.</p>"
+        people = "".join(f'<option value="{one.key}">{escape(one.first_name)}</option>' for one in self._shop.shoppers.values())
+        return (
+            '<p class="quiet">Sold out. With this button you agree to a message on WhatsApp when it is back, and to our offers.</p>'
+            f'<form method="post"><select name="who" aria-label="Who you are">{people}</select>'
+            '<button class="primary">Tell me when it is back</button></form>'
+        )
+
+    async def _want(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        who, product = str(form.get("who", "")), request.match_info["key"]
+        if who not in self._shop.shoppers or product not in self._shop.products:
+            raise web.HTTPNotFound
+        self._shop.want(who, product)
+        raise web.HTTPSeeOther(f"/p/{product}?asked")
+
+    async def _shelf(self, request: web.Request) -> web.Response:
+        rows = "".join(self._on_shelf(product) for product in self._shop.products.values())
+        return self._page("The shelf", f'<p class="quiet">What you change here, the shop tells the bot.</p>{rows}', request)
+
+    def _on_shelf(self, product: Product) -> str:
+        pieces = self._shop.stock.get(product.id)
+        left = "not counted" if pieces is None else "sold out" if pieces == 0 else f"{pieces} in stock"
+        name = escape(product.title)
+        return (
+            f'<form method="post"><input type="hidden" name="product" value="{product.id}">'
+            f'<p class="sum"><span><a href="/p/{product.id}">{name}</a>, {left}</span><span>{_euro(product.price)}</span></p>'
+            f'<button class="secondary" name="do" value="out">Sold out</button> '
+            f'<button class="secondary" name="do" value="back">Five are back</button> '
+            f'<button class="secondary" name="do" value="cheaper">20% cheaper</button> '
+            f'<button class="secondary" name="do" value="dearer">25% dearer</button></form>'
+        )
+
+    async def _restock(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        product = self._shop.products.get(str(form.get("product", "")))
+        deed = str(form.get("do", ""))
+        if product is None or deed not in (*_PIECES, *_PRICES):
+            raise web.HTTPBadRequest(text="there is no such product, or nothing like that to do with it")
+        if deed in _PIECES:
+            self._shop.count(product.id, _PIECES[deed])
+        else:
+            self._shop.reprice(product.id, max(1, product.price * _PRICES[deed] // 100))
+        raise web.HTTPSeeOther("/shelf")
 
     def _lines(self, lines: Mapping[str, int]) -> str:
         rows = (

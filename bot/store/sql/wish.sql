@@ -17,7 +17,11 @@ select 1 from wish where contact = :contact and product = :product and variant =
 delete from wish where contact = :contact
 
 -- name: forget_product
-delete from wish where contact = :contact and product = :product
+delete from wish where contact = :contact and product = :product and told_at is null
+
+-- name: rest
+-- who was told of it before waits no more; that they were told is kept
+update wish set state = 'told' where contact = :contact and product = :product
 
 -- name: forget_expired
 delete from wish where expires_at <= :now and state <> 'called'
