@@ -32,6 +32,7 @@ _STANDS = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits for its t
 STOCKED = 5  # pieces of what is back in stock
 OFF = 20  # percent of what costs less
 SILENT_JUMPS = 1_000  # timers that came to nothing, one after the other: more is no life of one customer
+TWICE = timedelta(minutes=5)  # between two looks at a product
 _ORDER = {
     Trigger.ORDER_PLACED: "placed",
     Trigger.ORDER_PAID: "paid",
@@ -146,6 +147,7 @@ class _Table:
             "/cart": (self.cart, "/cart 120          you put things into your cart, worth so much together"),
             "/empty": (self.empty, "/empty             you empty your cart"),
             "/order": (self.order, "/order             you order; /order paid, delivered, cancelled: such an order is told"),
+            "/look": (self.look, "/look              you look at a product's page"),
             "/stop": (self.stop, "/stop              you stop marketing on WhatsApp's own control; /agree allows it again"),
             "/agree": (self.agree, ""),
             "/take": (self.take, "/take              staff take the conversation over; /say some words: they answer"),
@@ -182,6 +184,15 @@ class _Table:
                 await self.game.order()
                 await self.tags(cast.tags)
                 await self.game.next_thing()
+            case Trigger.PRODUCT_VIEWED:
+                screen.line("shop", f"{customer.items[0][1]} is looked at, twice", "blue")
+                await self.game.introduce()
+                await self.game.visit()
+                await self.tags(cast.tags)
+                await self.game.wait(TWICE)
+                await self.game.visit()
+                for _ in range(2):  # each look is followed by a look whether they left
+                    await self.game.next_thing()
             case Trigger.ORDER_PLACED | Trigger.ORDER_PAID | Trigger.ORDER_DELIVERED | Trigger.ORDER_CANCELLED:
                 screen.line("shop", f"an order is {_ORDER[start.when]}", "blue")
                 await self.game.order(_ORDER[start.when])
@@ -300,6 +311,11 @@ class _Table:
         """The cart is emptied."""
         self.screen.line("shop", "you empty your cart", "blue")
         await self.game.empty_cart()
+
+    async def look(self, _: str) -> None:
+        """A product is looked at."""
+        self.screen.line("shop", f"you look at {self.game.customer.items[0][1]}", "blue")
+        await self.game.visit()
 
     async def order(self, status: str) -> None:
         """An order is told. Raises ValueError."""

@@ -100,6 +100,16 @@ class Play:
         emptied = {**self._bought(), "checkout_key": "cart-1", "items": [], "total": "0.00"}
         await self._from_shop("checkout.updated", emptied)
 
+    async def visit(self) -> None:
+        """The customer looks at the page of the first thing they would buy."""
+        await self._from_shop("product.viewed", {**self._bought(), **self.page()})
+
+    def page(self) -> dict[str, object]:
+        """What that page tells of it."""
+        (_, title), *_ = self.customer.items
+        price = Money(self.customer.cart // max(1, sum(quantity for quantity, _ in self.customer.items)), self._playbook.rules.currency)
+        return {"product_id": title, "title": title, "url": "https://shop.example/p/1", "price": str(money.amount(price))}
+
     async def order(self, status: str = "placed") -> None:
         """The customer orders."""
         number = next(self._ids)

@@ -44,6 +44,8 @@ class BigReader:
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""
+        if part not in self.parts:
+            raise ApiRefused("BigCommerce has no list of carts")
         place = keyset.place(cursor, since)
         where = {"page": str(place.number), "sort": "date_modified:asc"}
         after = _iso(place.since)
@@ -53,7 +55,7 @@ class BigReader:
         else:
             asked = {"min_date_modified": after, "limit": str(PAGE)} | where
             told, most = _objects(_listed((await self._wire.ask("/v2/orders", asked)).json())), PAGE
-        new = [one for one in told if str(one.get("id")) not in place.seen]
+        new = [one for one in told if str(one.get("id")) not in place.seen and one.get("status_id") != bigcommerce.INCOMPLETE]
         read = [self._customer(one) if part is Part.SHOPPER else await self._order(one) for one in new]
         on = keyset.after(place, [Changed(str(one.get("id")), bigcommerce.moment(Fields(one), "date_modified")) for one in told], most)
         expected = await self._count(part, after) if cursor is None else None
@@ -103,6 +105,9 @@ class BigReader:
         products = _listed((await self._wire.ask(f"/v2/orders/{int(told['id'])}/products", asked)).json())
         kept = _only(told, _ORDER) | {"billing_address": _only(told.get("billing_address") or {}, _ADDRESS)}
         kept["products"] = [_only(one, _PRODUCT) for one in _objects(products)]
+        if (Fields(told).amount("coupon_discount") or 0) > 0:
+            coupons = _listed((await self._wire.ask(f"/v2/orders/{int(told['id'])}/coupons")).json())
+            kept["coupons"] = [_only(one, ("code",)) for one in _objects(coupons)]
         return self._found("order", told, kept)
 
     async def _cart(self, told: Mapping[str, Any], key: str) -> Found:

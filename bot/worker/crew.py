@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.store import mirror, outbox, wishes
+from bot.store import mirror, outbox, visitors, wishes
 from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
@@ -178,6 +178,8 @@ class Crew:
             await self._ledger.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
             await self._store.run(wishes.forget_expired(self._house().now))
+            while await self._store.run(visitors.forget_old(self._house().now)) and not self._stopping:
+                pass  # some at a time: everybody else works on between
 
     async def _compare(self) -> None:
         """Ask the stores what webhooks missed: soon after a start what was told while nobody listened, then every night."""

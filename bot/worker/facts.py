@@ -21,7 +21,7 @@ from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
 from bot.policy.decision import Control
 from bot.policy.reorder import gaps_of
-from bot.store import contacts, conversations, mirror, products, purchases
+from bot.store import contacts, conversations, mirror, products, purchases, visitors
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
@@ -39,6 +39,9 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         cart = yield from _cart(subject.id)
     elif subject is not None and subject.kind is SubjectKind.PRODUCT:
         product = yield from _product(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.VIEW:
+        view = yield from visitors.looked(subject.id)
+        product = view.facts if view else None
     elif subject is not None:
         order = yield from _order(subject)
     rules = house.playbook.rules

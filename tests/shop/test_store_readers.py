@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
+from bot.sandbox.shop.big_api import STORE_HASH
+from bot.sandbox.shop.big_body import cart_id
 from bot.sandbox.shop.books import Agreed, Order, Payment
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
-from bot.shop.event import CartChanged, ConsentState, OrderChanged, OrderStatus, Resource, ShopperChanged, Thin
+from bot.shop.bigcommerce_reader import BigReader
+from bot.shop.bigcommerce_rest import BigRest
+from bot.shop.event import CartChanged, ConsentState, OrderChanged, OrderStatus, ProductChanged, Resource, ShopperChanged, Thin
 from bot.shop.event import Payment as Paid
 from bot.shop.reader import Found, Part, StoreReader
 from bot.shop.shopify_graphql import PATH, Bucket, ShopifyGraphql
@@ -38,7 +42,15 @@ def woocommerce(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> Sto
     return WooReader(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN, pause=pauses), "casa", lambda: NOW, "ES", "opt_in")
 
 
-READERS: dict[str, Callable[[aiohttp.ClientSession, str, Pauses], StoreReader]] = {"shopify": shopify, "woocommerce": woocommerce}
+def bigcommerce(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
+    return BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN, pause=pauses), "casa", lambda: NOW, "ES")
+
+
+READERS: dict[str, Callable[[aiohttp.ClientSession, str, Pauses], StoreReader]] = {
+    "shopify": shopify,
+    "woocommerce": woocommerce,
+    "bigcommerce": bigcommerce,
+}
 
 
 @dataclass(slots=True)
@@ -146,6 +158,10 @@ async def test_the_first_page_says_how_many_there_are(store: Store) -> None:
 
 
 async def test_checkouts_that_were_left_are_read_with_the_way_back(store: Store) -> None:
+    if Part.CART not in store.reader.parts:
+        with pytest.raises(ApiRefused, match="no list of carts"):
+            await store.all(Part.CART)
+        return
     read = [found.event for found in await store.all(Part.CART)]
     left = [one for one in store.year.books.checkouts if one.completed_at is None]
     told = [event for event in read if isinstance(event, CartChanged) and not event.completed]
@@ -189,16 +205,17 @@ async def test_customers_of_woocommerce_are_all_read() -> None:
 
 async def test_a_single_order_is_fetched_and_one_that_is_gone_is_said_to_be(store: Store) -> None:
     order = next(one for one in store.year.books.orders if len(one.lines) > 1)
-    (found,) = await store.reader.one(thin(Resource.ORDER, order.id))
+    (found,) = await store.reader.one(thin(store.reader, order.id))
     assert isinstance(found.event, OrderChanged)
     assert_is(found.event, order)
     store.year.books.orders.remove(order.id)
     with pytest.raises(NotThere):
-        await store.reader.one(thin(Resource.ORDER, order.id))
+        await store.reader.one(thin(store.reader, order.id))
 
 
-def thin(resource: Resource, key: int) -> Thin:
-    return Thin(NOW, resource, str(key), f"gid://shopify/Order/{key}", "orders/edited")
+def thin(reader: StoreReader, key: int) -> Thin:
+    address = f"/v2/orders/{key}" if isinstance(reader, BigReader) else f"gid://shopify/Order/{key}"
+    return Thin(NOW, Resource.ORDER, str(key), address, "orders/edited")
 
 
 async def test_an_order_of_many_lines_is_read_with_all_of_them() -> None:
@@ -219,6 +236,35 @@ async def test_a_checkout_is_open_until_it_is_an_order() -> None:
         assert await store.reader.is_so(Doubt.CART_OPEN, bought.cart_token) is False
         assert await store.reader.is_so(Doubt.CART_OPEN, "f" * 32) is True
         assert await store.reader.is_so(Doubt.CART_OPEN, "it's \\ odd") is True
+
+
+async def test_a_cart_of_bigcommerces_is_open_until_it_is_gone_and_is_fetched_with_the_phone_of_its_checkout() -> None:
+    async with open_store("bigcommerce") as store:
+        left = next(one for one in store.year.books.checkouts if one.completed_at is None and one.address and one.address.phone)
+        key = cart_id(left.token)
+        address = f"/v3/carts/{key}?include=line_items.physical_items.options,redirect_urls"
+        (found,) = await store.reader.one(Thin(NOW, Resource.CART, key, address, "store/cart/abandoned"))
+        event = found.event
+        assert isinstance(event, CartChanged)
+        assert (event.checkout, event.cart, event.total.minor) == (key, key, left.total)
+        assert event.shopper.phone is not None
+        assert event.link is not None
+        assert [line.quantity for line in event.lines] == [line.quantity for line in left.lines]
+        assert await store.reader.is_so(Doubt.CART_OPEN, key) is True
+        assert await store.reader.is_so(Doubt.CART_OPEN, cart_id("bought")) is False
+        with pytest.raises(NoAnswer):
+            await store.reader.is_so(Doubt.CART_OPEN, "../../v2/orders")
+
+
+async def test_a_product_of_bigcommerces_is_fetched_with_its_variants() -> None:
+    async with open_store("bigcommerce") as store:
+        product = next(one for one in store.year.books.products if len(one.variants) > 1)
+        address = f"/v3/catalog/products/{product.id}?include=variants"
+        (found,) = await store.reader.one(Thin(NOW, Resource.PRODUCT, str(product.id), address, "store/product/updated"))
+        event = found.event
+        assert isinstance(event, ProductChanged)
+        assert (event.product, event.title) == (str(product.id), product.title)
+        assert {(one.variant, one.stock) for one in event.variants} == {(str(one.id), one.stock) for one in product.variants}
 
 
 async def test_a_draft_of_woocommerces_is_open_until_it_is_an_order() -> None:

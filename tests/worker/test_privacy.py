@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.desk import actions
 from bot.policy.decision import Consent
 from bot.shop import plain
-from bot.store import outbox
+from bot.store import contacts, inbox, outbox
 from bot.store import privacy as asks
 from bot.store.erasure_log import ErasureLog, Erasures
+from bot.store.model import Identity, IdentityKind, Source
 from bot.store.optout_log import OptOutLog
 from bot.store.privacy import Ask
 from bot.store.shelf import Shelf
@@ -395,3 +397,19 @@ async def test_everything_of_a_shop_goes_and_nothing_of_others(lawful: Lawful, c
     assert all(word in after for word in (LOLA, "c-other", "o-other"))
     assert "erasing shop casa: 13 of 13 people" in caplog.text
     assert [who for who in people if who in caplog.text] == []
+
+
+async def test_what_staff_or_a_timer_want_of_somebody_who_was_erased_comes_to_nothing(lawful: Lawful) -> None:
+    bench = lawful.bench
+    await bench.reminded()
+    contact = await bench.contact()
+    await lawful.redact()
+    await lawful.done()
+    await bench.store.run(inbox.put(Source.DESK, "say", contact, {"staff": "Ana", "text": "hello?"}, bench.now))
+    await bench.store.run(inbox.set_timer(bench.now, contact, "run", 1, 1))
+    await bench.store.run(contacts.learn(contact, f"+{LOLA}", [Identity(IdentityKind.WA_ID, LOLA)], bench.now))
+    assert await bench.go(DAY) == []
+    assert LOLA not in await lawful.dump()
+    assert {row["why"] for row in await bench.rows("select why from inbox where source in ('desk', 'clock')")} >= {"it names nobody"}
+    with pytest.raises(actions.NotFound):
+        await bench.store.read(actions.find(str(contact)))

@@ -44,12 +44,13 @@ class Discount:
 
 @dataclass(slots=True)
 class Checkout:
-    """A cart with its checkout. `lines` is product id -> pieces."""
+    """A cart with its checkout. `lines` is product id -> pieces; `visitor` what the bot's snippet put into the form it is bought with."""
 
     key: str
     shopper: Shopper
     lines: dict[str, int] = field(default_factory=dict)
     completed: bool = False
+    visitor: str | None = None
 
     @property
     def cart_key(self) -> str:
@@ -74,6 +75,7 @@ class Order:
     financial_state: str = "pending"
     email_only: bool = False
     is_test: bool = False
+    visitor: str | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Shop:
         retry_pauses: Sequence[float] = RETRY_PAUSES,
     ) -> None:
         self.name, self.base_url = name, base_url
+        self.snippet = ""  # where the script is that its pages run
         self.products = {product.id: product for product in PRODUCTS}
         self.shoppers = {shopper.key: shopper for shopper in SHOPPERS}
         self.checkouts: dict[str, Checkout] = {}
@@ -264,6 +267,7 @@ class Shop:
             placed_at=self._clock(),
             email_only=email_only,
             is_test=is_test,
+            visitor=checkout.visitor,
         )
 
     def _remember_first_consents(self, shopper: Shopper) -> None:
@@ -318,6 +322,7 @@ class Shop:
     def _order_data(self, order: Order) -> Json:
         shopper = {"email": order.shopper.email} if order.email_only else self._shopper_data(order.shopper)
         origin = {} if order.email_only else {"checkout_key": order.checkout_key}
+        origin |= {"visitor_key": order.visitor} if order.visitor else {}
         return (
             shopper
             | origin
