@@ -184,15 +184,8 @@ class _Table:
                 await self.game.order()
                 await self.tags(cast.tags)
                 await self.game.next_thing()
-            case Trigger.PRODUCT_VIEWED:
-                screen.line("shop", f"{customer.items[0][1]} is looked at, twice", "blue")
-                await self.game.introduce()
-                await self.game.visit()
-                await self.tags(cast.tags)
-                await self.game.wait(TWICE)
-                await self.game.visit()
-                for _ in range(2):  # each look is followed by a look whether they left
-                    await self.game.next_thing()
+            case Trigger.PRODUCT_VIEWED | Trigger.BACK_IN_STOCK | Trigger.PRICE_DROPPED:
+                await self.about_a_product(start.when, cast)
             case Trigger.ORDER_PLACED | Trigger.ORDER_PAID | Trigger.ORDER_DELIVERED | Trigger.ORDER_CANCELLED:
                 screen.line("shop", f"an order is {_ORDER[start.when]}", "blue")
                 await self.game.order(_ORDER[start.when])
@@ -208,21 +201,6 @@ class _Table:
                 await self.game.order()
                 await self.tags(cast.tags)
                 await self.game.next_thing()
-            case Trigger.BACK_IN_STOCK:
-                screen.line("shop", f"{customer.ware} is sold out; you ask to be told; it is back", "blue")
-                await self.game.stock_is(0)
-                await self.game.want()
-                await self.tags(cast.tags)
-                await self.game.stock_is(STOCKED)
-                await self.game.next_thing()
-            case Trigger.PRICE_DROPPED:
-                screen.line("shop", f"{customer.ware} lies in your cart, and costs {OFF}% less", "blue")
-                await self.game.price_is(self.game.price)
-                await self.game.wait(PRICE_WINDOW)  # before that nobody can say what it cost
-                await self.game.fill_cart()
-                await self.tags(cast.tags)
-                await self.game.price_is(replace(self.game.price, minor=self.game.price.minor * (100 - OFF) // 100))
-                await self.game.next_thing()
             case Trigger.MESSAGE_RECEIVED:
                 screen.hint("this flow starts when you write: write something")
             case Trigger.OPTED_IN:
@@ -232,6 +210,46 @@ class _Table:
             case other:
                 screen.hint(f"nothing here makes '{other}' happen yet: other flows answer what you write")
         await self.tell()
+
+    async def about_a_product(self, when: Trigger, cast: Cast) -> None:
+        """Something happens to the first thing that they buy."""
+        match when:
+            case Trigger.BACK_IN_STOCK:
+                await self.bring_back(cast)
+            case Trigger.PRICE_DROPPED:
+                await self.make_cheaper(cast)
+            case _:
+                await self.look_twice(cast)
+
+    async def look_twice(self, cast: Cast) -> None:
+        """They look at it, and once more."""
+        self.screen.line("shop", f"{self.game.customer.ware} is looked at, twice", "blue")
+        await self.game.introduce()
+        await self.game.visit()
+        await self.tags(cast.tags)
+        await self.game.wait(TWICE)
+        await self.game.visit()
+        for _ in range(2):  # each look is followed by a look whether they left
+            await self.game.next_thing()
+
+    async def bring_back(self, cast: Cast) -> None:
+        """What they wait for is back."""
+        self.screen.line("shop", f"{self.game.customer.ware} is sold out; you ask to be told; it is back", "blue")
+        await self.game.stock_is(0)
+        await self.game.want()
+        await self.tags(cast.tags)
+        await self.game.stock_is(STOCKED)
+        await self.game.next_thing()
+
+    async def make_cheaper(self, cast: Cast) -> None:
+        """What lies in their cart costs less."""
+        self.screen.line("shop", f"{self.game.customer.ware} lies in your cart, and costs {OFF}% less", "blue")
+        await self.game.price_is(self.game.price)
+        await self.game.wait(PRICE_WINDOW)  # before that nobody can say what it cost
+        await self.game.fill_cart()
+        await self.tags(cast.tags)
+        await self.game.price_is(replace(self.game.price, minor=self.game.price.minor * (100 - OFF) // 100))
+        await self.game.next_thing()
 
     async def tags(self, tags: Sequence[str]) -> None:
         """Tags from before; they need somebody to stick to."""

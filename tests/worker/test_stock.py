@@ -422,3 +422,19 @@ async def written(bench: Bench) -> list[list[Any]]:
     known = await bench.rows("select * from variant v join product p on p.id = v.product")
     columns = ("pieces", "in_stock", "price_minor", "stocked_at", "told_at")
     return [[row[column] for column in columns] for row in known]
+
+
+async def test_who_looked_at_what_is_sold_out_since_is_told_when_it_is_back(bench: Bench) -> None:
+    steps = "steps: [{wait: 1 day}, {if: not product.is_in_stock, then: [tell_when_back]}]"
+    flow = f"name: Looked\npurpose: marketing\nstart: {{when: product_viewed, for: 1 hour}}\n{steps}\n"
+    bench.playbook = playbook(looked=flow, browse_reminder=None)
+    await soap(bench, 1)
+    await bench.shop("customer.updated", phone=f"+{LOLA}", consent=AGREED)
+    page: dict[str, Any] = {"title": "Soap", "url": "https://casa.example/soap", "visitor_key": "v1"}
+    await bench.shop("product.viewed", product_id="p-soap", phone=f"+{LOLA}", **page)
+    for _ in range(3):
+        await bench.go(HOUR)
+    await sold_out(bench, HOUR)
+    await bench.go(DAY)
+    assert "stock: wants to hear when Soap is back" in await bench.notes()
+    assert told(await back(bench)) == 1
