@@ -11,11 +11,12 @@ from bot.shop import reading as shop_reading
 from bot.shop.event import Thin
 from bot.shop.reader import Found, Page, Part
 from bot.shop.verifier import Doubt
-from bot.store import readings
-from bot.store.readings import Cause, Reading
+from bot.store import privacy, readings
+from bot.store.readings import Cause, Reading, Wanted
+from bot.web.desk_socket import DeskSocket
 from bot.worker.lapse import Absence
 from bot.worker.reorder import Foresight
-from bot.worker.store_reading import StoreReading
+from bot.worker.store_reading import NIGHT, StoreReading
 
 from .bench import DAY, HOUR, LOLA, SHOP, Bench, owner_files, playbook
 
@@ -136,3 +137,32 @@ async def test_no_night_learns_from_a_history_that_is_half_read(bench: Bench) ->
     for night in nights:
         await night.keep_fresh()
     assert await bench.rows("select product from product_evidence") != []
+
+
+# ---- a shop that left
+
+
+async def test_a_shop_that_took_us_out_is_neither_looked_at_nor_read_nor_fetched_from(bench: Bench) -> None:
+    pages = Pages(([bought(bench, "o", bench.now - HOUR)],))
+    reading = house_of(bench, pages)
+    await ask(bench)
+    await bench.store.run(readings.want(Wanted(SHOP, "/orders/1", "order", "1", "orders/edited", bench.now), bench.now))
+    await bench.store.run(privacy.close_shop(SHOP, bench.now))
+    bench.now += NIGHT + HOUR
+    await reading.look()
+    assert not await reading.read_on()
+    assert not await reading.fetch_wanted()
+    assert pages.asked == []
+    assert await latest(bench, Cause.NIGHTLY) == []
+    await bench.store.run(privacy.reopen_shop(SHOP))
+    assert await reading.read_on()
+    assert await reading.fetch_wanted()
+
+
+async def test_nobody_can_ask_for_the_history_of_a_shop_that_left(bench: Bench) -> None:
+    desk = DeskSocket(bench.store, lambda: bench.now, lambda: None)
+    words = {"shop": SHOP, "parts": json.dumps({"order": bench.now.isoformat()})}
+    await bench.store.run(privacy.close_shop(SHOP, bench.now))
+    assert "took the app out" in (await desk.answer("read_store", words))["error"]
+    await bench.store.run(privacy.reopen_shop(SHOP))
+    assert await desk.answer("read_store", words) == {"result": "begun"}
