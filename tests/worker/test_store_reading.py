@@ -1,5 +1,6 @@
 """Stores that are read: what was before, what webhooks missed, what they only named. Against the sandbox's own interfaces."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from bot.shop.bigcommerce import BigCommerce
 from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import Delivery
-from bot.shop.reader import Part
+from bot.shop.reader import Page, Part
 from bot.shop.shopify import Shopify
 from bot.shop.shopify_graphql import PATH, Bucket, ShopifyGraphql
 from bot.shop.shopify_reader import ShopifyReader
@@ -154,16 +155,48 @@ async def test_it_goes_on_where_it_was_after_each_page_and_twice_is_once(shop: S
     assert (part.found, part.fresh) == (60, 0)
 
 
+class Slow(ShopifyReader):
+    """Its answers come when they are let go."""
+
+    def __init__(self, reader: ShopifyReader) -> None:
+        self.reader, self.asked, self.let_go = reader, asyncio.Event(), asyncio.Event()
+
+    async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
+        page = await self.reader.page(part, since, cursor)
+        self.asked.set()
+        await self.let_go.wait()
+        return page
+
+
 async def test_two_who_read_the_same_page_bring_it_in_once(shop: Shop) -> None:
     await shop.ask(Part.ORDER)
-    first = await shop.bench.store.run(readings.claim(shop.bench.now))
-    assert first is not None
-    assert await shop.bench.store.run(readings.claim(shop.bench.now)) is None, "nobody else is given it for a while"
+    slow = Slow(shop.reader)
+    other = StoreReading(shop.bench.store, {SHOP: slow}, lambda: shop.bench.now, rest=0)
+    late = asyncio.create_task(other.read_on())
+    await slow.asked.wait()
+    assert not await shop.reading.read_on(), "nobody else is given it for a while"
     shop.bench.now += MINUTE
     await shop.read()
+    slow.let_go.set()
+    await late
     (done,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
-    assert not await shop.bench.store.read(readings.is_where_it_was(first))
-    assert (done.found, done.fresh) == (60, 60)
+    assert (done.state, done.found, done.fresh) == (ReadingState.DONE, 60, 60)
+
+
+async def test_one_who_comes_late_does_not_turn_back_where_to_go_on(shop: Shop) -> None:
+    await shop.ask(Part.ORDER)
+    slow = Slow(shop.reader)
+    other = StoreReading(shop.bench.store, {SHOP: slow}, lambda: shop.bench.now, rest=0)
+    late = asyncio.create_task(other.read_on())
+    await slow.asked.wait()
+    shop.bench.now += MINUTE
+    for _ in range(2):
+        assert await shop.reading.read_on()
+    slow.let_go.set()
+    await late
+    await shop.read()
+    (done,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
+    assert (done.state, done.found, done.fresh) == (ReadingState.DONE, 60, 60)
 
 
 async def test_a_shop_that_is_down_is_asked_again_and_later_each_time(shop: Shop) -> None:

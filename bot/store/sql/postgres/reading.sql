@@ -19,3 +19,6 @@ update wanted_resource set retry_at = :until where ctid = any(array(
   select ctid from wanted_resource where retry_at <= :now
     and not exists (select 1 from closed_shop c where c.shop = wanted_resource.shop) order by retry_at limit :limit for update skip locked))
 returning *
+
+-- name: load
+select * from shop_reading where id = :id for update
