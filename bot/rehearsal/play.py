@@ -46,6 +46,11 @@ class Customer:
     phone: str = PHONE
     country: str | None = None
 
+    @property
+    def ware(self) -> str:
+        """The first thing that they buy: here a product goes by its name."""
+        return self.items[0][1]
+
 
 @dataclass(slots=True)
 class _Recorder:
@@ -130,16 +135,11 @@ class Play:
     async def want(self) -> None:
         """The customer asks on a page of the shop to be told when it is back."""
         told = self._bought()
-        await self._from_shop("product.wanted", {name: told[name] for name in _OF_A_PERSON} | {"product_id": self._ware})
-
-    @property
-    def _ware(self) -> str:
-        """The first thing that the customer buys: here a product goes by its name."""
-        return self.customer.items[0][1]
+        await self._from_shop("product.wanted", {name: told[name] for name in _OF_A_PERSON} | {"product_id": self.customer.ware})
 
     def _product(self) -> dict[str, object]:
         pictured = {"url": "https://shop.example/p/1", "image_url": "https://shop.example/p/1.jpg"}
-        return {"product_id": self._ware, "title": self._ware, **pictured}
+        return {"product_id": self.customer.ware, "title": self.customer.ware, **pictured}
 
     @property
     def price(self) -> Money:

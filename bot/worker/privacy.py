@@ -37,7 +37,6 @@ PEOPLE_AT_ONCE = 100  # of a shop, until what else holds them is looked for
 BUSY_RETRY = timedelta(seconds=1)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
-BACK_AFTER = timedelta(minutes=10)  # a delivery of so long after a shop left shows that it is back: clocks differ, and some come late
 SHORTEST_NUMBER = 9  # digits by which a number without its country's is still one person's
 WHY_LEFT = "the shop took the app out"
 
@@ -62,15 +61,12 @@ class Heard:
 
 
 def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | Unheard]:
-    """Whether what a shop told may be taken in: not of a shop that left, nor old words of people who were erased. A shop that tells
-    something new after it left is back."""
+    """Whether what a shop told may be taken in: not of a shop that left, nor old words of people who were erased. A shop that left is back
+    when its owner says so, and not because something is heard of it: deliveries come late, and webhooks outlive an app."""
     if house.erasures is None:
         return Heard()
-    since = yield from privacy.closed_since(entry.place)
-    if since is not None:
-        if entry.occurred_at <= since + BACK_AFTER:
-            return Unheard(WHY_LEFT)
-        yield from reopen(house.erasures, entry.place, house.now)
+    if (yield from privacy.closed_since(entry.place)) is not None:
+        return Unheard(WHY_LEFT)
     left = yield from privacy.marked(house.erasures.marks_of(names))
     if left is not None and entry.occurred_at <= left.at:
         return Unheard("it is an old word of somebody who was erased since")
@@ -152,15 +148,6 @@ def _leave(erasures: Erasures, shop: str, since: datetime, now: datetime) -> Ste
     if (yield from privacy.closed_since(shop)) is None:
         erasures.append(Line(now, Erased.SHOP_LEFT, shop))
     yield from privacy.close_shop(shop, since)
-
-
-def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
-    """A shop is back; returns whether it had left."""
-    was_closed = yield from privacy.reopen_shop(shop)
-    if was_closed:
-        erasures.append(Line(now, Erased.SHOP_BACK, shop))
-        log.warning("shop %s is back: it may be written for again", shop)
-    return was_closed
 
 
 # ---- the work

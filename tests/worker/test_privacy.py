@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from bot.desk import actions
+from bot.desk import privacy as by_hand
 from bot.policy.decision import Consent
 from bot.shop import plain
 from bot.store import contacts, inbox, outbox
@@ -365,12 +366,18 @@ async def test_a_shop_that_took_the_app_out_sends_nothing_more_and_its_codes_are
     assert "k4" not in await lawful.dump()
 
 
-async def test_a_shop_is_back_when_it_tells_something_new(lawful: Lawful) -> None:
+async def test_a_shop_is_back_when_its_owner_says_so_and_not_because_it_is_heard(lawful: Lawful) -> None:
     bench = lawful.bench
     await bench.shop("store.uninstalled")
     await bench.work()
     await lawful.done()
     await bench.go(DAY)
+    await bench.cart("k-late")
+    await bench.go()
+    assert list(await bench.store.read(asks.closed_shops())) == ["casa"]
+    assert "k-late" not in await lawful.dump()
+    assert await bench.go(DAY) == []
+    assert await bench.store.run(by_hand.reopen(lawful.erasures, "casa", bench.now))
     await bench.cart("k-new")
     await bench.go()
     assert await bench.store.read(asks.closed_shops()) == {}

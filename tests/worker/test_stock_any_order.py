@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, count
-from typing import Literal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 PEOPLE = 3
 _TAGS = count()
 
-Deed = tuple[Literal["stock", "late", "want", "order", "stop", "wait", "unworked", "unsent"], int]
+Deed = tuple[str, int]
 people = st.integers(0, PEOPLE - 1)
 single: st.SearchStrategy[list[Deed]] = st.one_of(
     st.tuples(st.just("stock"), st.sampled_from([0, 0, 1, 1, 5])),
@@ -27,7 +26,7 @@ single: st.SearchStrategy[list[Deed]] = st.one_of(
     st.tuples(st.sampled_from(["want", "want", "order", "stop"]), people),
     st.tuples(st.just("wait"), st.sampled_from([1, 2, 3, 30, 61, 600, 1500])),
     st.tuples(st.sampled_from(["unworked", "unsent"]), st.just(0)),
-).map(lambda deed: [deed])  # type: ignore[arg-type]  # the words are those of a deed
+).map(lambda deed: [deed])
 comes_back: st.SearchStrategy[list[Deed]] = people.map(lambda who: [("want", who), ("stock", 0), ("stock", 1), ("wait", 3)])
 deeds = st.lists(st.one_of(single, single, single, comes_back), min_size=4, max_size=20).map(lambda parts: list(chain(*parts)))
 
@@ -110,13 +109,13 @@ async def send(bench: Bench, shop: Shop, seen: int) -> int:
     return len(bench.channel.sent)
 
 
-def test_nobody_is_told_in_vain_or_twice(where: str) -> None:
+def test_nobody_is_told_in_vain_or_twice(where: str, full: bool) -> None:
     loop = asyncio.new_event_loop()
     try:
         bench = loop.run_until_complete(_open(where))
         told = 0
 
-        @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=300 if full else 25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(deeds)
         def one(days: list[Deed]) -> None:
             nonlocal told
@@ -127,7 +126,7 @@ def test_nobody_is_told_in_vain_or_twice(where: str) -> None:
         loop.run_until_complete(bench.store.close())
     finally:
         loop.close()
-    assert told > 10, "the test tests little"
+    assert told > 5, "the test tests little"
 
 
 async def _open(where: str) -> Bench:

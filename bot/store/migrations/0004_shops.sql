@@ -219,7 +219,7 @@ create table wish (                               -- who wants to hear of a prod
   unique (contact, product, variant, what)
 );
 create index wish_waiting on wish (product, what, joined_at, id) where state = 'waiting';
-create index wish_called on wish (news) where state = 'called';
+create index wish_called on wish (news, contact) where state = 'called';
 create index wish_expires on wish (expires_at);
 
 create table product_news (                       -- something happened to a variant that people want to hear of
