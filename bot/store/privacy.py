@@ -328,13 +328,14 @@ class Eraser:
     rows: int
 
 
-def erase(eraser: Eraser, ask_id: int, person: Person, before: int, more: Collection[Identity]) -> Step[Erasing]:
+def erase(eraser: Eraser, ask_id: int, person: Person, before: int, said: Collection[frozenset[Identity]]) -> Step[Erasing]:
     """Erase some rows of each table of a person; when none is left, the person, in the same transaction: the line of the log is on disk
-    before it is committed. `before` is the first inbox entry that came after the ask; `more` are names they had before, from the opt-out
-    log. Raises StillBusy."""
+    before it is committed. `before` is the first inbox entry that came after the ask; `said` are the names that stand together in the
+    opt-out log, one of theirs in each. Raises StillBusy."""
     contact, shop, now = person.contact, person.erases or "", eraser.now
     yield from contacts.hold(contact)
     yield from _check_free(contact, before)
+    more = yield from _had_before(contact, said)
     yield from remember(ask_id, names=(*(yield from names(contact)), *more), files=(yield from files_of(contact)))
     yield from discounts.revoke(contact, WHY_CANCELLED, now, shop=shop or None)
     gone = yield from personal.erase(contact, (yield from nobody(now)), shop, to_micros(now), eraser.rows)
@@ -347,6 +348,24 @@ def erase(eraser: Eraser, ask_id: int, person: Person, before: int, more: Collec
         yield from _vanish(eraser, ask_id, contact, more)
     yield sql("privacy.drop_person", contact=contact, ask=ask_id)
     return Erasing(over=True)
+
+
+def _had_before(contact: int, said: Collection[frozenset[Identity]]) -> Step[list[Identity]]:
+    """Names a person had before. Where one of them is somebody else's by now, so may be what was said under them: numbers change hands."""
+    found: set[Identity] = set()
+    for together in said:
+        if (yield from contacts.owners(together)) == [contact]:
+            found |= together
+    return sorted(found.difference((yield from names(contact))), key=repr)
+
+
+def living(found: Iterable[Identity]) -> Step[frozenset[Identity]]:
+    """Those of these names that lead to somebody."""
+    kept: set[Identity] = set()
+    for name in found:
+        if (yield from contacts.owners([name])):
+            kept.add(name)
+    return frozenset(kept)
 
 
 def _check_free(contact: int, before: int) -> Step[None]:
@@ -368,7 +387,7 @@ def _vanish(eraser: Eraser, ask_id: int, contact: int, more: Collection[Identity
     theirs = yield from names(contact)
     known = eraser.log.marks.of_all((*theirs, *more))
     stops = yield from _stops(contact, known, eraser.now)
-    eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops, (yield from _numbers(contact))))
     yield from mark(known, stops, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop="")
     for name in theirs:
@@ -386,13 +405,18 @@ def _leave_shop(eraser: Eraser, ask_id: int, contact: int, shop: str) -> Step[No
     """What one shop told is gone; the person stays for another."""
     theirs = [name for name in (yield from names(contact)) if name.scope == shop]
     known = eraser.log.marks.of_all(theirs)
-    eraser.log.append(Line(eraser.now, Erased.PERSON, shop, known))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, shop, known, contacts=(yield from _numbers(contact))))
     yield from mark_bare(known, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop=shop)
     dropped = yield sql("privacy.drop_names", contact=contact, shop=shop)
     yield sql("privacy.consent_left", contact=contact)
     yield sql("contact.sum_orders", id=contact)
     yield from count(ask_id, {"identity": len(dropped), "also_known": len(also)}, people=1)
+
+
+def _numbers(contact: int) -> Step[tuple[int, ...]]:
+    """A contact, and those that were merged into it."""
+    return tuple(row["id"] for row in (yield sql("privacy.numbers", contact=contact)))
 
 
 def _forget_copies(ask_id: int, contact: int) -> Step[None]:
@@ -539,6 +563,11 @@ def once_more(line: Line, people: Collection[int], key: str, now: datetime) -> S
         ask_id = yield from ask(what, line.shop, key, RESTORE, About((yield from next_entry())), now, at=line.at)
         for contact in people:
             yield from add_person(ask_id, contact, line.shop)
+
+
+def newest_contact() -> Step[int]:
+    """The number of the contact that was made last; 0 where there is none."""
+    return int((yield sql("privacy.newest_contact"))[0]["id"])
 
 
 def owners_of(marks: Marks, wanted: Collection[str]) -> Step[dict[str, int]]:

@@ -236,7 +236,7 @@ class Privacy:
 
     async def _erase_shopper(self, ask: Ask, about: About) -> None:
         self._check_overflow()
-        said = await self._said_under(about.names)
+        said = await self._said_together()
         for person in await self._store.run(privacy.people(ask.id)):
             await self._erase(ask, about, person, said)
         for key in about.orders:
@@ -256,12 +256,11 @@ class Privacy:
         """All rows of a person, then the person."""
         if person.erases is None:
             return
-        names = await self._store.read(privacy.names(person.contact))
-        more = said.with_them(names)
+        together = said.of(await self._store.read(privacy.names(person.contact)))
         over = False
         while not over:
             eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
-            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, more))).over
+            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, together))).over
 
     def _check_overflow(self) -> None:
         if self._overflows():
@@ -271,15 +270,12 @@ class Privacy:
         known = await self._store.run(privacy.load(ask.id))
         return known.about if known and known.about else About(0)
 
-    async def _said_under(self, names: Iterable[Identity]) -> "_Said":
-        """What stands in the opt-out log, by name."""
+    async def _said_together(self) -> "_Said":
         return await asyncio.to_thread(_Said.read, self._optouts)
 
     async def _tidy(self, held: About) -> None:
         """What holds them outside the database: the opt-out log, files, copies that were written for them."""
-        people = [name for name in held.names if name.kind not in LEADS]
-        if people:
-            await asyncio.to_thread(self._optouts.forget, people)
+        await self._forget_said({name for name in held.names if name.kind not in LEADS})
         for name in held.copies:
             await asyncio.to_thread((self._copies / name).unlink, missing_ok=True)
         if not held.files:
@@ -290,6 +286,14 @@ class Privacy:
         for sha256 in held.files:
             if sha256 not in shown and await self._store.run(privacy.drop_file(sha256)):
                 await asyncio.to_thread(self._shelf.remove, sha256, looked_at)
+
+    async def _forget_said(self, names: set[Identity]) -> None:
+        """Who has one of these names now, or another that stood with it in the log, loses nothing of what they said."""
+        if not names:
+            return
+        logged = await asyncio.to_thread(self._optouts.about, names)
+        living = await self._store.read(privacy.living({name for one in logged for name in one.names}))
+        await asyncio.to_thread(self._optouts.forget, names - living, living)
 
     async def _forget_deliveries(self, ask: Ask, needles: "_Needles", shop: str = "") -> None:
         """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
@@ -318,7 +322,7 @@ class Privacy:
         busy: StillBusy | None = None
         for start in range(0, len(everybody), PEOPLE_AT_ONCE):
             some = everybody[start : start + PEOPLE_AT_ONCE]
-            said = await self._said_under(())
+            said = await self._said_together()
             for contact in some:
                 try:
                     await self._erase_of_shop(ask, about, contact, said)
@@ -403,22 +407,21 @@ def _shops(ask: Ask, held: About) -> set[str]:
 class _Said:
     """The opt-out log by name: under which names together somebody said something."""
 
-    def __init__(self, together: Mapping[Identity, frozenset[Identity]]) -> None:
+    def __init__(self, together: Mapping[Identity, set[frozenset[Identity]]]) -> None:
         self._together = together
 
     @classmethod
     def read(cls, optouts: OptOutLog) -> "_Said":
         """Blocks on the disk."""
-        together: defaultdict[Identity, set[Identity]] = defaultdict(set)
+        together: defaultdict[Identity, set[frozenset[Identity]]] = defaultdict(set)
         for logged in optouts.read():
             for name in logged.names if logged else ():
-                together[name].update(logged.names if logged else ())
-        return cls({name: frozenset(others) for name, others in together.items()})
+                together[name].add(frozenset(logged.names if logged else ()))
+        return cls(dict(together))
 
-    def with_them(self, names: Iterable[Identity]) -> tuple[Identity, ...]:
-        """Names under which the same people said something before."""
-        known = set(names)
-        return tuple(sorted({other for name in known for other in self._together.get(name, ())} - known, key=repr))
+    def of(self, names: Iterable[Identity]) -> frozenset[frozenset[Identity]]:
+        """What was said under one of these names."""
+        return frozenset(one for name in names for one in self._together.get(name, ()))
 
 
 _SEPARATORS = b" -().+/\t"

@@ -158,6 +158,12 @@ where id = :contact or merged_into = :contact
 -- name: names
 select kind, scope, value from identity where contact in (select id from contact where id = :contact or merged_into = :contact)
 
+-- name: numbers
+select id from contact where id = :contact or merged_into = :contact order by id
+
+-- name: newest_contact
+select coalesce(max(id), 0) as id from contact
+
 -- name: drop_names
 delete from identity where contact in (select id from contact where id = :contact or merged_into = :contact)
   and (cast(:shop as text) = '' or scope = :shop) returning 1 as one
