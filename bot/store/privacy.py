@@ -22,7 +22,7 @@ from bot.store.personal import EMPTY_BODY
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify grants
-LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
+LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes, and each step renews it: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
 LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
@@ -56,6 +56,11 @@ class About:
             files=tuple(dict.fromkeys((*self.files, *files))),
             copies=tuple(dict.fromkeys((*self.copies, *copies))),
         )
+
+    def joined(self, other: "About") -> "About":
+        """Both, for whoever asks once more while the first is not done."""
+        both = self.plus(other.names, other.files, other.copies)
+        return replace(both, before=max(self.before, other.before), orders=tuple(dict.fromkeys((*self.orders, *other.orders))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ class Ask:
 def ask(
     what: What, shop: str, key: str, way: str, about: About, now: datetime, *, at: datetime | None = None, delivery: int | None = None
 ) -> Step[int]:
-    """Keep an ask; returns its id. The same one once more is done once more, on the same receipt. `at` is when it was asked (UTC)."""
+    """Keep an ask; returns its id. The same one once more is done once more, on the same receipt, together with what the first has still
+    to do. `at` is when it was asked (UTC)."""
     rows = yield sql(
         "privacy.ask",
         what=what,
@@ -111,6 +117,9 @@ def ask(
         about=_encode(about),
     )
     found: int = rows[0]["id"]
+    known = yield from _held(found)
+    if known is not None and known.about is not None and known.about != about:
+        yield sql("privacy.keep_about", id=found, about=_encode(known.about.joined(about)))
     return found
 
 
@@ -131,6 +140,22 @@ def load(ask_id: int) -> Step[Ask | None]:
     return _ask(rows[0]) if rows else None
 
 
+def _held(ask_id: int) -> Step[Ask | None]:
+    """One ask, which nobody else changes until the end of the transaction."""
+    rows = yield sql("privacy.held", id=ask_id)
+    return _ask(rows[0]) if rows else None
+
+
+class Overtaken(Exception):
+    """Another process has done it meanwhile."""
+
+
+def go_on(ask_id: int, now: datetime) -> Step[None]:
+    """An ask is being done: ours for another lease. Raises Overtaken."""
+    if not (yield sql("privacy.go_on", id=ask_id, until=to_micros(now + LEASE))):
+        raise Overtaken
+
+
 def every() -> Step[list[Ask]]:
     """All asks, the oldest first."""
     return [_ask(row) for row in (yield sql("privacy.list"))]
@@ -148,7 +173,7 @@ def done(ask_id: int, now: datetime, *, why: str | None = None, file: str | None
 
 def remember(ask_id: int, names: Iterable[Identity] = (), files: Iterable[str] = (), copies: Iterable[str] = ()) -> Step[About]:
     """What is still to go, before what leads to it is gone."""
-    known = yield from load(ask_id)
+    known = yield from _held(ask_id)
     about = (known.about if known and known.about else About(0)).plus(names, files, copies)
     yield sql("privacy.keep_about", id=ask_id, about=_encode(about))
     return about
@@ -156,15 +181,15 @@ def remember(ask_id: int, names: Iterable[Identity] = (), files: Iterable[str] =
 
 def forget_about(ask_id: int) -> Step[None]:
     """Everything an ask remembered has gone."""
-    known = yield from load(ask_id)
+    known = yield from _held(ask_id)
     if known is not None and known.about is not None:
         yield sql("privacy.keep_about", id=ask_id, about=_encode(About(known.about.before)))
 
 
 def count(ask_id: int, counts: Mapping[str, int], people: int = 0) -> Step[None]:
     """So much more was done."""
-    known = yield from load(ask_id)
-    if known is None or not (counts or people):
+    known = (yield from _held(ask_id)) if counts or people else None
+    if known is None:
         return
     summed = {table: known.counts.get(table, 0) + counts.get(table, 0) for table in sorted({*known.counts, *counts})}
     yield sql("privacy.keep_counts", id=ask_id, counts=json.dumps(summed), people=known.people + people)
@@ -331,8 +356,9 @@ class Eraser:
 def erase(eraser: Eraser, ask_id: int, person: Person, before: int, said: Collection[frozenset[Identity]]) -> Step[Erasing]:
     """Erase some rows of each table of a person; when none is left, the person, in the same transaction: the line of the log is on disk
     before it is committed. `before` is the first inbox entry that came after the ask; `said` are the names that stand together in the
-    opt-out log, one of theirs in each. Raises StillBusy."""
+    opt-out log, one of theirs in each. Raises StillBusy, Overtaken."""
     contact, shop, now = person.contact, person.erases or "", eraser.now
+    yield from go_on(ask_id, now)
     yield from contacts.hold(contact)
     yield from _check_free(contact, before)
     more = yield from _had_before(contact, said)
@@ -409,6 +435,7 @@ def _leave_shop(eraser: Eraser, ask_id: int, contact: int, shop: str) -> Step[No
     yield from mark_bare(known, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop=shop)
     dropped = yield sql("privacy.drop_names", contact=contact, shop=shop)
+    yield from _forget_copies(ask_id, contact)
     yield sql("privacy.consent_left", contact=contact)
     yield sql("contact.sum_orders", id=contact)
     yield from count(ask_id, {"identity": len(dropped), "also_known": len(also)}, people=1)

@@ -23,7 +23,7 @@ from bot.store.erasure_log import Erased, Erasures, Line
 from bot.store.inbox import Entry
 from bot.store.model import Identity, IdentityKind
 from bot.store.optout_log import OptOutLog
-from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Person, StillBusy, What
+from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Overtaken, Person, StillBusy, What
 from bot.store.shelf import Shelf
 from bot.store.step import Step, sql, to_micros
 from bot.worker import flows, person_copy
@@ -190,6 +190,8 @@ class Privacy:
             await self._carry_out(ask, ask.about)
         except StoreUnavailable:
             raise
+        except Overtaken:
+            log.info("privacy ask %d was done by another process meanwhile", ask.id)
         except StillBusy as trouble:
             await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
         except Exception as error:
@@ -306,11 +308,11 @@ class Privacy:
                 or (shop and one.place == shop)
                 or (not one.waiting and one.body != personal.EMPTY_BODY and needles.in_body(one.body, one.place))
             ]
-            await self._store.run(_empty(ask.id, found))
+            await self._store.run(_empty(ask.id, found, self._now))
             after = page[-1].id
         timers = await self._store.read(privacy.dead_timers())
         for start in range(0, len(timers), ROWS_AT_ONCE):
-            await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE]))
+            await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE], self._now))
 
     # ---- a shop
 
@@ -332,7 +334,7 @@ class Privacy:
             log.info("erasing shop %s: %d of %d people", ask.shop, start + len(some), len(everybody))
         if busy is not None:
             raise busy
-        while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop))).more:
+        while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop, self._now))).more:
             pass
         await self._forget_deliveries(ask, _Needles(), ask.shop)
         self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
@@ -340,6 +342,7 @@ class Privacy:
 
     async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:
         def begin() -> Step[Person]:
+            yield from privacy.go_on(ask.id, self._now)
             person = Person(contact, (yield from privacy.extent(contact, ask.shop)))
             yield from privacy.add_person(ask.id, contact, person.erases)
             return person
@@ -369,6 +372,7 @@ class Privacy:
     def _silence_some(self, ask: Ask) -> Step[bool]:
         """Some of it; whether there is more."""
         shop, house = ask.shop, self._house()
+        yield from privacy.go_on(ask.id, house.now)
         if (yield from privacy.closed_since(shop)) is None:
             return False
         some = {"shop": shop, "limit": ROWS_AT_ONCE, "why": WHY_LEFT}
@@ -384,17 +388,20 @@ class Privacy:
         return any(counts.values())
 
 
-def _empty(ask_id: int, entries: Sequence[int]) -> Step[None]:
+def _empty(ask_id: int, entries: Sequence[int], now: datetime) -> Step[None]:
+    yield from privacy.go_on(ask_id, now)
     yield from privacy.empty_entries(entries)
     yield from privacy.count(ask_id, {"inbox": len(entries)} if entries else {})
 
 
-def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]]) -> Step[None]:
+def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]], now: datetime) -> Step[None]:
+    yield from privacy.go_on(ask_id, now)
     yield from privacy.drop_timers(timers)
     yield from privacy.count(ask_id, {"timer": len(timers)})
 
 
-def _erase_rows_of_shop(ask_id: int, shop: str) -> Step[personal.Gone]:
+def _erase_rows_of_shop(ask_id: int, shop: str, now: datetime) -> Step[personal.Gone]:
+    yield from privacy.go_on(ask_id, now)
     gone = yield from personal.erase_shop(shop, ROWS_AT_ONCE)
     yield from privacy.count(ask_id, gone.counts)
     return gone
