@@ -538,7 +538,7 @@ def marked(marks: Collection[str]) -> Step[Marked | None]:
     for row in rows:
         for channel in ("whatsapp", "ads"):
             at = row[f"{channel}_stopped_at"]
-            if at is not None:
+            if at is not None and (channel not in stops or stops[channel].at < from_micros(at)):
                 stops[channel] = Stop(channel, from_micros(at), row[f"{channel}_method"])
     return Marked(from_micros(max(row["at"] for row in rows)), tuple(stops.values()))
 

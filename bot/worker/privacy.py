@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bot.shop import delivery
 from bot.shop.event import PrivacyAsk, PrivacyAsked, ShopUninstalled
-from bot.store import contacts, inbox, personal, privacy, runs
+from bot.store import contacts, country, inbox, personal, privacy, readings, runs
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erased, Erasures, Line
 from bot.store.inbox import Entry
@@ -37,7 +37,8 @@ PEOPLE_AT_ONCE = 100  # of a shop, until what else holds them is looked for
 BUSY_RETRY = timedelta(seconds=1)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
-SHORTEST_NUMBER = 9  # digits by which a number without its country's is still one person's
+SHORTEST_NUMBER = 9  # digits by which a number without its country's is one person's, whatever stands before them
+SHORTEST_ALONE = 6  # digits of one that stands alone: shorter ones are prices and years
 WHY_LEFT = "the shop took the app out"
 
 _ASKS = {PrivacyAsk.DATA: What.DATA, PrivacyAsk.ERASE_SHOPPER: What.ERASE_SHOPPER, PrivacyAsk.ERASE_SHOP: What.ERASE_SHOP}
@@ -258,6 +259,8 @@ class Privacy:
         def finish() -> Step[None]:
             yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
             yield from privacy.forget_bought(_shops(ask, held), held.names)
+            yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
+            yield from readings.forget([(ask.shop, key) for key in about.orders])
             yield from privacy.done(ask.id, self._now)
 
         await self._store.run(finish())
@@ -446,30 +449,38 @@ _SEPARATORS = b" -().+/\t"
 
 @dataclass(frozen=True, slots=True)
 class _Needles:
-    """What to look for in old deliveries: addresses and ids as they stand, numbers by their last digits, customers of a shop."""
+    """What to look for in old deliveries: addresses and ids as they stand, numbers by their last digits, `short` ones as people write them
+    in their country, customers of a shop."""
 
     words: tuple[bytes, ...] = ()
     digits: tuple[bytes, ...] = ()
+    short: tuple[bytes, ...] = ()
     customers: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def of(cls, names: Iterable[Identity]) -> "_Needles":
         """Those of names."""
-        words, digits, customers = set(), set(), set()
+        words, digits, short, customers = set(), set(), set(), set()
         for name in names:
             match name.kind:
                 case IdentityKind.PHONE | IdentityKind.WA_ID | IdentityKind.LINE:
-                    digits.add(name.value.removeprefix("+")[-SHORTEST_NUMBER:].encode())
+                    number = name.value.removeprefix("+")
+                    digits.add(number[-SHORTEST_NUMBER:].encode())
+                    national = country.national(f"+{number}") or ""
+                    if SHORTEST_ALONE <= len(national) < SHORTEST_NUMBER:
+                        short.add(national.encode())
                 case IdentityKind.EMAIL | IdentityKind.BSUID | IdentityKind.PARENT_BSUID:
                     words.add(name.value.lower().encode("utf-8", "surrogatepass"))
                 case IdentityKind.CUSTOMER:
                     customers.add((name.scope, name.value.lower().encode("utf-8", "surrogatepass")))
-        return cls(tuple(sorted(words)), tuple(sorted(digits)), tuple(sorted(customers)))
+        return cls(tuple(sorted(words)), tuple(sorted(digits)), tuple(sorted(short)), tuple(sorted(customers)))
 
     def in_body(self, body: bytes, place: str) -> bool:
         """Whether a delivery to a place (the shop's name, or nothing) holds one of them."""
         text = body.lower()
-        if any(word in text for word in self.words):
+        if any(word in text and _stands_alone(text, word) for word in self.words):
+            return True
+        if any(_is_written(text, number) for number in self.short):
             return True
         if self.digits:
             bare = body.translate(None, _SEPARATORS)
@@ -478,5 +489,16 @@ class _Needles:
         return any(place == shop and _stands_alone(text, value) for shop, value in self.customers)
 
 
+# what may stand before a word without being part of it: no letter but of JSON's escapes and those of addresses (%3a)
+_BEFORE = rb"(?:(?<![\w.+-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2}))"
+_BEHIND = rb"(?![\w-]|\.\w)"
+
+
 def _stands_alone(text: bytes, value: bytes) -> bool:
-    return re.search(rb"(?<![\w.-])" + re.escape(value) + rb"(?![\w.-])", text) is not None
+    return re.search(_BEFORE + re.escape(value) + _BEHIND, text) is not None
+
+
+def _is_written(text: bytes, number: bytes) -> bool:
+    """Whether these digits stand alone in a text, with whatever people put between them, and a 0 that some put before."""
+    digits = rb"[ \-().+/\t]*".join(bytes([digit]) for digit in number)
+    return re.search(rb"(?<!\d)0?" + digits + rb"(?!\d)", text) is not None
