@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
+FORGOTTEN_AT_ONCE = 20_000  # rows: nobody waits long for the commit
 LEASE = timedelta(seconds=10)  # how long nobody else reads on while one does; two that do bring in nothing twice
 
 
@@ -276,8 +277,19 @@ def want_later(one: Wanted, why: str, retry_at: datetime) -> Step[None]:
     yield sql("reading.want_later", shop=one.shop, address=one.address, trouble=why, retry_at=to_micros(retry_at))
 
 
-def forget_wanted(before: datetime) -> Step[list[tuple[str, str, str]]]:
-    """Give up on what could not be fetched for so long; returns the shops, topics and keys."""
+def forget(keys: Sequence[tuple[str, str]]) -> Step[None]:
+    """What is kept of these keys of shops, and nothing of them is fetched any more: whose they are is erased."""
+    of_shops = [{"shop": shop, "key": key} for shop, key in keys]
+    if of_shops:
+        yield sql_many("reading.forget_missed_of", of_shops)
+        yield sql_many("reading.forget_wanted_of", of_shops)
+
+
+def forget_old(before: datetime) -> Step[list[tuple[str, str, str]]]:
+    """Give up on what could not be fetched since then, and returns its shops, topics and keys; forget what was found missing before, and
+    what readings brought in."""
+    yield sql("reading.forget_missed", before=to_micros(before))
+    yield sql("reading.forget_brought", before=to_micros(before), limit=FORGOTTEN_AT_ONCE)
     rows = yield sql("reading.forget_wanted", before=to_micros(before))
     return [(row["shop"], row["topic"], row["key"]) for row in rows]
 

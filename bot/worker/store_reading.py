@@ -114,7 +114,7 @@ class StoreReading:
                 await self._store.run(_begin_look(shop, reader.changes, self._clock(), LEAST_APART if at_start else NIGHT))
             except StoreUnavailable as fault:
                 log.warning("what webhooks missed could not be looked for: %s", fault)
-        for shop, topic, _ in await self._store.run(readings.forget_wanted(self._clock() - GIVEN_UP)):
+        for shop, topic, _ in await self._store.run(readings.forget_old(self._clock() - GIVEN_UP)):
             log.warning("shop %s named something (%s) a month ago that could never be fetched: forgotten", shop, topic)
 
     # ---- single things

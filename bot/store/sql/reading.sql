@@ -100,6 +100,19 @@ update wanted_resource set retry_at = :now where shop = :shop and address = :add
 -- name: want_later
 update wanted_resource set tries = tries + 1, retry_at = :retry_at, trouble = :trouble where shop = :shop and address = :address
 
+-- name: forget_missed_of
+delete from missed where shop = :shop and key = :key
+
+-- name: forget_wanted_of
+delete from wanted_resource where shop = :shop and key = :key
+
+-- name: forget_missed
+delete from missed where found_at < :before
+
+-- name: forget_brought
+delete from read_entry where (reading, inbox) in (
+  select e.reading, e.inbox from shop_reading r join read_entry e on e.reading = r.id where r.ended_at < :before limit :limit)
+
 -- name: forget_wanted
 delete from wanted_resource where at < :before returning shop, topic, key
 
