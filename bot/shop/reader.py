@@ -7,7 +7,7 @@ holds the fields that are read and no others: nobody's street comes here by this
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
@@ -17,6 +17,8 @@ from bot.shop.event import ShopEvent, Thin, Unreadable
 from bot.shop.field import decode
 from bot.shop.verifier import Verifier
 from bot.store.model import Source, Update, update_key
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # when something happened of which a store that was asked says no time: never just now
 
 
 class Part(StrEnum):
@@ -65,7 +67,7 @@ class StoreReader(Verifier, Protocol):
 
 
 def found(platform: str, shop: str, thing: str, told: Told, values: Mapping[str, Any], read: Reader) -> Found:
-    """The row of something that was read, and what it says. The same words a second time have the same key."""
+    """The row of something that was read, and what it says. The same words a second time have the same key: `told` has no clock of ours."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
     name = f"{shop}:{platform}:{thing}:{FETCHED}:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
     kind = f"{platform}:{told.topic}"

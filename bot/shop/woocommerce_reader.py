@@ -4,7 +4,7 @@ Orders come by when they changed (`modified_after`, WooCommerce 5.8).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,9 @@ from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import Fields
 from bot.shop.keyset import Changed
-from bot.shop.reader import Found, Page, Part, found
+from bot.shop.reader import LONG_AGO, Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
+from bot.shop.wire import Answer, ApiRefused, Garbled, NotThere, ShopUnreachable
 from bot.shop.woocommerce_rest import WooRest
 
 PAGE = 100  # WP REST API: the most of one call
@@ -27,6 +27,10 @@ _ORDER = (
     *("needs_payment", "payment_url", "created_via", "customer_id", "meta_data", "refunds"),
 )
 _CUSTOMER = ("id", "email", "first_name", "date_created_gmt", "date_modified_gmt", "meta_data")
+_PRODUCT = (
+    *("id", "parent_id", "type", "status", "name", "permalink", "date_created_gmt", "date_modified_gmt"),
+    *("sku", "price", "regular_price", "stock_quantity", "stock_status"),
+)
 _KEPT_NOTES = ("_wc_order_attribution_session_entry", "wpml_language")
 _STILL_OPEN = frozenset({"checkout-draft"})
 _UNPAID = frozenset({"pending", "failed"})
@@ -38,8 +42,8 @@ class WooReader:
     parts = (Part.SHOPPER, Part.ORDER, Part.CART)
     changes = (Part.ORDER, Part.CART)  # customers cannot be asked for by when they changed
 
-    def __init__(self, wire: WooRest, shop: str, clock: Callable[[], datetime], region: str | None, consent_key: str | None) -> None:
-        self._wire, self._shop, self._clock, self._region, self._consent_key = wire, shop, clock, region, consent_key
+    def __init__(self, wire: WooRest, shop: str, region: str | None, consent_key: str | None) -> None:
+        self._wire, self._shop, self._region, self._consent_key = wire, shop, region, consent_key
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on; of customers all there are."""
@@ -66,8 +70,7 @@ class WooReader:
             case Resource.SHOPPER:
                 return (self._customer((await self._wire.ask("GET", f"/customers/{_id(thin.key)}")).json()),)
             case Resource.PRODUCT:
-                told = (await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()
-                return (self._found("product", told, told),)
+                return (self._product((await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()),)
         raise ApiRefused(f"nothing is read of a {thin.resource}")
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -97,11 +100,15 @@ class WooReader:
     def _customer(self, told: Any) -> Found:
         return self._found("customer", told, self._cut(told, _CUSTOMER))
 
+    def _product(self, told: Any) -> Found:
+        kept = _only(_object(told), _PRODUCT)
+        if isinstance(pictures := told.get("images"), list):
+            kept["images"] = [_only(one, ("src",)) for one in pictures[:1] if isinstance(one, dict)]
+        return self._found("product", told, kept)
+
     def _cut(self, told: Any, names: tuple[str, ...], *, lines: bool = False) -> dict[str, Any]:
         """What is read of it: addresses, browsers and what plugins keep there are left where they are."""
-        if not isinstance(told, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
-        kept = _only(told, names)
+        kept = _only(_object(told), names)
         if isinstance(notes := kept.get("meta_data"), list):
             wanted = {*_KEPT_NOTES, self._consent_key}
             kept["meta_data"] = [_only(one, ("key", "value")) for one in notes if isinstance(one, dict) and one.get("key") in wanted]
@@ -113,7 +120,8 @@ class WooReader:
         return kept
 
     def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
-        told = Told(f"{thing}.{FETCHED}", self._clock(), region=self._region, consent_key=self._consent_key)
+        made_at = Fields(whole).moment_if_any("date_created_gmt")  # whoever never changed their account has no other date
+        told = Told(f"{thing}.{FETCHED}", LONG_AGO, made_at, region=self._region, consent_key=self._consent_key)
         return found(woocommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, woocommerce.read)
 
 
@@ -121,10 +129,16 @@ def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: told[name] for name in names if told.get(name) is not None}
 
 
+def _object(told: Any) -> dict[str, Any]:
+    if not isinstance(told, dict):
+        raise Garbled
+    return told
+
+
 def _listed(answer: Answer) -> list[Any]:
     told = answer.json()
     if not isinstance(told, list):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return told
 
 

@@ -31,11 +31,11 @@ ORDERS = 150
 
 def shopify(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
     wire = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-    return ShopifyReader(wire, "casa", lambda: NOW, "ES", "casa-bonita.myshopify.com")
+    return ShopifyReader(wire, "casa", "ES", "casa-bonita.myshopify.com")
 
 
 def woocommerce(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
-    return WooReader(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN, pause=pauses), "casa", lambda: NOW, "ES", "opt_in")
+    return WooReader(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN, pause=pauses), "casa", "ES", "opt_in")
 
 
 READERS: dict[str, Callable[[aiohttp.ClientSession, str, Pauses], StoreReader]] = {"shopify": shopify, "woocommerce": woocommerce}

@@ -106,7 +106,7 @@ async def shop(bench: Bench) -> AsyncIterator[Shop]:
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
         wire_to = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-        reader = ShopifyReader(wire_to, SHOP, lambda: bench.now, "ES", "casa.myshopify.com")
+        reader = ShopifyReader(wire_to, SHOP, "ES", "casa.myshopify.com")
         yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0), reader)
 
 
@@ -153,7 +153,7 @@ async def test_two_who_read_the_same_page_bring_it_in_once(shop: Shop) -> None:
     first = await shop.bench.store.run(readings.claim(shop.bench.now))
     assert first is not None
     assert await shop.bench.store.run(readings.claim(shop.bench.now)) is None, "nobody else is given it for a while"
-    shop.bench.now += MINUTE
+    shop.bench.now += readings.LEASE
     await shop.read()
     (done,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
     assert not await shop.bench.store.read(readings.is_where_it_was(first))
