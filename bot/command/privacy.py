@@ -12,7 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.app import open_erasures, wall_clock
+from bot.app import open_erasures
+from bot.clock import wall_clock
 from bot.command.desk import post
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint, table

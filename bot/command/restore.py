@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
-from bot.app import open_erasures, wall_clock
+from bot.app import open_erasures
+from bot.clock import wall_clock
 from bot.command import file_copies
 from bot.command.backup import size
 from bot.command.desk import ask

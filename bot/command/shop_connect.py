@@ -11,7 +11,7 @@ from textwrap import wrap
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import doctor_shop, privacy, shop_access
 from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.finding import Finding, Health, ill, line, well

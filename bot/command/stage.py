@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bot.app import App, Clock, start_app
+from bot.app import App, start_app
 from bot.channel.whatsapp import templates
+from bot.clock import Clock
 from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.policy.decision import Control
@@ -180,7 +182,7 @@ async def open_stage(
         locales=locales,
         public_url=None,
         whatsapp=whatsapp,
-        shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
+        shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None, sites=frozenset({urlsplit(url).netloc}))},
         log_level="WARNING",
         optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
         files=folder / "comeback.files",
@@ -198,6 +200,7 @@ async def open_stage(
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
+    shop.snippet = f"{app.url}/snippet/{SHOP}.js"
     await push_templates(app, whatsapp)
     return stage
 

@@ -99,14 +99,15 @@ class OrderFacts:
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
     """The product a run is about. `was` is the lowest price of the thirty days before it became cheaper, None where nobody knows it for so
-    long (Directive 98/6/EC, article 6a: no other price may be named as the one before)."""
+    long (Directive 98/6/EC, article 6a: no other price may be named as the one before). `times`: so often they looked at it."""
 
-    name: str
+    name: str | None = None
     price: Money | None = None
     was: Money | None = None
     link: str | None = None
     image: str | None = None
     is_in_stock: bool | None = None
+    times: int = 0
 
 
 @dataclass(frozen=True, slots=True)

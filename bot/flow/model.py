@@ -54,7 +54,7 @@ class Trigger(StrEnum):
     HANDED_BACK = "handed_back"
 
 
-NOT_TOLD_YET = frozenset({Trigger.PRODUCT_VIEWED, Trigger.ENTERED_SEGMENT})
+NOT_TOLD_YET = frozenset({Trigger.ENTERED_SEGMENT})
 """Events of the language that nothing brings yet: a flow that starts on one would wait for ever."""
 
 

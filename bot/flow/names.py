@@ -148,7 +148,8 @@ _NAMES: dict[str, tuple[Name, Reader]] = {
     ),
     "product.link": (Name(Kind.TEXT, False, "the product's page in the shop"), _product(lambda product: product.link)),
     "product.image": (Name(Kind.TEXT, False, "the address of its picture"), _product(lambda product: product.image)),
-    "product.is_in_stock": (Name(Kind.YES_NO, False, "it can be bought now"), _product(lambda product: bool(product.is_in_stock))),
+    "product.is_in_stock": (Name(Kind.YES_NO, False, "it can be bought now"), _product(lambda product: product.is_in_stock is not False)),
+    "product.times": (Name(Kind.NUMBER, False, "how often the person looked at it"), _product(lambda product: product.times)),
     **{f"order.{word}": (name, _order(read)) for word, (name, read) in _OF_THIS_ORDER.items()},
     "orders.count": (Name(Kind.NUMBER, False, "how many orders the person placed"), lambda facts, _: facts.orders.count),
     "orders.total": (

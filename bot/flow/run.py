@@ -35,11 +35,12 @@ class SubjectKind(StrEnum):
     CART = "cart"
     ORDER = "order"
     PRODUCT = "product"  # news of one
+    VIEW = "view"  # a product they looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The cart, the order or the news of a product a run is about, by the store's own id; of an order perhaps only the lines of one
+    """The cart, order, look at a product or news of one a run is about, by the store's own id; of an order perhaps only the lines of one
     category or product."""
 
     kind: SubjectKind

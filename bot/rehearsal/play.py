@@ -46,6 +46,11 @@ class Customer:
     phone: str = PHONE
     country: str | None = None
 
+    @property
+    def ware(self) -> str:
+        """The first thing that they buy: here a product goes by its name."""
+        return self.items[0][1]
+
 
 @dataclass(slots=True)
 class _Recorder:
@@ -95,6 +100,16 @@ class Play:
         emptied = {**self._bought(), "checkout_key": "cart-1", "items": [], "total": "0.00"}
         await self._from_shop("checkout.updated", emptied)
 
+    async def visit(self) -> None:
+        """The customer looks at the page of the first thing they would buy."""
+        await self._from_shop("product.viewed", {**self._bought(), **self.page()})
+
+    def page(self) -> dict[str, object]:
+        """What that page tells of it."""
+        (_, title), *_ = self.customer.items
+        price = Money(self.customer.cart // max(1, sum(quantity for quantity, _ in self.customer.items)), self._playbook.rules.currency)
+        return {"product_id": title, "title": title, "url": "https://shop.example/p/1", "price": str(money.amount(price))}
+
     async def order(self, status: str = "placed") -> None:
         """The customer orders."""
         number = next(self._ids)
@@ -120,16 +135,11 @@ class Play:
     async def want(self) -> None:
         """The customer asks on a page of the shop to be told when it is back."""
         told = self._bought()
-        await self._from_shop("product.wanted", {name: told[name] for name in _OF_A_PERSON} | {"product_id": self._ware})
-
-    @property
-    def _ware(self) -> str:
-        """The first thing that the customer buys: here a product goes by its name."""
-        return self.customer.items[0][1]
+        await self._from_shop("product.wanted", {name: told[name] for name in _OF_A_PERSON} | {"product_id": self.customer.ware})
 
     def _product(self) -> dict[str, object]:
         pictured = {"url": "https://shop.example/p/1", "image_url": "https://shop.example/p/1.jpg"}
-        return {"product_id": self._ware, "title": self._ware, **pictured}
+        return {"product_id": self.customer.ware, "title": self.customer.ware, **pictured}
 
     @property
     def price(self) -> Money:

@@ -48,7 +48,7 @@ PIECES = 10  # of a product that is in stock
 OFF = 20  # percent, where a price drops
 OF_STOCK = ("sold_out", "back_in_stock", "product_wanted", "price_dropped", "price_raised")
 STORE_WORDS = (
-    *("cart_abandoned", "cart_emptied", *_SHOP_SAYS, Trigger.ORDER_REFUNDED, *OF_STOCK),
+    *("cart_abandoned", "cart_emptied", "product_viewed", *_SHOP_SAYS, Trigger.ORDER_REFUNDED, *OF_STOCK),
     *("consent given", "consent withdrawn", "no more codes", "codes again"),
 )
 
@@ -217,6 +217,8 @@ class _Stage(Play):
                 await self.cart_is({})
             case "cart_emptied":
                 await self.cart_is({"items": [], "total": "0.00"})
+            case "product_viewed":
+                await self.tell("product.viewed", self.page())
             case "consent given" | "consent withdrawn":
                 state = "granted" if deed.text.endswith("given") else "withdrawn"
                 consent = {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "the shop"}}

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.flow.facts import Line, Money
 
+VISITOR = "comeback_visitor"  # the name under which a cart, and the order made of it, carries the key of its browser
 CLICK = "comeback"  # the name under which our recovery links carry a click's id: in the link's query, and in an order's notes
 
 
@@ -59,8 +60,8 @@ class CartChanged:
     """A cart or checkout with its present lines. No lines: it was emptied. `completed`: it became an order.
 
     `checkout` is the key of the episode; `cart` the key of the cart behind it, where the shop tells two (they are equal for a cart that
-    has no checkout yet, and `is_checkout` is false). `click` is the id in the recovery link the shopper came by. A cart without lines
-    has a total of zero, in `XXX` (ISO 4217: no currency) where the shop named none.
+    has no checkout yet, and `is_checkout` is false). `click` is the id in the recovery link the shopper came by, `visitor` the key of
+    their browser. A cart without lines has a total of zero, in `XXX` (ISO 4217: no currency) where the shop named none.
     """
 
     at: datetime
@@ -77,6 +78,7 @@ class CartChanged:
     is_checkout: bool = True
     discount_codes: tuple[str, ...] = ()
     test: bool = False
+    visitor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ class Payment(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OrderChanged:
     """An order as the shop tells it now. `checkout` is the key of the checkout it came from, `cart` that of the cart, `click` the id in the
-    recovery link. `lines` and `total` are what is left after edits and refunds, as far as the shop tells it. `test` orders count for
-    nothing. `payment_link` is where an unpaid order can be paid."""
+    recovery link, `visitor` the key of the browser. `lines` and `total` are what is left after edits and refunds, as far as the shop tells
+    it. `test` orders count for nothing. `payment_link` is where an unpaid order can be paid."""
 
     at: datetime
     order: str
@@ -141,6 +143,7 @@ class OrderChanged:
     payment_link: str | None = None
     refunded: Money | None = None
     shipped: bool = False
+    visitor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,17 @@ class ProductViewed:
     title: str | None = None
     link: str | None = None
     visitor: str | None = None
+    click: str | None = None
+    price: Money | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorCame:
+    """A browser is on the shop's pages: by a recovery link of ours, whose `click` it brings, or about to write to us."""
+
+    at: datetime
+    visitor: str
     click: str | None = None
 
 
@@ -358,6 +372,7 @@ ShopEvent = (
     | ShopperChanged
     | ShoppersMerged
     | ProductViewed
+    | VisitorCame
     | ProductChanged
     | VariantStocked
     | ProductWanted

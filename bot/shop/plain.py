@@ -110,6 +110,8 @@ def split(shop: str, delivery_id: str, body: bytes, received_at: datetime, defau
         unreadable = str(fault)
     key = update_key(told.at, f"{shop}:{delivery_id}:{told.kind}")
     identities = _identities(told.fields, shop, default_region)
+    if told.kind == "product.viewed" and (visitor := told.fields.key("visitor_key")):  # an order's browser may be anybody's
+        identities = (*identities, Identity(IdentityKind.VISITOR, visitor, shop))
     return [Update(Source.SHOP, told.kind, key, shop, body, told.at, identities, unreadable)]
 
 
@@ -208,6 +210,7 @@ def _cart(told: _Envelope, default_region: str | None) -> CartChanged:
         is_checkout=fields.has("checkout_key"),
         discount_codes=fields.texts("discount_codes", MOST_CODES),
         test=fields.flag("is_test"),
+        visitor=fields.key("visitor_key"),
     )
 
 
@@ -247,6 +250,7 @@ def _order(kind: str, told: _Envelope, default_region: str | None) -> OrderChang
         payment_link=fields.link("payment_url"),
         refunded=fields.money("refunded", currency),
         shipped=fields.flag("shipped"),
+        visitor=fields.key("visitor_key"),
     )
 
 
@@ -289,6 +293,8 @@ def _viewed(told: _Envelope, default_region: str | None) -> ProductViewed:
         fields.link("url"),
         fields.key("visitor_key"),
         fields.key("click"),
+        fields.price("price", fields.currency("currency")) if fields.has("price") else None,
+        fields.link("image_url"),
     )
 
 

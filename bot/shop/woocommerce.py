@@ -13,6 +13,7 @@ from types import MappingProxyType
 from bot.flow.facts import Line, Money
 from bot.shop.delivery import UNKNOWN, Admission, Delivery, Reader, Told, keep
 from bot.shop.event import (
+    VISITOR,
     CartChanged,
     ConsentState,
     OrderChanged,
@@ -143,6 +144,7 @@ def _checkout(told: Told, fields: Fields) -> CartChanged:
         click=_click(fields),
         origin=_origin(fields),
         discount_codes=_codes(fields),
+        visitor=_visitor(fields),
     )
 
 
@@ -184,6 +186,7 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         payment_link=fields.link("payment_url") if payment in (Payment.BEGUN, Payment.AWAITED, Payment.FAILED) else None,
         refunded=refunded,
         shipped=status == "completed",
+        visitor=_visitor(fields),
     )
 
 
@@ -264,6 +267,11 @@ def _origin(fields: Fields) -> Origin:
 
 def _click(fields: Fields) -> str | None:
     return click_of(_meta(fields, "_wc_order_attribution_session_entry"))
+
+
+def _visitor(fields: Fields) -> str | None:
+    """The key of the browser, where the shop keeps the field that our snippet puts into its checkout."""
+    return _meta(fields, VISITOR) or _meta(fields, f"_{VISITOR}")
 
 
 def _meta(fields: Fields, key: str) -> str | None:

@@ -4,7 +4,7 @@ Orders come by when they changed (`modified_after`, WooCommerce 5.8).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,7 +57,7 @@ class WooReader:
         }
         answer = await self._wire.ask("GET", "/orders", asked)
         told = [one for one in _listed(answer) if isinstance(one, dict)]
-        wanted = (one for one in told if part is Part.CART or one.get("status") not in _STILL_OPEN)
+        wanted = (one for one in told if part is Part.CART or str(one.get("status")) not in _STILL_OPEN)
         read = tuple(self._order(one) for one in wanted if str(one.get("id")) not in place.seen)
         on = keyset.after(place, [Changed(str(one.get("id")), Fields(one).moment_if_any("date_modified_gmt")) for one in told], PAGE)
         return Page(read, on.cursor if on else None, _total(answer) if cursor is None else None)
@@ -70,7 +70,8 @@ class WooReader:
             case Resource.SHOPPER:
                 return (self._customer((await self._wire.ask("GET", f"/customers/{_id(thin.key)}")).json()),)
             case Resource.PRODUCT:
-                return (self._product((await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()),)
+                told = (await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()
+                return (self._found("product", told, _product_shape),)
         raise ApiRefused(f"nothing is read of a {thin.resource}")
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -78,37 +79,33 @@ class WooReader:
         if not key.isdigit():
             return True
         try:
-            status = (await self._wire.ask("GET", f"/orders/{key}", {"_fields": "id,status"})).json().get("status")
+            told = (await self._wire.ask("GET", f"/orders/{key}", {"_fields": "id,status"})).json()
         except NotThere:
             return False  # drafts are taken away after a day
-        except (ApiRefused, ShopUnreachable, AttributeError) as fault:
-            raise NoAnswer(str(fault)) from None
-        return status in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
+        except (ApiRefused, ShopUnreachable) as fault:
+            raise NoAnswer(fault.why) from None
+        if not isinstance(told, dict) or not isinstance(told.get("status"), str):
+            raise NoAnswer("the shop's answer cannot be read")
+        return told["status"] in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
 
     async def _customers(self, cursor: str | None) -> Page:
         offset, seen = json.loads(cursor) if cursor else (0, [])
         asked = {"per_page": str(PAGE), "offset": str(offset), "orderby": "id", "order": "asc", "role": "all"}
         answer = await self._wire.ask("GET", "/customers", asked)
         told = [one for one in _listed(answer) if isinstance(one, dict)]
-        read = tuple(self._customer(one) for one in told if one.get("id") not in seen)
-        on = json.dumps([offset + PAGE - OVERLAP, [one.get("id") for one in told[-OVERLAP:]]]) if len(told) == PAGE else None
+        read = tuple(self._customer(one) for one in told if str(one.get("id")) not in seen)
+        on = json.dumps([offset + PAGE - OVERLAP, [str(one.get("id")) for one in told[-OVERLAP:]]]) if len(told) == PAGE else None
         return Page(read, on, _total(answer) if cursor is None else None)
 
     def _order(self, told: Any) -> Found:
-        return self._found("order", told, self._cut(told, _ORDER, lines=True))
+        return self._found("order", told, lambda raw: self._cut(raw, _ORDER, lines=True))
 
     def _customer(self, told: Any) -> Found:
-        return self._found("customer", told, self._cut(told, _CUSTOMER))
-
-    def _product(self, told: Any) -> Found:
-        kept = _only(_object(told), _PRODUCT)
-        if isinstance(pictures := told.get("images"), list):
-            kept["images"] = [_only(one, ("src",)) for one in pictures[:1] if isinstance(one, dict)]
-        return self._found("product", told, kept)
+        return self._found("customer", told, lambda raw: self._cut(raw, _CUSTOMER))
 
     def _cut(self, told: Any, names: tuple[str, ...], *, lines: bool = False) -> dict[str, Any]:
         """What is read of it: addresses, browsers and what plugins keep there are left where they are."""
-        kept = _only(_object(told), names)
+        kept = _only(told, names)
         if isinstance(notes := kept.get("meta_data"), list):
             wanted = {*_KEPT_NOTES, self._consent_key}
             kept["meta_data"] = [_only(one, ("key", "value")) for one in notes if isinstance(one, dict) and one.get("key") in wanted]
@@ -119,20 +116,22 @@ class WooReader:
             kept["coupon_lines"] = [_only(one, ("code",)) for one in told.get("coupon_lines") or () if isinstance(one, dict)]
         return kept
 
-    def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
-        made_at = Fields(whole).moment_if_any("date_created_gmt")  # whoever never changed their account has no other date
+    def _found(self, thing: str, raw: Any, shape: Callable[[Any], dict[str, Any]]) -> Found:
+        if not isinstance(raw, dict):
+            raise Garbled
+        made_at = Fields(raw).moment_if_any("date_created_gmt")  # whoever never changed their account has no other date
         told = Told(f"{thing}.{FETCHED}", LONG_AGO, made_at, region=self._region, consent_key=self._consent_key)
-        return found(woocommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, woocommerce.read)
+        return found(woocommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, woocommerce.read)
+
+
+def _product_shape(raw: dict[str, Any]) -> dict[str, Any]:
+    pictures = raw.get("images")
+    first = pictures[:1] if isinstance(pictures, list) else []
+    return _only(raw, _PRODUCT) | {"images": [_only(one, ("src",)) for one in first if isinstance(one, dict)]}
 
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: told[name] for name in names if told.get(name) is not None}
-
-
-def _object(told: Any) -> dict[str, Any]:
-    if not isinstance(told, dict):
-        raise Garbled
-    return told
 
 
 def _listed(answer: Answer) -> list[Any]:

@@ -38,12 +38,13 @@ class Superseded(Exception):
 
 
 class Need(StrEnum):
-    """What must still be so when a message goes, of the checkout, the order or the news of a product it is about."""
+    """What must still be so when a message goes, of the checkout, order, look at a product or news of one it is about."""
 
     CART_OPEN = "cart_open"
     ORDER_UNPAID = "order_unpaid"
     IN_STOCK = "in_stock"
     PRICE_LOW = "price_low"
+    NOT_BOUGHT = "not_bought"  # of a product they looked at: neither bought since, nor anything in a cart
 
 
 _ASKED = frozenset({Need.CART_OPEN, Need.ORDER_UNPAID})  # what a shop that was silent for long is asked

@@ -62,6 +62,11 @@ _OF_THEIR_ORDERS = f"(contact in {_PEOPLE} or shop_order in ({_ORDERS}))"
 _OF_THEIR_KEYS = f"(shop, key) in (select scope, value from identity where contact in {_PEOPLE})"
 _EMPTY_CONTENT = encode_content(Text("")).replace("'", "''")
 
+_BROWSERS = (
+    "select w.id from visitor w join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key"
+    f" where i.contact in {_PEOPLE}"
+)
+
 # in this order: what refers to others goes before them
 PERSONAL: Sequence[Kept] = (
     Kept("attachment", whose=f"message in (select id from message where contact in {_PEOPLE})"),
@@ -95,6 +100,9 @@ PERSONAL: Sequence[Kept] = (
         instead="leaked_order = 'erased'",
         written=False,
     ),
+    Kept("product_view", whose=f"visitor in ({_BROWSERS})", of_shop=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=f"id in ({_BROWSERS})", of_shop=_OF_SHOP),
+    Kept("sent_link", of_shop=_OF_SHOP, key=("click",)),
     Kept("missed", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "part", "key", "at"), written=False),
     Kept("wanted_resource", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "address"), written=False),
     Kept("shop_order", of_shop=_OF_SHOP),
@@ -163,6 +171,8 @@ STAYS: Mapping[str, str] = {
 
 # what else goes with a shop, once its people are erased
 OF_SHOP: Sequence[Kept] = (
+    Kept("product_view", whose=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=_OF_SHOP),
     Kept("order_word", whose=_OF_SHOP, key=("shop", "order_key", "kind", "key")),
     Kept("product_evidence", whose=_OF_SHOP, key=("shop", "product")),
     Kept("sold_product", whose=_OF_SHOP, key=("shop", "product")),

@@ -15,9 +15,9 @@ from typing import Any
 
 from bot.policy.decision import Consent
 from bot.store import contacts, discounts, mirror, personal
-from bot.store.erasure_log import Erased, Erasures, Line, Marks, Stop
+from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Marks, Stop
 from bot.store.line import line_of
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import Identity, IdentityKind, Source
 from bot.store.personal import EMPTY_BODY
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
@@ -25,7 +25,7 @@ DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify 
 LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
-LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 
 
 class What(StrEnum):
@@ -508,6 +508,16 @@ def anybody_marked() -> Step[bool]:
     return bool((yield sql("privacy.marks_are_there")))
 
 
+def is_foreign(log: ErasureLog) -> Step[bool]:
+    """Whether a log tells of erasures, and of none that this database knows."""
+    tells = False
+    for line in log.read():
+        tells = tells or bool(line.marks)
+        if (yield from marked(line.marks)) is not None:
+            return False
+    return tells
+
+
 def lost(lines: Sequence[Line]) -> Step[list[Line]]:
     """Of the erasures that a log tells, those a restored copy knows nothing of, and shops as they left and came back."""
     found: list[Line] = []
@@ -597,7 +607,7 @@ def bodies(after: int, before: int, limit: int) -> Step[list[Body]]:
     return [
         Body(
             row["id"],
-            row["place"] if row["source"] == "shop" else "",
+            row["place"] if row["source"] in (Source.SHOP, Source.VISITOR) else "",
             bytes(row["body"]),
             nameless is not None and row["merged_into"] == nameless,
             row["state"] == "waiting",

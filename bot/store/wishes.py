@@ -79,6 +79,7 @@ def forget(contact: int) -> Step[None]:
 def forget_product(contact: int, product: int) -> Step[None]:
     """They want to hear of this product no more: they have it."""
     yield sql("wish.forget_product", contact=contact, product=product)
+    yield sql("wish.rest", contact=contact, product=product)
 
 
 def forget_expired(now: datetime) -> Step[None]:
@@ -156,7 +157,7 @@ def call(news: News, product: int, now: datetime, since: datetime, limit: int) -
     values = {"now": to_micros(now), "since": to_micros(since), "limit": limit}
     rows = yield sql("wish.waiting", product=product, variant=news.variant, what=news.what, **values)
     shared = {"news": news.id, "product": product, "what": news.what, "variant": news.variant}
-    called = [row["contact"] for row in rows]
+    called = list(dict.fromkeys(row["contact"] for row in rows))
     if called:
         yield sql_many("wish.call", [{"contact": contact, **shared} for contact in sorted(called)])
     return called

@@ -10,6 +10,7 @@ from bot.flow.facts import (
     ContactFacts,
     ConversationFacts,
     Facts,
+    Line,
     Money,
     OrderFacts,
     OrdersFacts,
@@ -21,7 +22,7 @@ from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
 from bot.policy.decision import Control
 from bot.policy.reorder import gaps_of
-from bot.store import contacts, conversations, mirror, products, purchases
+from bot.store import contacts, conversations, mirror, products, purchases, visitors
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
@@ -39,6 +40,8 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         cart = yield from _cart(subject.id)
     elif subject is not None and subject.kind is SubjectKind.PRODUCT:
         product = yield from _product(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.VIEW:
+        product = yield from _seen(subject.id)
     elif subject is not None:
         order = yield from _order(subject)
     rules = house.playbook.rules
@@ -61,6 +64,15 @@ def _cart(checkout: int) -> Step[CartFacts | None]:
         return None
     sold_out = yield from products.sold_out(cart.shop, cart.facts.lines)
     return replace(cart.facts, sold_out=sold_out) if sold_out else cart.facts
+
+
+def _seen(view: int) -> Step[ProductFacts | None]:
+    """What they looked at, as its page told it; whether it can be bought now, the shop tells."""
+    looked = yield from visitors.looked(view)
+    if looked is None:
+        return None
+    about = yield from products.of_line(looked.shop, Line(looked.product, product=looked.product))
+    return replace(looked.facts, is_in_stock=about.in_stock) if about else looked.facts
 
 
 def _product(news: int) -> Step[ProductFacts | None]:

@@ -39,7 +39,7 @@ from bot.store import contacts, conversations, discounts, inbox, outbox, runs, t
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
 from bot.store.step import Step, attempt
-from bot.worker import codes, consent, facts, waiting
+from bot.worker import codes, consent, facts, links, waiting
 from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
 
 MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
@@ -154,11 +154,18 @@ def begin(
     yield from contacts.audit(contact, house.now, revision.flow.id, f"started as run {run_id}")
     house.tally.run_started(revision.flow.id)
     known = yield from facts.load(house, contact, number, subject)
+    click = links.new_click()
     advance = interpreter.start(
-        revision, run_id, known, house.playbook.segments, house.now, by_customer=by_customer, subject=subject
+        revision,
+        run_id,
+        links.marked(house, known, click),
+        house.playbook.segments,
+        house.now,
+        by_customer=by_customer,
+        subject=subject,
     )
     live = Live(advance.run, contact, number, shop, house.now)
-    yield from _carry_out(house, live, revision, advance, chain=chain)
+    yield from _carry_out(house, live, revision, advance, click, chain=chain)
     return True
 
 
@@ -180,11 +187,18 @@ def _why_not(house: House, revision: Revision, contact: int, number: str, subjec
     last = yield from runs.last_start(contact, flow.id)
     if flow.again_after and last and house.now < last + flow.again_after:
         return f"it ran on {last:%Y-%m-%d}, and starts again only after {_days(flow.again_after)}"
-    if flow.start.if_ is not None:
-        known = yield from facts.load(house, contact, number, subject)
-        if not condition.holds(condition.parse(flow.start.if_), known, None, house.playbook.segments, house.now):
-            return f"'{flow.start.if_}' is not so"
+    if not (yield from takes(house, revision, contact, number, subject)):
+        return f"'{flow.start.if_}' is not so"
     return None
+
+
+def takes(house: House, revision: Revision, contact: int, number: str, subject: Subject | None) -> Step[bool]:
+    """Whether what a flow says under `if:` is so."""
+    written = revision.flow.start.if_
+    if written is None:
+        return True
+    known = yield from facts.load(house, contact, number, subject)
+    return condition.holds(condition.parse(written), known, None, house.playbook.segments, house.now)
 
 
 def _days(length: timedelta) -> str:
@@ -196,8 +210,9 @@ def advance(house: House, live: Live, event: Event) -> Step[None]:
     """Something happened to a run: on it goes."""
     revision = yield from house.playbook.revision(live.run.revision)
     known = yield from facts.load(house, live.contact, live.number, live.run.subject)
-    result = interpreter.advance(revision, live.run, event, known, house.playbook.segments, house.now)
-    yield from _carry_out(house, live, revision, result, chain=0)
+    click = links.new_click()
+    result = interpreter.advance(revision, live.run, event, links.marked(house, known, click), house.playbook.segments, house.now)
+    yield from _carry_out(house, live, revision, result, click, chain=0)
 
 
 def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
@@ -251,7 +266,7 @@ def leave_to_staff(house: House, contact: int, why: str) -> Step[None]:
 # ---- effects
 
 
-def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *, chain: int) -> Step[None]:
+def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, click: str, *, chain: int) -> Step[None]:
     run = advance.run
     yield from runs.save(run, house.now)
     if run.outcome is not None:
@@ -262,6 +277,7 @@ def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *
     happened: list[Trigger] = []
     for effect in advance.effects:
         happened += yield from _effect(house, here, revision, effect)
+        yield from links.remember(house, live.contact, run.id, effect, click)
     for trigger in happened:
         yield from happen(house, live.contact, live.number, live.shop, trigger, chain=chain + 1)
 
@@ -322,6 +338,7 @@ _OF_ONE_ORDER = frozenset({Trigger.ORDER_CANCELLED, Trigger.ORDER_REFUNDED})
 _NEEDS = {
     Trigger.CART_ABANDONED: outbox.Need.CART_OPEN,
     Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID,
+    Trigger.PRODUCT_VIEWED: outbox.Need.NOT_BOUGHT,
     Trigger.BACK_IN_STOCK: outbox.Need.IN_STOCK,
     Trigger.PRICE_DROPPED: outbox.Need.PRICE_LOW,
 }

@@ -73,6 +73,11 @@ def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | 
     return Heard(left)
 
 
+def has_left(house: House, shop: str) -> Step[bool]:
+    """Whether a shop took us out."""
+    return house.erasures is not None and (yield from privacy.closed_since(shop)) is not None
+
+
 def leave_unheard(entry: Entry, why: str) -> Step[None]:
     """Nothing of it is kept but that it came."""
     yield from privacy.forget_body(entry.id)
@@ -148,6 +153,10 @@ def _leave(erasures: Erasures, shop: str, since: datetime, now: datetime) -> Ste
 # ---- the work
 
 
+class _Stopped(Exception):
+    """This process ends."""
+
+
 class Privacy:
     """Carries asks out. `copies` is the folder for copies; `overflows` says whether deliveries wait beside the database."""
 
@@ -163,10 +172,12 @@ class Privacy:
     ) -> None:
         self._store, self._house, self._erasures, self._optouts = store, house, erasures, optouts
         self._shelf, self._copies, self._overflows = shelf, copies, overflows
-        self._begun = False
+        self._begun = self._stopped = False
 
     async def work(self) -> bool:
         """Go on with one ask; returns whether there may be another to go on with now."""
+        if self._stopped:
+            return False
         if not self._begun:
             await self._store.run(privacy.let_go(self._now))
             self._begun = True
@@ -177,6 +188,8 @@ class Privacy:
             await self._carry_out(ask, ask.about)
         except StoreUnavailable:
             raise
+        except _Stopped:
+            return False
         except StillBusy as trouble:
             await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
         except Exception as error:
@@ -185,6 +198,14 @@ class Privacy:
             why = f"it failed here ({type(error).__name__}): see the log; it is tried again"
             await self._store.run(privacy.later(ask.id, self._now + pause, why, failed=True))
         return True
+
+    def stop(self) -> None:
+        """Leave what is under way, after the transaction that is, to the next process: it may take minutes."""
+        self._stopped = True
+
+    def _check_going(self) -> None:
+        if self._stopped:
+            raise _Stopped
 
     @property
     def _now(self) -> datetime:
@@ -247,6 +268,7 @@ class Privacy:
         more = said.with_them(names)
         over = False
         while not over:
+            self._check_going()
             eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
             over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, more))).over
 
@@ -282,6 +304,7 @@ class Privacy:
         """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
         before, after = await self._store.read(privacy.next_entry()), 0
         while page := await self._store.read(privacy.bodies(after, before, PAGE)):
+            self._check_going()
             found = [
                 one.id
                 for one in page
@@ -347,7 +370,7 @@ class Privacy:
     async def _silence(self, ask: Ask) -> None:
         """Nothing that was begun in a shop's name goes on, unless it is back by now."""
         while await self._store.run(self._silence_some(ask)):
-            pass
+            self._check_going()
 
     def _silence_some(self, ask: Ask) -> Step[bool]:
         """Some of it; whether there is more."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.channel.event import MessageReceived
 from bot.flow.facts import Money
 from bot.flow.model import Trigger
 from bot.flow.run import Subject, SubjectKind
@@ -34,15 +35,17 @@ from bot.shop.event import (
     StockCounted,
     Thin,
     VariantStocked,
+    VisitorCame,
 )
 from bot.shop.field import NO_CURRENCY
-from bot.store import contacts, inbox, mirror, readings, runs
+from bot.shop.snippet import is_visitors
+from bot.store import contacts, inbox, mirror, readings, runs, visitors
 from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, crediting, flows, lapse, reorder, stock, waiting
+from bot.worker import codes, crediting, flows, lapse, reorder, stock, visiting, waiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -53,7 +56,6 @@ NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 _TOLD: dict[type[ShopEvent], str] = {
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
-    ProductViewed: "saw a product looked at",
 }
 _ORDER_TRIGGERS = {
     OrderStatus.PLACED: Trigger.ORDER_PLACED,
@@ -84,11 +86,42 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
             return (yield from _refunded(house, shop, event))
         case ShoppersMerged():
             return (yield from _merged(house, shop, event))
+        case ProductViewed():
+            return (yield from _viewed(house, shop, whose.contact if whose else None, event))
         case ProductChanged() | VariantStocked() | StockCounted():
             return (yield from stock.told(house, shop, event))  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
             yield from contacts.audit(whose.contact if whose else None, house.now, shop, _about(event))
             return None
+
+
+def visited(house: House, shop: str, contact: int | None, event: ProductViewed | CartChanged | VisitorCame) -> Step[str | None]:
+    """Work off what a browser told; `contact` is whose it is, where that is known. It is no word of the shop's: only the cart of somebody
+    who is known by their message or their order counts, and of it what a page says is believed."""
+    match event:
+        case ProductViewed():
+            return (yield from _viewed(house, shop, contact, event))
+        case VisitorCame():
+            return (yield from visiting.came(house, shop, event))
+        case CartChanged():
+            owner = yield from visiting.keep_cart(house, shop, event)
+            return "nobody knows well enough whose cart it is" if owner is None else (yield from _cart(house, shop, owner, event))
+
+
+def _viewed(house: House, shop: str, contact: int | None, event: ProductViewed) -> Step[str | None]:
+    why = yield from visiting.viewed(house, shop, contact, event)
+    if contact is not None:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.PRODUCT_VIEWED, begins=False)
+    return why
+
+
+def referred(house: House, contact: int, event: MessageReceived) -> Step[MessageReceived]:
+    """A message without the code that the shop's page put into it. What its writer has in the cart there counts from now on."""
+    event, visitor = yield from visiting.wrote(house, contact, event)
+    cart = (yield from visiting.cart_of(house, visitor)) if visitor else None
+    if visitor is not None and cart is not None:
+        yield from _cart(house, visitor.shop, contact, cart)
+    return event
 
 
 def _about(event: ShopEvent) -> str:
@@ -155,7 +188,7 @@ def _agree(house: House, shop: str, contact: int, consents: Iterable[ShopConsent
 def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str | None]:
     if event.test or event.origin is not Origin.SHOPPER:
         return "a shopper does not leave what was made by staff, at a till, by a subscription or as a test"
-    if not event.is_checkout and event.shopper == NOBODY:
+    if not event.is_checkout and event.shopper == NOBODY and not is_visitors(event):
         return "the cart before a checkout: what is in it and whose it is, its checkout tells"
     told_cart = CartTold(
         key=event.checkout,
@@ -168,10 +201,14 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
         click=event.click,
         names=tuple(delivery.names(event, shop)),
     )
+    if event.visitor is not None and event.shopper != NOBODY:
+        yield from visiting.ordered(house, shop, contact, event.visitor)
     cart = yield from mirror.record_cart(shop, contact, told_cart)
     if cart is None:
         return "an older word of a cart that is known already"
     subject = Subject(SubjectKind.CART, cart.id)
+    if cart.state is CartState.EMPTIED and is_visitors(event):
+        return "a page tells no more of an emptied cart than of a bought one"
     if cart.state is CartState.EMPTIED:
         yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
     elif cart.state is CartState.OPEN:
@@ -250,6 +287,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    yield from _of_browser(house, shop, contact, event, recorded.order)
     if recorded.before is None and event.status is not OrderStatus.CANCELLED:
         for buyer in (contact, *whose.others):
             yield from waiting.bought(shop, buyer, event.lines)
@@ -259,6 +297,15 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     yield from lapse.follow(house, contact)
     yield from _follow(house, shop, contact, recorded, told_order.at, chased=event.origin is Origin.SHOPPER)
     return None
+
+
+def _of_browser(house: House, shop: str, contact: int, event: OrderChanged, order: mirror.Order) -> Step[None]:
+    """The browser it was made in is the buyer's; and whoever was sent the link it was come by may have bought."""
+    if event.visitor is not None and event.shopper != NOBODY:
+        yield from visiting.ordered(house, shop, contact, event.visitor)
+    sent_to = (yield from visitors.clicked(shop, event.click, house.now)) if event.click else None
+    if sent_to is not None and sent_to != contact:
+        yield from _may_have_bought(house, sent_to, shop, order)
 
 
 def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> Step[str | None]:

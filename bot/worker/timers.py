@@ -16,7 +16,7 @@ from bot.store import contacts, conversations, discounts, inbox, mirror, outbox,
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
-from bot.worker import flows, lapse, reorder, shopping, stock, waiting
+from bot.worker import flows, lapse, reorder, shopping, stock, visiting, waiting
 from bot.worker.playbook import House
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
@@ -114,6 +114,8 @@ def _start(house: House, contact: int, written: str, subject: int, generation: i
         return f"there is no flow '{flow}' any more"
     if revision.flow.start.when is Trigger.CART_ABANDONED:
         return (yield from _cart(house, revision, contact, subject, generation))
+    if revision.flow.start.when is Trigger.PRODUCT_VIEWED:
+        return (yield from _viewed(house, revision, contact, subject))
     when = revision.flow.start.when
     about, shop = yield from _about(when, subject)
     if about is not None:
@@ -166,6 +168,23 @@ def _cart(house: House, revision: Revision, contact: int, checkout: int, generat
         yield from inbox.set_timer(wait_until, contact, timer, checkout, generation)
         return "it is not its turn: looked at again later"
     yield from flows.begin(house, revision, contact, house.number, cart.shop, Subject(SubjectKind.CART, checkout))
+    return None
+
+
+def _viewed(house: House, revision: Revision, contact: int, visitor: int) -> Step[str | None]:
+    judged = yield from visiting.judge(house, revision, contact, visitor)
+    if isinstance(judged, str):
+        yield from contacts.audit(contact, house.now, revision.flow.id, f"did not start: {judged}")
+        return judged
+    timer = flows.START_TIMER + revision.flow.id
+    if isinstance(judged, visiting.Later):  # set already when they looked, unless the owner made the wait longer since
+        yield from inbox.set_timer(judged.at, contact, timer, visitor, 0)
+        return "they went on looking around: looked at again later"
+    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+    if wait_until is not None:
+        yield from inbox.set_timer(wait_until, contact, timer, visitor, 0)
+        return "it is not its turn: looked at again later"
+    yield from flows.begin(house, revision, contact, house.number, judged.shop, Subject(SubjectKind.VIEW, judged.id))
     return None
 
 

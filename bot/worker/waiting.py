@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.flow.facts import Line
 from bot.flow.run import Subject, SubjectKind
-from bot.store import contacts, mirror, products, wishes
+from bot.store import contacts, mirror, products, visitors, wishes
 from bot.store.products import Variant
 from bot.store.step import Step
 from bot.store.wishes import News, Origin, What, Wish
@@ -25,6 +25,11 @@ def asked(house: House, contact: int, shop: str, key: str, subject: Subject | No
         if about is not None:
             of = about.variant
             yield from join(house, contact, of.product, of.id, of.name, Origin.CHAT, house.now)
+    elif subject is not None and subject.kind is SubjectKind.VIEW:
+        seen = yield from visitors.looked(subject.id)
+        if seen is not None:
+            of_page = yield from products.wanted(seen.shop, seen.product, None)
+            yield from join(house, contact, of_page.product, None, seen.facts.name or seen.product, Origin.CHAT, house.now)
     elif subject is not None:
         found = (yield from mirror.cart(subject.id)) if subject.kind is SubjectKind.CART else (yield from mirror.order(subject.id))
         if found is not None:

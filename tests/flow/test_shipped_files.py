@@ -20,8 +20,8 @@ def test_nothing_is_wrong_and_nothing_is_left_to_translate() -> None:
     assert SHIPPED.problems == ()
     assert SHIPPED.warnings == ()
     assert set(SHIPPED.flows) == {
-        *("back_in_stock", "cart_reminder", "cross_sell", "loyalty", "price_drop", "reorder_nudge", "review_request", "welcome"),
-        "win_back",
+        *("back_in_stock", "browse_reminder", "cart_reminder", "cross_sell", "loyalty", "price_drop", "reorder_nudge", "review_request"),
+        *("welcome", "win_back"),
     }
     assert SHIPPED.rules.languages == ("en", "es", "pt_BR", "ar", "hi")
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -70,7 +71,7 @@ class Place:
 
 
 @asynccontextmanager
-async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9", **access: str) -> AsyncIterator[Place]:
+async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9", **access: Any) -> AsyncIterator[Place]:
     """A store on loopback. Nobody listens at the public address unless told otherwise."""
     books = Year(lambda: datetime.now(UTC), orders=40).books
     books.domain = DOMAIN
@@ -93,7 +94,7 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     api.at(url)
     front_page = f"{url}/stores/{STORE_HASH}" if platform == "bigcommerce" else url
-    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page, **access)
+    shop = replace(ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page), **access)
     settings = replace(settings_module.read({}, serving=False), public_url=public_url, shops={name: shop})
     place = Place(api, settings, shop, {name: datetime.now(UTC)})
     try:

@@ -127,12 +127,17 @@ def _now_and_then(now: datetime) -> Step[None]:
         f" values (1, 1, 'back_in_stock', 'form', {micros}, {micros})",
         f"insert into product_news (variant, what, at) values (1, 'back_in_stock', {micros})",
         "insert into credit (shop_order, contact, shop, placed_at, kind, flow, minor, back_minor, currency)"
-        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1",
+        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1 on conflict do nothing",
         "insert into privacy_ask (what, shop, key, way, asked_at, received_at, due_at, retry_at)"
         f" values ('data', 'casa', 'r1', 'privacy.data', {micros}, {micros}, {micros}, {micros})",
         "insert into privacy_person (contact, ask) values (1, 1)",
         f"insert into erased_name (mark, at, whatsapp_stopped_at, whatsapp_method) values ('{'0' * 32}', {micros}, {micros}, 'word')",
         f"insert into closed_shop (shop, since) values ('gone', {micros})",
+        "insert into visitor (shop, key, joined_by, first_at, seen_at, cart, cart_minor, cart_currency, cart_at)"
+        f" values ('casa', 'ABCDEFGH23456789ABCDEFGH', 'message', {micros}, {micros}, '[]', 0, 'EUR', {micros})",
+        "insert into product_view (visitor, product, title, link, price_minor, currency, times, first_at, last_at)"
+        f" select id, 'p-huila', 'Huila', 'https://casa.example/p', 1250, 'EUR', 2, {micros}, {micros} from visitor",
+        f"insert into sent_link (click, shop, contact, run, sent_at) values ('abcdefgh23456723', 'casa', 1, 1, {micros})",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
         " state) values ('held-1', 1, 'old', '', 'staff', 0, 1, '{\"text\":{\"body\":\"x\"}}', 'x', 0, 0, 0, 'held')",
     ):

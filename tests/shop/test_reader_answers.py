@@ -57,7 +57,7 @@ CUSTOMER = {
     ],
 )
 async def test_what_is_read_of_somebody_is_never_of_now(changed: Mapping[str, Any], at: datetime) -> None:
-    reader = woo(_customers=[CUSTOMER | changed])
+    reader = woo(_customers=[{**CUSTOMER, **changed}])
     (first,), (second,) = [(await reader.page(Part.SHOPPER, NOW, None)).found for _ in range(2)]
     assert isinstance(first.event, ShopperChanged)
     assert (first.event.at, first.update.occurred_at) == (at, at)

@@ -71,6 +71,8 @@ _SET: Mapping[str, Mapping[str, Any]] = {
     "upload": {"sha256": HERS},
     "conversation": {"control": "bot"},
     "bought": {"key": b"\0" * 16},
+    "visitor": {"shop": "casa", "key": f"v-{CANARY}"},
+    "product_view": {"visitor": ME},
 }
 _NOT_SEEDED = {"inbox_name", "erased_name", "closed_shop", "meta", "seen"}
 
@@ -138,6 +140,7 @@ def _seed(tables: dict[str, list[tuple[str, str]]]) -> Step[None]:
         (IdentityKind.EMAIL, "", EMAIL),
         (IdentityKind.BSUID, "", BSUID),
         (IdentityKind.CUSTOMER, "casa", CUSTOMER),
+        (IdentityKind.VISITOR, "casa", f"v-{CANARY}"),
     ):
         name = {"me": ME, "kind": kind, "scope": scope, "value": value}
         yield Statement("insert into identity values (:kind, :scope, :value, :me, 0)", name)

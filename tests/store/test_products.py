@@ -65,7 +65,6 @@ class Known:
     image: str | None = None
 
 
-BLEND = {"link": "https://casa.myshopify.com/products/house-blend", "image": "https://cdn.shopify.com/blend.jpg"}
 BLEND = ("https://casa.myshopify.com/products/house-blend", "https://cdn.shopify.com/blend.jpg")
 PAGE = ("https://casa.example/p/blend", None)
 SOAP = {"product_id": "p1", "title": "Soap", "price": "24.00"}

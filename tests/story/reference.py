@@ -312,7 +312,7 @@ _EVENTS: Mapping[Trigger, str] = {
     Trigger.TAG_ADDED: "a flow put a tag on the person",
     Trigger.OPTED_IN: "the person agreed to marketing messages",
     Trigger.HANDED_BACK: "staff handed the conversation back",
-    Trigger.PRODUCT_VIEWED: "not told by any shop yet",
+    Trigger.PRODUCT_VIEWED: "somebody looked at a product and left, for the length under `for`, with no cart and no order of it",
     Trigger.BACK_IN_STOCK: "a product can be bought again that the person waits for, or left in a cart, and it is their turn",
     Trigger.PRICE_DROPPED: "a product that the person left in a cart, or waits for, costs less than at any time of the last thirty days",
     Trigger.ENTERED_SEGMENT: "not told yet: use an event and `if: in the_segment`",

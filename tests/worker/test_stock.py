@@ -22,8 +22,8 @@ def rules(**replaced: str) -> Any:
 
 
 async def soap(bench: Bench, pieces: int | None = None, price: str = "10.00", **more: Any) -> None:
-    counted = {} if pieces is None else {"stock": pieces}
-    page = {"url": "https://casa.example/soap", "image_url": "https://casa.example/soap.jpg"}
+    counted: dict[str, Any] = {} if pieces is None else {"stock": pieces}
+    page: dict[str, Any] = {"url": "https://casa.example/soap", "image_url": "https://casa.example/soap.jpg"}
     await bench.shop("product.updated", product_id="p-soap", title="Soap", price=price, **page, **counted, **more)
 
 
@@ -409,11 +409,32 @@ def _next(bench: Bench, store: Any) -> Bench:
 async def test_what_is_known_already_costs_no_write(bench: Bench) -> None:
     await soap(bench, 5)
     await bench.go()
-    before = [dict(row) for table in ("product", "variant") for row in await bench.rows(f"select * from {table}")]
+    before = await written(bench)
     for _ in range(20):
         bench.now += timedelta(seconds=1)
         await soap(bench, 5)
     await bench.go()
-    assert [dict(row) for table in ("product", "variant") for row in await bench.rows(f"select * from {table}")] == before
+    assert await written(bench) == before
 
 
+async def written(bench: Bench) -> list[list[Any]]:
+    """What is kept of products, and of which moments."""
+    known = await bench.rows("select * from variant v join product p on p.id = v.product")
+    columns = ("pieces", "in_stock", "price_minor", "stocked_at", "told_at")
+    return [[row[column] for column in columns] for row in known]
+
+
+async def test_who_looked_at_what_is_sold_out_since_is_told_when_it_is_back(bench: Bench) -> None:
+    steps = "steps: [{wait: 1 day}, {if: not product.is_in_stock, then: [tell_when_back]}]"
+    flow = f"name: Looked\npurpose: marketing\nstart: {{when: product_viewed, for: 1 hour}}\n{steps}\n"
+    bench.playbook = playbook(looked=flow, browse_reminder=None)
+    await soap(bench, 1)
+    await bench.shop("customer.updated", phone=f"+{LOLA}", consent=AGREED)
+    page: dict[str, Any] = {"title": "Soap", "url": "https://casa.example/soap", "visitor_key": "v1"}
+    await bench.shop("product.viewed", product_id="p-soap", phone=f"+{LOLA}", **page)
+    for _ in range(3):
+        await bench.go(HOUR)
+    await sold_out(bench, HOUR)
+    await bench.go(DAY)
+    assert "stock: wants to hear when Soap is back" in await bench.notes()
+    assert told(await back(bench)) == 1

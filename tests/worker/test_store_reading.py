@@ -2,17 +2,23 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest_asyncio
 
+from bot.command import shop_missed
 from bot.command.shop_missed import found_missing
+from bot.sandbox.shop.big_api import STORE_HASH
+from bot.sandbox.shop.big_body import cart_id
 from bot.sandbox.shop.books import Agreed, Checkout, Consent, Customer, Order
 from bot.sandbox.shop.books import Payment as Paid
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
+from bot.shop.bigcommerce import BigCommerce
+from bot.shop.bigcommerce_reader import BigReader
+from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import Delivery
 from bot.shop.reader import Part
 from bot.shop.shopify import Shopify
@@ -216,12 +222,21 @@ def lola(shop: Shop, consent: Consent) -> Customer:
 
 
 async def test_old_checkouts_are_known_and_nobody_is_reminded_of_them(shop: Shop) -> None:
-    lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
+    customer = lola(shop, Consent(Agreed.YES, shop.bench.now - 9 * DAY))
+    left(shop, customer, shop.bench.now - DAY)
     await shop.ask()
     await shop.read()
     assert await shop.count("checkout where state = 'open'") > 0
     assert await shop.bench.go(2 * HOUR) == []
     assert await shop.count("timer where kind like 'start%'") == 0
+
+
+def left(shop: Shop, customer: Customer, at: datetime) -> Checkout:
+    """Lola leaves a checkout."""
+    like = max((one for one in shop.year.books.checkouts if one.address is not None), key=lambda one: one.total)
+    fresh = replace(like, id=next(shop.year.books.ids), customer=customer.id, token=f"{at.timestamp():032.0f}", cart_token="a cart's")
+    open_one = replace(fresh, created_at=at, updated_at=at, completed_at=None, order=None)
+    return shop.year.books.leave(replace(open_one, address=replace(like.address, phone=LOLA) if like.address else None))
 
 
 # ---- what webhooks missed
@@ -237,6 +252,9 @@ async def test_what_no_webhook_told_is_brought_in_and_reported(shop: Shop) -> No
     report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
     assert [(one.name, one.is_new) for one in report.missed] == [(f"#{one.number}", True) for one in missed]
     assert [one for one in report.hints if "webhook does not come" in one] != []
+    lines = list(shop_missed.told(report, UTC))
+    assert lines[0] == f"casa, {missed[0].placed_at:%A, %d %B %Y}:"
+    assert lines[1] == f"      4 orders, never told: {', '.join(f'#{one.number}' for one in missed)}"
     keys = {row["key"] for row in await shop.bench.rows("select key from shop_order")}
     assert keys >= {str(one.id) for one in missed}
 
@@ -273,6 +291,7 @@ async def test_what_waits_to_be_worked_off_is_not_missed(shop: Shop) -> None:
         pass
     report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
     assert report.missed == []
+    assert "Nothing was missed: webhooks told all" in next(shop_missed.told(report, UTC))
 
 
 async def test_a_look_asks_only_what_changed_since_the_last(shop: Shop) -> None:
@@ -402,21 +421,32 @@ async def test_what_the_shop_was_asked_for_is_no_sign_that_its_webhooks_come(sho
     assert await shop.count("heard") == 1
 
 
-def left(shop: Shop) -> Checkout:
-    """A checkout somebody left a moment ago."""
-    like = next(one for one in shop.year.books.checkouts if one.completed_at is None and one.address is not None)
-    key = next(shop.year.books.ids)
-    fresh = replace(like, id=key, token=f"{key:032x}", created_at=shop.bench.now, updated_at=shop.bench.now, email="lola@example.com")
-    return shop.year.books.leave(replace(fresh, address=replace(like.address, phone=LOLA) if like.address else None))
-
-
 async def test_a_checkout_that_was_missed_is_reminded_of_if_it_is_young(shop: Shop) -> None:
-    lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
+    customer = lola(shop, Consent(Agreed.YES, shop.bench.now - DAY))
     await shop.look()
-    shop.bench.now += NIGHT + HOUR - timedelta(minutes=20)
-    left(shop)
-    shop.bench.now += timedelta(minutes=20)
+    shop.bench.now += NIGHT + HOUR
+    left(shop, customer, shop.bench.now - timedelta(minutes=20))
     await shop.reading.look()
     await shop.read()
     await shop.bench.go(HOUR)
     assert await shop.count("run where flow = 'cart_reminder'") == 1
+
+
+async def test_an_order_that_bigcommerce_only_names_ends_the_reminder_of_its_cart(bench: Bench) -> None:
+    year = Year(lambda: bench.now, orders=30)
+    api = StoreApi(token=TOKEN, books=year.books)
+    async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
+        api.at(url)
+        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, "ES")
+        reading = StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0)
+        like = next(one for one in year.books.orders if one.address.phone is None)
+        fresh = replace(like, id=next(year.books.ids), checkout_token="its token", placed_at=bench.now, updated_at=bench.now)
+        order = year.books.place(fresh)
+        await bench.cart(cart_id("its token"))
+        named = {"scope": "store/order/created", "producer": f"stores/{STORE_HASH}", "data": {"type": "order", "id": order.id}}
+        delivery = Delivery(SHOP, {}, wire(named | {"created_at": int(bench.now.timestamp())}), bench.now)
+        await bench.store.receive(BigCommerce((SECRET,), "ES").split(delivery), bench.now)
+        await bench.work()
+        assert await reading.fetch_wanted()
+        assert await bench.go(HOUR) == []
+        assert [row["state"] for row in await bench.rows("select state from checkout")] == ["ordered"]

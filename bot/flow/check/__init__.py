@@ -77,6 +77,9 @@ def _judge_head(case: Case) -> None:
     if flow.start.when is Trigger.CART_ABANDONED and flow.start.for_ is None and not told.is_broken("start.for"):
         message = "say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'"
         told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
+    if flow.start.when is Trigger.PRODUCT_VIEWED and flow.start.for_ is None and not told.is_broken("start.for"):
+        message = "say how long after they last looked at anything: add 'for:', as in 'for: 4 hours'"
+        told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
     _judge_after(case)
     if flow.start.when in NOT_TOLD_YET:
         message = f"nothing tells of {flow.start.when} yet, so this flow would never start: start it on another event, with an 'if:'"

@@ -63,7 +63,8 @@ select * from contact where id = :id
 select 1 from contact where id = :id
 
 -- name: live_id
-select coalesce(merged_into, id) as id from contact where id = :id
+-- gone: who was erased is merged into nobody, who is merged into itself
+select k.id, k.merged_into is not null as gone from contact c join contact k on k.id = coalesce(c.merged_into, c.id) where c.id = :id
 
 -- name: tags
 select tag from tag where contact = :contact
@@ -223,6 +224,9 @@ update shop_order set contact = :keep where contact = :gone
 
 -- name: merge_purchase
 update purchase set contact = :keep where contact = :gone
+
+-- name: merge_sent_link
+update sent_link set contact = :keep where contact = :gone
 
 -- name: merge_credit
 update credit set contact = :keep where contact = :gone

@@ -91,7 +91,7 @@ select shop, key from shop_order where contact = :contact
 -- name: of_shop
 -- everybody a shop told of, or in whose name they were written to
 select distinct coalesce(c.merged_into, c.id) as contact from contact c where c.id in (
-  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click') and scope = :shop
+  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click', 'visitor') and scope = :shop
   union select contact from also_known where scope = :shop
   union select contact from checkout where shop = :shop
   union select contact from shop_order where shop = :shop

@@ -17,7 +17,11 @@ select 1 from wish where contact = :contact and product = :product and variant =
 delete from wish where contact = :contact
 
 -- name: forget_product
-delete from wish where contact = :contact and product = :product
+delete from wish where contact = :contact and product = :product and told_at is null
+
+-- name: rest
+-- who was told of it before waits no more; that they were told is kept
+update wish set state = 'told' where contact = :contact and product = :product
 
 -- name: forget_expired
 delete from wish where expires_at <= :now and state <> 'called'
@@ -55,11 +59,11 @@ update product_news set looked = :looked, places = :places where id = :id
 select id, contact, lines, updated_at from checkout where shop = :shop and state = 'open' and id > :after order by id limit :limit
 
 -- name: waiting
--- by the time they joined; who was told of the product not long ago is left alone
-select w.contact, min(w.joined_at) as joined_at, min(w.id) as id from wish w
+-- by the time they joined; who was told of the product not long ago is left alone. Who waits for it and for one kind of it is there twice.
+select w.contact from wish w
 where w.product = :product and w.what = :what and w.state = 'waiting' and w.variant in (0, :variant) and w.expires_at > :now
   and not exists (select 1 from wish t where t.contact = w.contact and t.product = w.product and t.what = w.what and t.told_at > :since)
-group by w.contact order by min(w.joined_at), min(w.id) limit :limit
+order by w.joined_at, w.id limit :limit
 
 -- name: call
 update wish set state = 'called', news = :news where contact = :contact and product = :product and what = :what and variant in (0, :variant)
