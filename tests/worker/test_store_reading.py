@@ -113,7 +113,7 @@ async def shop(bench: Bench) -> AsyncIterator[Shop]:
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
         wire_to = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-        reader = ShopifyReader(wire_to, SHOP, lambda: bench.now, "ES", "casa.myshopify.com")
+        reader = ShopifyReader(wire_to, SHOP, "ES", "casa.myshopify.com")
         yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0), reader)
 
 
@@ -470,7 +470,7 @@ async def test_an_order_that_bigcommerce_only_names_ends_the_reminder_of_its_car
     api = StoreApi(token=TOKEN, books=year.books)
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
-        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, lambda: bench.now, "ES")
+        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, "ES")
         reading = StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0)
         like = next(one for one in year.books.orders if one.address.phone is None)
         fresh = replace(like, id=next(year.books.ids), checkout_token="its token", placed_at=bench.now, updated_at=bench.now)
