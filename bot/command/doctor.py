@@ -37,6 +37,8 @@ Exit codes: 0 all is well, 1 something must be done, 78 the configuration cannot
 TIMEOUT_SECONDS = 10
 LATELY = timedelta(days=3)
 
+_BACK = "nothing it tells is taken in. If it is back, 'comeback shop connect' or 'comeback privacy reopen {}' says so"
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
@@ -72,8 +74,8 @@ async def _examine(settings: Settings) -> list[Finding]:
     try:
         playbook = read_playbook(settings.flows, settings.locales)
     except SettingsError as error:
-        return [*(ill("flows", fault) for fault in error.faults), *await _database(settings)]
-    found = [*_flows(playbook, settings), *await _database(settings)]
+        return [*(ill("flows", fault) for fault in error.faults), *await database(settings)]
+    found = [*_flows(playbook, settings), *await database(settings)]
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         found += [one async for one in doctor_whatsapp.examine(session, settings, playbook, wall_clock())]
@@ -115,7 +117,8 @@ def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
     return [*found, well("flows", f"{len(library.flows)} are ready: {', '.join(library.flows)}")]
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def database(settings: Settings) -> list[Finding]:
+    """How the database stands, and what in it somebody should see to."""
     where = shown(settings.database)
     if not is_there(settings.database):
         return [hint("database", f"{where} is not there yet: 'comeback serve' makes it")]
@@ -129,10 +132,12 @@ async def _database(settings: Settings) -> list[Finding]:
         limits = await read_only(settings.database, pace.standing(wall_clock()))
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
         asks = await read_only(settings.database, privacy.pressing(wall_clock()))
+        closed = await read_only(settings.database, privacy.closed_shops())
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
     found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
+    found += [hint(name, f"it took the app out on {since:%Y-%m-%d}: {_BACK.format(name)}") for name, since in closed.items()]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 

@@ -378,6 +378,9 @@ class Paper:
         self.heard[values["shop"]] = max(self.heard.get(values["shop"], 0), values["at"])
         return NONE
 
+    def reading_half_read(self, _: Values) -> Rows:
+        return NONE  # a rehearsal's shop tells all it has
+
     def mirror_add_word(self, values: Values) -> Rows:
         self.order_words.setdefault((values["order_key"], values["kind"], values["key"]), dict(values))
         return NONE

@@ -165,7 +165,8 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         raise fields.fault("total", "is missing")
     order = fields.required("id")
     at = fields.moment_if_any("date_modified_gmt", "date_created_gmt") or told.moment
-    payment = _payment(fields, status)
+    origin = _origin(fields)
+    payment = _payment(fields, status, origin)
     refunded = _refunded(fields, currency)
     return OrderChanged(
         at=at,
@@ -181,7 +182,7 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         consents=_consents(fields, told),
         click=_click(fields),
         payment=payment,
-        origin=_origin(fields),
+        origin=origin,
         payment_link=fields.link("payment_url") if payment in (Payment.BEGUN, Payment.AWAITED, Payment.FAILED) else None,
         refunded=refunded,
         shipped=status == "completed",
@@ -189,10 +190,13 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
     )
 
 
-def _payment(fields: Fields, status: str) -> Payment:
-    """`processing` is paid, but for cash on delivery, which is paid when there is a date."""
+def _payment(fields: Fields, status: str, origin: Origin) -> Payment:
+    """`processing` is paid, but for cash on delivery, which is paid when there is a date. What staff entered, or a subscription renewed,
+    is `pending`, too, and nobody is at its payment page."""
     if status not in _PAYMENTS:  # cancelled, or a status of the shop's own
         return Payment.PAID if _is_paid(fields) else Payment.UNKNOWN
+    if _PAYMENTS[status] is Payment.BEGUN and origin is not Origin.SHOPPER:
+        return Payment.AWAITED
     if _PAYMENTS[status] is Payment.PAID and fields.text("payment_method") == "cod" and not _is_paid(fields):
         return Payment.ON_DELIVERY
     return _PAYMENTS[status]

@@ -17,7 +17,7 @@ from bot.policy.decision import Consent
 from bot.store import contacts, discounts, mirror, personal
 from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Marks, Stop
 from bot.store.line import line_of
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import Identity, IdentityKind, Source
 from bot.store.personal import EMPTY_BODY
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
@@ -607,7 +607,7 @@ def bodies(after: int, before: int, limit: int) -> Step[list[Body]]:
     return [
         Body(
             row["id"],
-            row["place"] if row["source"] == "shop" else "",
+            row["place"] if row["source"] in (Source.SHOP, Source.VISITOR) else "",
             bytes(row["body"]),
             nameless is not None and row["merged_into"] == nameless,
             row["state"] == "waiting",

@@ -97,6 +97,8 @@ def _whose(house: House, entry: Entry) -> Step[Resolved | Unheard | None]:
         if whose is not None and whose.new:
             yield from privacy.known_again(house, whose.contact, (yield from privacy.left_of(house, whose.new)))
         return whose
+    if entry.source is Source.VISITOR and (yield from privacy.has_left(house, entry.place)):
+        return Unheard(privacy.WHY_LEFT)
     contact = (yield from contacts.by_id(entry.contact)) if entry.contact is not None else None
     return None if contact is None else Resolved(contact)
 

@@ -295,7 +295,7 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from lapse.follow(house, contact)
-    yield from _follow(house, shop, contact, recorded, told_order.at)
+    yield from _follow(house, shop, contact, recorded, told_order.at, chased=event.origin is Origin.SHOPPER)
     return None
 
 
@@ -345,9 +345,12 @@ def _merged(house: House, shop: str, event: ShoppersMerged) -> Step[str | None]:
     return None
 
 
-def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None) -> Step[None]:
-    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own.
-    Nothing begins with what changed long ago (`told_at`): it is heard of because the shop was asked."""
+def _follow(
+    house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None, *, chased: bool = True
+) -> Step[None]:
+    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own, if
+    it is to be `chased`: who tried to pay is, not whom staff or a subscription charged. Nothing begins with what changed long ago
+    (`told_at`): it is heard of because the shop was asked."""
     order, status = recorded.order, OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
@@ -363,7 +366,7 @@ def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told
         yield from inbox.set_timer(order.facts.placed_at + house.playbook.rules.payment_left, contact, PAYMENT_TIMER, order.id, 0)
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
-        yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
+        yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject, begins=chased)
     if order.given_back and not recorded.was_given_back and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject, begins=has_just_changed)
     if recorded.was_unpaid and not order.unpaid:

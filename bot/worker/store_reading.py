@@ -17,7 +17,7 @@ from time import monotonic
 from bot.shop.event import CartChanged, OrderChanged, OrderStatus, Origin, Resource, ShopEvent, ShopperChanged, Thin
 from bot.shop.reader import Found, Page, Part, StoreReader
 from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
-from bot.store import contacts, inbox, mirror, readings
+from bot.store import contacts, inbox, mirror, privacy, readings
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Cause, Reading, Wanted
@@ -172,6 +172,8 @@ def _bring_in(one: Wanted, found: Iterable[Found], now: datetime) -> Step[None]:
 
 
 def _begin_look(shop: str, parts: Iterable[Part], now: datetime, apart: timedelta) -> Step[None]:
+    if (yield from privacy.closed_since(shop)) is not None:
+        return
     last = yield from readings.last_begun(shop, Cause.NIGHTLY)
     if last is not None and last <= now and now - last < apart:
         return

@@ -12,7 +12,7 @@ from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import DiscountMade, DiscountRefused, Purpose, Subject, SubjectKind, TimeIsUp, Waiting
 from bot.policy.decision import Control
-from bot.store import contacts, conversations, discounts, inbox, mirror, outbox, runs
+from bot.store import contacts, conversations, discounts, inbox, mirror, outbox, readings, runs
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
@@ -20,6 +20,7 @@ from bot.worker import flows, lapse, reorder, shopping, stock, visiting, waiting
 from bot.worker.playbook import House
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
+READ_TURN = timedelta(minutes=10)  # when to look again whether all of a shop's orders are read
 CODE_TIMER = "code"  # a code whose run had to wait its turn
 LATE_START = timedelta(days=2)  # after down-time: a cart left longer ago than this is not reminded of, a nudge not given
 
@@ -37,7 +38,7 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
     if kind.startswith(flows.START_TIMER):
         return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
     if lapse.is_timer(kind):
-        wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+        wait_until = yield from _not_yet(house, contact, lapse.ANY_SHOP)
         return (yield from lapse.rings(house, contact, kind, subject, generation, wait_until))
     if reorder.is_timer(kind):
         return (yield from _reorder(house, contact, kind, subject, generation))
@@ -97,6 +98,13 @@ def not_its_turn(house: House, contact: int, number: str, run_id: int | None, *,
     if asks and other is not None and other.run.id != run_id:
         return house.now + flows.ITS_TURN
     return None
+
+
+def _not_yet(house: House, contact: int, shop: str) -> Step[datetime | None]:
+    """When to look again whether somebody has bought nothing since, if that cannot be known now or it is not its turn."""
+    if (yield from readings.is_half_read(shop)):
+        return house.now + READ_TURN
+    return (yield from not_its_turn(house, contact, house.number, None, asks=True))
 
 
 def _start(house: House, contact: int, written: str, subject: int, generation: int) -> Step[str | None]:
@@ -184,7 +192,7 @@ def _reorder(house: House, contact: int, kind: str, order_id: int, generation: i
     judged = yield from reorder.judge(house, contact, kind, order_id, generation)
     if isinstance(judged, str):
         return judged
-    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+    wait_until = yield from _not_yet(house, contact, judged.order.shop)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, kind, order_id, generation)
         return "it is not its turn: looked at again later"

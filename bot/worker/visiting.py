@@ -41,11 +41,13 @@ def viewed(house: House, shop: str, whose: int | None, event: ProductViewed) -> 
     key = event.visitor or (f"shopper:{whose}" if whose is not None else None)
     if key is None:
         return "it names nobody"
-    visitor = yield from visitors.touch(shop, key, event.at)
+    at = min(event.at, house.now)
+    visitor = yield from visitors.touch(shop, key, at)
     if whose is not None and event.shopper != NOBODY:  # the shop itself says who it is
         yield from visitors.join(visitor, whose, JoinedBy.ORDER, house.now)
+    elif event.click is not None:
+        yield from _followed(house, visitor, event.click)
     facts = ProductFacts(event.title, event.price, link=event.link, image=event.image)
-    at = min(event.at, house.now)
     yield from visitors.look(visitor, event.product, facts, at)
     contact = yield from visitors.owner(visitor)
     if contact is None:
@@ -57,9 +59,11 @@ def viewed(house: House, shop: str, whose: int | None, event: ProductViewed) -> 
 def came(house: House, shop: str, event: VisitorCame) -> Step[str | None]:
     """A browser followed a link of ours, or is about to write to us."""
     visitor = yield from visitors.touch(shop, event.visitor, event.at)
-    if event.click is None:
-        return None
-    contact = yield from visitors.clicked(shop, event.click, house.now)
+    return (yield from _followed(house, visitor, event.click)) if event.click is not None else None
+
+
+def _followed(house: House, visitor: Visitor, click: str) -> Step[str | None]:
+    contact = yield from visitors.clicked(visitor.shop, click, house.now)
     if contact is None:
         return "nobody was sent this link, or long ago"
     yield from join(house, visitor, contact, JoinedBy.LINK)

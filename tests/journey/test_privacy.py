@@ -171,7 +171,7 @@ async def test_killed_in_the_midst_of_an_erasure_the_next_process_ends_it(tmp_pa
         assert await law.post("orders/create", SHOPIFY_ORDER) == 200
         assert await law.post("customers/redact", ASKS["customers/redact"]) == 200
         midst = 0
-        for _ in range(20 if full else 5):
+        for _ in range(20 if full else 3):
             await asyncio.sleep(random.uniform(*KILL_AFTER))
             await law.bot.kill()
             midst += law.around.count("select count(*) from privacy_ask where state = 'open' and counts <> '{}'")

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot import settings as settings_module
-from bot.command import doctor_shop, shop_connect
+from bot.command import doctor, doctor_shop, shop_connect
 from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.finding import Finding, Health
 from bot.command.shop_connect import Outcome
@@ -26,8 +26,12 @@ from bot.settings import Settings, ShopSettings
 from bot.shop.hooks import Act
 from bot.shop.shopify import TOPICS
 from bot.shop.woocommerce import TOPICS as WOO_TOPICS
+from bot.store import erasure_log, privacy
+from bot.store.database import open_database, read_only
+from bot.store.erasure_log import ErasureLog
 from tests.shop.front import SECRET, front
 
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 TOKEN, DOMAIN = "shpat_of_the_tests", "casa-lola.myshopify.com"
 RULES = StoreRules(name="Casa", currency="EUR", timezone="Europe/Madrid")
 ALL_SCOPES = frozenset(
@@ -134,6 +138,22 @@ async def test_a_bigcommerce_store_that_is_all_well_is_told_so() -> None:
         assert found.pop("address") == [Health.ILL]  # nobody listens there
         assert found == {about: [Health.WELL] for about in ("access", "webhooks", "phones", "heard")}
         assert {one.move.act for one in (await place.connected()).done} == {Act.KEEP}
+
+
+async def test_a_shop_that_had_taken_the_app_out_is_back_once_it_is_connected(tmp_path: Path) -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        place.settings = replace(place.settings, database=str(tmp_path / "comeback.db"))
+        store = await open_database(place.settings.database)
+        await store.run(privacy.close_shop("lola", NOON))
+        await store.close()
+        planned = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
+        assert "the app" not in {one.about for one in planned.findings}
+        assert await read_only(place.settings.database, privacy.closed_shops()) == {"lola": NOON}
+        assert "took the app out on 2026-11-02" in "".join(one.sentence for one in await doctor.database(place.settings))
+        (back,) = [one for one in (await place.connected()).findings if one.about == "the app"]
+        assert (back.verdict, "is back" in back.sentence) == (Health.WELL, True)
+        assert await read_only(place.settings.database, privacy.closed_shops()) == {}
+        assert [line.what for line in ErasureLog(erasure_log.beside(place.settings.database, None)).read()] == ["shop_back"]
 
 
 Change = Callable[[Place], object]

@@ -1,12 +1,16 @@
 """Stores read by their own interfaces, against the sandbox's: whole parts page by page, single things, and questions before a message."""
 
+import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.big_body import cart_id
@@ -313,3 +317,51 @@ async def test_what_shopify_keeps_from_an_app_that_is_not_approved_is_missing_an
         told = orders_of(await store.all(Part.ORDER))
         assert len(told) == ORDERS
         assert not any(event.shopper.phone or event.shopper.email for event in told.values())
+
+
+ODD: tuple[Any, ...] = (
+    *(None, True, -1, 1e300, "", "x" * 5_000, "\x00\ud800", "gid://shopify/Order/1"),
+    *([], [None], [[]], {}, {"nodes": [None, 3]}, {"a": {}}),
+)
+
+
+def spoiled(value: Any, chance: Random) -> Any:
+    """An answer with something of another kind in it here and there."""
+    if chance.random() < 0.03:
+        return chance.choice(ODD)
+    if isinstance(value, dict):
+        return {name: spoiled(one, chance) for name, one in value.items() if chance.random() > 0.01}
+    return [spoiled(one, chance) for one in value] if isinstance(value, list) else value
+
+
+def spoiling(route: web.RouteDef, chance: Random) -> web.RouteDef:
+    """A store that answers so, when `chance` has a seed."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await route.handler(request)
+        if isinstance(response, web.Response) and isinstance(response.body, bytes) and response.body:
+            response.body = json.dumps(spoiled(json.loads(response.body), chance)).encode()
+        return response
+
+    return web.RouteDef(route.method, route.path, answer, route.kwargs)
+
+
+@pytest.mark.parametrize("kind", READERS)
+async def test_whatever_a_store_answers_is_read_or_kept_as_unreadable_or_asked_again(kind: str, full: bool) -> None:
+    chance, pauses = Random(), Pauses()
+    year = Year(lambda: NOW, orders=40)
+    api = StoreApi(token=TOKEN, books=year.books, seconds=pauses.clock)
+    order = next(iter(year.books.orders))
+    async with listening([spoiling(route, chance) for route in api.routes()]) as url, aiohttp.ClientSession() as session:
+        for seed in range(60 if full else 8):
+            chance.seed(seed)
+            reader = READERS[kind](session, url, pauses)
+            for part in (Part.ORDER, Part.SHOPPER):
+                with suppress(ApiRefused, ShopUnreachable):
+                    for found in (await reader.page(part, YEAR_AGO, None)).found:
+                        assert (found.event is None) == (found.update.unreadable is not None)
+            with suppress(ApiRefused, ShopUnreachable):
+                await reader.one(thin(reader, order.id))
+            for doubt, key in ((Doubt.ORDER_UNPAID, str(order.id)), (Doubt.CART_OPEN, "f" * 32)):
+                with suppress(NoAnswer):
+                    await reader.is_so(doubt, key)

@@ -264,6 +264,18 @@ async def test_one_that_stands_there_for_half_an_hour_has_failed_and_may_be_paid
     assert await noted(till) == ["order_paid", "order_placed"]
 
 
+@pytest.mark.parametrize("made", ["admin", "subscription", "pos_rest_api"])
+async def test_nobody_is_chased_to_pay_what_they_did_not_take_to_the_payment_page(till: Bench, made: str) -> None:
+    await woo(till, "order.created", at_payment(till.now, created_via=made))
+    assert await noted(till) == ["order_placed"]
+    assert await noted(till, HOUR) == []
+    await woo(till, "order.updated", at_payment(till.now, created_via=made, status="failed"))
+    assert await noted(till) == []
+    till.now += MINUTE
+    await woo(till, "order.updated", at_payment(till.now, created_via=made, status="processing", date_paid_gmt="2026-11-02T11:00:00"))
+    assert await noted(till) == ["order_paid"]
+
+
 async def test_the_owner_says_how_long_that_is(where: str) -> None:
     store = await open_database(where)
     rules = owner_files()["flows/store.yaml"] + "\npayment_left: 2 hours\n"

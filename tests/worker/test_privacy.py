@@ -2,29 +2,32 @@
 
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
 from bot.desk import actions
+from bot.desk import privacy as by_hand
 from bot.policy.decision import Consent
 from bot.shop import plain
 from bot.store import contacts, inbox, outbox
 from bot.store import privacy as asks
+from bot.store.database import Database, StoreUnavailable, open_database
 from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.model import Identity, IdentityKind, Source
 from bot.store.optout_log import OptOutLog
 from bot.store.privacy import Ask
 from bot.store.shelf import Shelf
 from bot.store.step import Statement, Step
-from bot.worker import dispatcher
+from bot.worker import dispatcher, privacy
 from bot.worker.dispatcher import Worked
 from bot.worker.playbook import House
 from bot.worker.privacy import Privacy
 
-from .bench import DAY, HOUR, ITEMS, LOLA, NUMBER, PEPE, Bench
+from .bench import DAY, HOUR, ITEMS, LOLA, NUMBER, PEPE, Bench, playbook
 
 
 class Lawful:
@@ -363,12 +366,18 @@ async def test_a_shop_that_took_the_app_out_sends_nothing_more_and_its_codes_are
     assert "k4" not in await lawful.dump()
 
 
-async def test_a_shop_is_back_when_it_tells_something_new(lawful: Lawful) -> None:
+async def test_a_shop_is_back_when_its_owner_says_so_and_not_because_it_is_heard(lawful: Lawful) -> None:
     bench = lawful.bench
     await bench.shop("store.uninstalled")
     await bench.work()
     await lawful.done()
     await bench.go(DAY)
+    await bench.cart("k-late")
+    await bench.go()
+    assert list(await bench.store.read(asks.closed_shops())) == ["casa"]
+    assert "k-late" not in await lawful.dump()
+    assert await bench.go(DAY) == []
+    assert await bench.store.run(by_hand.reopen(lawful.erasures, "casa", bench.now))
     await bench.cart("k-new")
     await bench.go()
     assert await bench.store.read(asks.closed_shops()) == {}
@@ -413,3 +422,76 @@ async def test_what_staff_or_a_timer_want_of_somebody_who_was_erased_comes_to_no
     assert {row["why"] for row in await bench.rows("select why from inbox where source in ('desk', 'clock')")} >= {"it names nobody"}
     with pytest.raises(actions.NotFound):
         await bench.store.read(actions.find(str(contact)))
+
+
+# ---- cut short
+
+
+class Cut(Exception):
+    """The power fails."""
+
+
+class Failing:
+    """A database that fails at the transaction of a number: after it was kept, or as it would have been."""
+
+    def __init__(self, store: Database, at: int, *, kept: bool) -> None:
+        self._store, self._at, self._kept, self.count = store, at, kept, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def run(self, step: Step[Any], *, last: bool = False) -> Any:
+        self.count += 1
+        if self.count < self._at:
+            return await self._store.run(step, last=last)
+        if self.count == self._at and self._kept:
+            await self._store.run(step, last=last)
+        elif self.count == self._at:
+            with suppress(Cut):
+                await self._store.run(_given_up(step), last=last)
+        raise StoreUnavailable("the power failed")
+
+
+def _given_up(step: Step[Any]) -> Step[None]:
+    yield from step
+    raise Cut
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_cut_at_any_transaction_the_next_process_ends_it(
+    tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    monkeypatch.setattr(privacy, "ROWS_AT_ONCE", 4)
+    at, cuts = 1, 0
+    while True:
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        bench = Bench(await open_database(str(folder / "comeback.db")), playbook())
+        lawful = Lawful(bench, folder)
+        await bench.reminded()
+        for number in range(9):
+            await bench.writes(f"my secret {number}")
+        await bench.writes("STOP")
+        await bench.go()
+        await lawful.redact()
+        failing = Failing(bench.store, at, kept=kept)
+        store = cast("Database", failing)  # by its methods
+        first = Privacy(store, lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, folder / "copies")
+        with suppress(StoreUnavailable):
+            while await first.work():
+                pass
+        is_over = failing.count < at
+        bench.now += HOUR
+        ask = await lawful.done()
+        dump, log = await lawful.dump(), (folder / "log.erased").read_text()
+        await bench.store.close()
+        assert not ask.is_open
+        assert (ask.people, ask.counts["message"], ask.counts["contact"]) == (1, 10, 1)
+        assert [word for word in (LOLA, "my secret", "k1'") if word in dump] == []
+        assert '"whatsapp"' in log
+        if is_over:
+            break
+        cuts += 1
+        at += 1 if full else 5
+    print(f"\n{cuts} cuts")
+    assert cuts >= 2

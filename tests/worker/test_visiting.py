@@ -160,6 +160,13 @@ async def test_who_follows_a_link_of_ours_is_known_and_what_they_look_at_counts(
     assert await pages.go(DAY) == [ASKED]
 
 
+async def test_a_shop_may_tell_of_a_look_by_the_link_that_led_to_it(pages: Pages) -> None:
+    click = await sent_link(pages)
+    await pages.shop("product.viewed", product_id="p-moka", title="Moka pot", visitor_key="shop-own-key", click=click)
+    await pages.work()
+    assert await pages.owner("shop-own-key") == await pages.contact()
+
+
 async def test_who_was_passed_a_link_does_not_become_its_customer(pages: Pages) -> None:
     click = await sent_link(pages)
     await pages.go()

@@ -41,6 +41,12 @@ insert into read_entry (reading, inbox) values (:reading, :inbox) on conflict do
 insert into missed (shop, part, key, at, name, is_new, reading, found_at) values (:shop, :part, :key, :at, :name, :is_new, :reading, :now)
 on conflict do nothing
 
+-- name: half_read
+-- of a shop, or of any: pages come oldest first, so what is known of its orders ends somewhere in the past
+select 1 as one from shop_reading r where r.state = 'waiting' and r.part = 'order' and r.cause = 'asked'
+  and (cast(:shop as text) = '' or r.shop = :shop)
+  and not exists (select 1 from closed_shop c where c.shop = r.shop) limit 1
+
 -- name: latest
 -- the parts of what was begun last
 select * from shop_reading where shop = :shop and cause = :cause and begun_at = (
