@@ -83,9 +83,10 @@ def _gross(row: Row) -> int:
     return int(row["total_minor"] if row["told_lines"] is None else row["told_minor"] + (row["told_refunded"] or 0))
 
 
-def orders_after(contact: int, since: datetime, window: timedelta) -> Step[list[int]]:
-    """Orders of somebody that a message which arrived then could be credited with."""
-    rows = yield sql("credit.orders_after", contact=contact, since=to_micros(since), until=to_micros(since + window))
+def orders_after(contact: int, message: int, since: datetime, window: timedelta) -> Step[list[int]]:
+    """Orders of somebody that a message which arrived then could be credited with, or is."""
+    until = to_micros(since + window)
+    rows = yield sql("credit.orders_after", contact=contact, message=message, since=to_micros(since), until=until)
     return [row["id"] for row in rows]
 
 

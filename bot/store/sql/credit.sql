@@ -32,7 +32,11 @@ on conflict (shop_order) do update set contact = excluded.contact, placed_at = e
 delete from credit where shop_order = :id
 
 -- name: orders_after
-select id from shop_order where contact = :contact and placed_at between :since and :until order by id
+-- and those it is credited with, for it may have arrived earlier than was known
+select id from shop_order where contact = :contact and placed_at between :since and :until
+union
+select shop_order from credit where contact = :contact and message = :message
+order by 1
 
 -- name: orders_since
 -- of people whom something of ours reached
