@@ -8,7 +8,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -22,6 +21,7 @@ from bot.channel.whatsapp import templates
 from bot.channel.whatsapp.media import Media
 from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.templates import TemplateState
+from bot.clock import Clock, wall_clock
 from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
 from bot.settings import read as read_settings
@@ -48,6 +48,7 @@ from bot.shop.shopify import Shopify
 from bot.shop.shopify_graphql import ShopifyGraphql
 from bot.shop.shopify_reader import ShopifyReader
 from bot.shop.shopify_token import ClientToken, FixedToken, Token
+from bot.shop.snippet import Site
 from bot.shop.woocommerce import WooCommerce
 from bot.shop.woocommerce_reader import WooReader
 from bot.shop.woocommerce_rest import WooRest
@@ -65,6 +66,7 @@ from bot.web.listening import Listening
 from bot.web.metrics import Metrics
 from bot.web.overflow import Overflow
 from bot.web.port import Port
+from bot.web.snippet_door import SnippetDoor
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
 from bot.worker.files import Fetcher, Keeper, Uploads
@@ -88,14 +90,6 @@ MAX_CONNECTIONS = 300  # to the channel: 1,000 messages a second at 0.3 s each
 STOP_SECONDS = 9.5  # less than the ten that Docker grants; more than what the crew and the door take together at most
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
-
-Clock = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    """The time now (UTC)."""
-    return datetime.now(UTC)
-
 
 @dataclass(slots=True)
 class App:
@@ -168,17 +162,22 @@ async def start_app(
         rooms.push_async_callback(listening.close)
         crew: Crew | None = None
 
+        pages = {host: shop.name for shop in settings.shops.values() for host in sorted(shop.sites)}
+
         def wake() -> None:
             if crew is not None:  # else it need not be woken: a crew that starts looks for itself
                 crew.wake()
 
         def house() -> House:
-            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, erasures)
+            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, erasures, pages)
 
         shops = {shop.name: ShopDoor(way_in(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
         overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
         door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token, overflow)
         application = door.application()
+        if pages:
+            sites = {shop.name: Site(shop.name, shop.sites, shop.secrets) for shop in settings.shops.values() if shop.sites}
+            SnippetDoor(store, clock, sites, wake, metrics).add_to(application)
         if settings.desk_password:
             from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
 
@@ -242,17 +241,18 @@ async def start_app(
 
 
 async def open_erasures(settings: Settings, store: Database) -> Erasures:
-    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased: without its key nobody
-    can tell who had said stop."""
-    path = erasure_log.beside(settings.database, settings.optouts)
-    if not path.exists() and await store.read(asks.anybody_marked()):
-        raise SettingsError(
-            (
-                f"{path} is missing, and people were erased from this database: bring the file back. (Where it is lost for good, make an"
-                " empty one: who said stop and was erased cannot be told from others then.)",
-            )
-        )
-    return Erasures(ErasureLog(path))
+    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
+    database's: without its key nobody can tell who had said stop."""
+    log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
+    if await store.read(asks.anybody_marked()):
+        if not log.path.exists():
+            raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
+        if await store.read(asks.is_foreign(log)):
+            raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
+    return Erasures(log)
+
+
+_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
 
 
 Wire = ShopifyGraphql | WooRest | BigRest

@@ -58,8 +58,12 @@ _NAMES = (
     "COMEBACK_WHATSAPP_PEOPLE_A_DAY",
     "COMEBACK_WHATSAPP_PER_SECOND",
 )
-_SHOP_PARTS = ("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY", "API_URL", "API_TOKEN", "API_KEY", "API_SECRET")
+_SHOP_PARTS = (
+    *("SECRET", "DISCOUNTS_URL", "REGION", "PLATFORM", "DOMAIN", "CONSENT_KEY"),
+    *("API_URL", "API_TOKEN", "API_KEY", "API_SECRET", "SITES"),
+)
 _PLATFORMS = (plain.PLATFORM, shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
+_SITE = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
 SHORTEST_SECRET = 8  # of a shop's: theirs have thirty and more, WooCommerce lets the owner make one up
 _OF_THE_TESTS = frozenset({"COMEBACK_REQUIRE"})  # says which tests must not be skipped; the bot started by them sees it, too
@@ -124,6 +128,7 @@ class ShopSettings:
     api_token: str | None = field(default=None, repr=False)
     api_key: str | None = None
     api_secret: str | None = field(default=None, repr=False)
+    sites: frozenset[str] = frozenset()  # the hosts of its pages, with the port where there is one: they may run our snippet
 
     @property
     def can_be_read(self) -> bool:
@@ -402,7 +407,7 @@ class _Reading:
         return tuple(dict.fromkeys(name for name in names if _SHOP_NAME.fullmatch(name)))
 
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
-        secret, discounts_url, region, platform, domain, consent_key, *api = names_of_shop(name).values()
+        secret, discounts_url, region, platform, domain, consent_key, *api, sites = names_of_shop(name).values()
         kind = self._platform(platform)
         secrets = self._shop_secrets(secret, kind)
         if needed:
@@ -419,7 +424,16 @@ class _Reading:
             self._domain(domain, kind),
             self._of_platform(consent_key, kind, woocommerce.PLATFORM),
             *self._api(kind, *api),
+            self._sites(sites),
         )
+
+    def _sites(self, name: str) -> frozenset[str]:
+        """Where a shop's pages are, with and without `www.`"""
+        hosts = {value.lower().removeprefix("https://").removeprefix("http://").rstrip("/") for value in self.several(name)}
+        if not all(map(_SITE.fullmatch, hosts)):
+            self.fault(name, "is not where the shop's pages are: give their hosts, such as casa-lola.com,shop.casa-lola.com")
+        bare = {host.removeprefix("www.") for host in hosts}
+        return frozenset({*bare, *(f"www.{host}" for host in bare if "." in host and ":" not in host)})
 
     def _api(self, platform: str, url: str, token: str, key: str, secret: str) -> tuple[str | None, str | None, str | None, str | None]:
         """A store's own API: Shopify's by a client id and secret or by a token, BigCommerce's by a token, WooCommerce's by its address, a

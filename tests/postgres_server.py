@@ -68,6 +68,7 @@ begin
   for one in select tablename from pg_tables where schemaname = 'public' and tablename <> 'meta' loop
     execute 'delete from ' || one;
   end loop;
+  delete from meta where name = 'nobody';
   for one in select sequencename from pg_sequences where schemaname = 'public' loop
     perform setval(one::regclass, 1, false);
   end loop;

@@ -255,6 +255,16 @@ def test_what_does_not_fit_a_platform_is_a_fault(name: str, value: str, sentence
     assert sentence in [fault[: len(sentence)] for fault in faults({**PLATFORMS, f"COMEBACK_SHOP_{name}": value})]
 
 
+def test_a_shops_pages_are_known_with_and_without_www() -> None:
+    sites = {"COMEBACK_SHOP_CASA_SITES": "https://www.Casa-Lola.com/, casa-lola.es", "COMEBACK_SHOP_LOLA_SITES": "127.0.0.1:8400"}
+    shops = read({**PLATFORMS, **sites}, serving=False).shops
+    assert shops["casa"].sites == {"casa-lola.com", "www.casa-lola.com", "casa-lola.es", "www.casa-lola.es"}
+    assert shops["lola"].sites == {"127.0.0.1:8400"}
+    assert not shops["gran"].sites
+    (wrong,) = faults({**PLATFORMS, "COMEBACK_SHOP_CASA_SITES": "casa-lola.com/shop"})
+    assert wrong.startswith("COMEBACK_SHOP_CASA_SITES: is not where the shop's pages are: give their hosts, such as casa-lola.com")
+
+
 def test_a_shopify_app_has_a_token_or_a_client_id_and_secret() -> None:
     given = {name: value for name, value in PLATFORMS.items() if name != "COMEBACK_SHOP_CASA_API_TOKEN"}
     casa = read({**given, "COMEBACK_SHOP_CASA_API_KEY": "c0ffee"}, serving=False).shops["casa"]

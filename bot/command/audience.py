@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.app import wall_clock
 from bot.audience import export
 from bot.audience.match import Destination
 from bot.audience.member import Candidate, LeftOut, Selection, choose
+from bot.clock import wall_clock
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.owner_files import read_playbook

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.file_copies import FilesCopied, beside_copy, bring, folder_of, lines, named_by
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import Settings
@@ -25,7 +25,8 @@ ABOUT = """\
 The copy is one moment of the database. It was checked whole and is on disk when the command ends with 0; before that nothing stands
 under its name, and an older backup of that name is kept. It holds personal data: mode 0600, and best encrypted (age, gpg) wherever it goes.
 Files that came or went with messages go along into FILE.files, by links where the disk can, each checked by its hash (--without-files
-leaves them out). Keep the opt-out log (comeback.db.optouts) as well: 'comeback restore' reads in it who opted out since.
+leaves them out). Keep the opt-out log (comeback.db.optouts) as well, and the erasure log
+(comeback.db.erased): 'comeback restore' reads in them who opted out, and who was erased since.
 A database on PostgreSQL is copied by its own pg_dump (custom format), which must be installed.
 Exit codes: 0 the copy is made, 1 it is not, 78 the configuration cannot be read."""
 

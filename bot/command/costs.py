@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, paint, table
 from bot.flow.measure import read_length

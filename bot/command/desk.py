@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.store.database import file_of, is_server, open_database

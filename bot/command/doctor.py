@@ -4,13 +4,13 @@ import argparse
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
-from bot.command import doctor_shop, doctor_whatsapp, shop
+from bot.clock import wall_clock
+from bot.command import doctor_shop, doctor_whatsapp, shop, shop_missed
 from bot.command.exit_code import EX_CONFIG
 from bot.command.finding import Finding, Health, hint, ill, line, well
 from bot.command.terminal import as_json
@@ -35,6 +35,9 @@ can run while 'comeback serve' runs.
 Exit codes: 0 all is well, 1 something must be done, 78 the configuration cannot be read."""
 
 TIMEOUT_SECONDS = 10
+LATELY = timedelta(days=3)
+
+_BACK = "nothing it tells is taken in. If it is back, 'comeback shop connect' or 'comeback privacy reopen {}' says so"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,13 +74,13 @@ async def _examine(settings: Settings) -> list[Finding]:
     try:
         playbook = read_playbook(settings.flows, settings.locales)
     except SettingsError as error:
-        return [*(ill("flows", fault) for fault in error.faults), *await _database(settings)]
-    found = [*_flows(playbook, settings), *await _database(settings)]
+        return [*(ill("flows", fault) for fault in error.faults), *await database(settings)]
+    found = [*_flows(playbook, settings), *await database(settings)]
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         found += [one async for one in doctor_whatsapp.examine(session, settings, playbook, wall_clock())]
         found += [one async for one in doctor_shop.examine(session, settings, playbook.rules, await _heard(settings), wall_clock())]
-    return found
+    return [*found, *await _missed(settings)]
 
 
 async def _heard(settings: Settings) -> Mapping[str, datetime]:
@@ -86,6 +89,21 @@ async def _heard(settings: Settings) -> Mapping[str, datetime]:
         return await shop.heard_of(settings)
     except StoreUnavailable:
         return {}
+
+
+async def _missed(settings: Settings) -> list[Finding]:
+    """What changed in the shops lately, and no webhook told; what is wrong with the database is told elsewhere."""
+    if not is_there(settings.database):
+        return []
+    try:
+        report = await read_only(settings.database, shop_missed.found_missing(wall_clock() - LATELY))
+    except StoreUnavailable:
+        return []
+    count, changes = len(report.missed), sum(one.found for one in report.looks)
+    told = [f"{count} changes in {LATELY.days} days were told by no webhook: 'comeback shop missed' lists them"] if count else []
+    if told or report.hints:
+        return [hint("webhooks", one) for one in (*told, *report.hints)]
+    return [well("webhooks", f"they told all {changes:,} changes of the last {LATELY.days} days")] if report.looks else []
 
 
 def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
@@ -99,7 +117,8 @@ def _flows(playbook: Playbook, settings: Settings) -> list[Finding]:
     return [*found, well("flows", f"{len(library.flows)} are ready: {', '.join(library.flows)}")]
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def database(settings: Settings) -> list[Finding]:
+    """How the database stands, and what in it somebody should see to."""
     where = shown(settings.database)
     if not is_there(settings.database):
         return [hint("database", f"{where} is not there yet: 'comeback serve' makes it")]
@@ -113,10 +132,12 @@ async def _database(settings: Settings) -> list[Finding]:
         limits = await read_only(settings.database, pace.standing(wall_clock()))
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
         asks = await read_only(settings.database, privacy.pressing(wall_clock()))
+        closed = await read_only(settings.database, privacy.closed_shops())
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
     found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
+    found += [hint(name, f"it took the app out on {since:%Y-%m-%d}: {_BACK.format(name)}") for name, since in closed.items()]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 

@@ -172,9 +172,9 @@ _PHONE_FIELDS = {
 }
 _PROTECTED = "protected customer data"  # in the words in which Shopify refuses a topic
 _APPROVAL = (
-    "If the app is your own: tick name, address, phone and e-mail under dev.shopify.com > Apps > the app > API access > Protected customer "
-    "data. If it is in the App Store: Shopify approves the request made there. An app that was made in the admin of a store on the "
-    "cheapest plan cannot see them: make one in the Dev Dashboard"
+    "If the app is for your store alone: give it custom distribution (dev.shopify.com > Apps > the app > Distribution), then nobody has to "
+    "approve it. Else request access to protected customer data with name, address, phone and e-mail (the app > API access requests), and "
+    "Shopify reviews it. An app that was made in the admin of a store on the cheapest plan cannot see them: make one in the Dev Dashboard"
 )
 
 

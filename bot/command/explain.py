@@ -5,7 +5,7 @@ import asyncio
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint
 from bot.command.thinking import Thinking

@@ -13,7 +13,7 @@ from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import SettingsError
-from bot.store import shelf
+from bot.store import erasure_log, shelf
 from bot.store.database import StoreTaken, StoreUnavailable, is_server
 from bot.store.move import moving
 from bot.store.move.moving import Checked, Moved, Progress, Undone
@@ -38,7 +38,8 @@ Files of messages go along, each checked by its hash: on PostgreSQL they are in 
 COMEBACK_FILES names another, which then stays as it is.
 
 A password is best not among the words of a command: PGPASSWORD and ~/.pgpass are read. On PostgreSQL the opt-out log is
-comeback.optouts in the folder of 'comeback serve' (COMEBACK_OPTOUTS); keep the old one with the old backups.
+comeback.optouts in the folder of 'comeback serve' (COMEBACK_OPTOUTS); keep the old one with the old backups. The erasure log
+(comeback.db.erased) is copied beside it, as comeback.erased: every process must share that one.
 Exit codes: 0 done, 1 not done (the sentence says what to do), 75 a process serves one of the two, 130 interrupted."""
 
 
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
             print(as_json(asdict(undone)) if args.json else "\n".join(_undone(undone)))
             return 0
         moved = asyncio.run(moving.move(source, target, _bars()))
+        _bring_erasures(source, target)
         files = _files(source, target)
     except StoreTaken as fault:
         complain(str(fault))
@@ -83,6 +85,14 @@ def _files(source: str, target: str) -> FilesCopied:
     own = settings_module.read(os.environ, serving=False).files
     folders = (own, own) if own else (shelf.beside(source), shelf.beside(target))
     return file_copies.bring(file_copies.named_by(target), *folders, progress_bar("moving files"))
+
+
+def _bring_erasures(source: str, target: str) -> None:
+    """The erasure log goes along: without its key nobody can tell who was erased. Raises StoreUnavailable."""
+    optouts = settings_module.read(os.environ, serving=False).optouts
+    old, new = erasure_log.beside(source, optouts), erasure_log.beside(target, optouts)
+    if old.exists() and not new.exists():
+        erasure_log.copy(old, new)
 
 
 def _address(said: str, option: str) -> str:

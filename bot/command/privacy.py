@@ -12,7 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.app import open_erasures, wall_clock
+from bot.app import open_erasures
+from bot.clock import wall_clock
 from bot.command.desk import post
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint, table
@@ -39,10 +40,11 @@ ABOUT = """\
   comeback privacy export +34600000001   a copy of all that is kept of a person, to hand over
   comeback privacy handed-over 12        it was handed over: the copy is deleted, the receipt stays
   comeback privacy erase  +34600000001   everything of a person, in every shop; only that they said stop is kept, as a hash
-  comeback privacy reopen main           a shop that had taken the app out is back
+  comeback privacy reopen main           a shop that had taken the app out is back ('comeback shop connect' says so, too)
 
 What shops ask (Shopify: customers/data_request, customers/redact, shop/redact) is done of its own accord. A person is named by phone
 number, e-mail address, SHOP:CUSTOMER or the contact number that 'comeback desk list' shows. It works beside 'comeback serve' or without it.
+Of a shop that took the app out nothing is taken in, and nothing is sent in its name, until you say that it is back.
 Exit codes: 0 done, 1 not done, 78 the configuration cannot be read."""
 
 WAIT_SECONDS = 60.0  # for a running bot; it goes on with what takes longer
@@ -90,7 +92,7 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
             asyncio.run(_handed_over(settings, args.id))
             _tell(settings, asyncio.run(_load(settings, args.id)), for_machines=args.json)
         case "reopen":
-            was_closed = asyncio.run(_ask(settings, "reopen", args.who))
+            was_closed = asyncio.run(reopen(settings, args.who))
             told = "may be written for again" if was_closed else "had not left"
             print(as_json({"shop": args.who, "reopened": was_closed}) if args.json else f"{args.who} {told}.")
         case "erase" if not (args.yes or _is_meant(settings, args.who)):
@@ -186,6 +188,11 @@ async def _load(settings: Settings, ask_id: int) -> Ask:
     if ask is None:
         raise NotDone(f"there is no privacy ask {ask_id}: see 'comeback privacy'")
     return ask
+
+
+async def reopen(settings: Settings, shop: str) -> bool:
+    """A shop is back; returns whether it had left. Raises NotDone or StoreUnavailable."""
+    return bool(await _ask(settings, "reopen", shop))
 
 
 async def _ask(settings: Settings, action: str, who: str) -> Any:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.desk import actions

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
-from bot.app import open_erasures, wall_clock
+from bot.app import open_erasures
+from bot.clock import wall_clock
 from bot.command import file_copies
 from bot.command.backup import size
 from bot.command.desk import ask
@@ -170,7 +171,7 @@ def _lines(settings: Settings, placed: Placed | None, restored: Restored) -> Ite
     if replayed.unreadable:
         yield paint(f"  {replayed.unreadable} lines of it cannot be read: look at them.", "yellow")
     if restored.erased:
-        yield f"Erased again: {restored.erased} erasures that were done after the backup was taken (see 'comeback privacy')."
+        yield f"Erased again: {restored.erased} people or shops who were erased after the backup was taken (see 'comeback privacy')."
     if restored.worked_off:
         yield f"{restored.worked_off} events that had come in by then were worked off."
     if not restored.held:

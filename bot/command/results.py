@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.costs import read_since
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, paint, table

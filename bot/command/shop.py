@@ -12,7 +12,7 @@ from enum import StrEnum
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import shop_access
 from bot.command.terminal import as_json, table
 from bot.settings import Settings, ShopSettings
@@ -28,6 +28,7 @@ HELP = "your shops: how each stands, and what connects it"
 ABOUT = """\
   comeback shop                            how each of your shops stands
   comeback shop connect shopify            register the webhooks of a shop, and see what stands in their way
+  comeback shop snippet                    the line for your pages, by which it is heard who looks at what
   comeback shop fetch                      bring in what was before: orders, checkouts, people and what they agreed to
   comeback shop missed                     what changed in your shops, and no webhook told
 
@@ -46,7 +47,7 @@ lack, connect says which); set up by hand. Exit codes: 0 all is well, 1 somethin
 TIMEOUT_SECONDS = 15
 
 # an action is a module bot/command/shop_{name}.py with NAME, HELP, ABOUT, arguments(parser) and run(args) -> exit code
-ACTIONS: tuple[str, ...] = ("connect", "fetch", "missed")
+ACTIONS: tuple[str, ...] = ("connect", "fetch", "missed", "snippet")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

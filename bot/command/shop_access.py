@@ -26,8 +26,8 @@ PLATFORMS = (shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
 
 _SHOPIFY_STEPS = f"""\
 Where all that is found, for an app of your own (nobody has to approve it):
-  1. https://dev.shopify.com > Apps > Create app; call it Comeback.
-  2. In its first version choose the webhooks' API version {shopify_graphql.API_VERSION} and these scopes, then Release:
+  1. https://dev.shopify.com > Apps > Create app > Start from Dev Dashboard; call it Comeback.
+  2. Versions: choose the webhooks' API version {shopify_graphql.API_VERSION} and these scopes, then Release:
      {{scopes}}
   3. Home > Install app: choose your store.
   4. Settings: copy the client ID and the client secret. The secret also signs the webhooks.

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from textwrap import wrap
@@ -11,9 +11,9 @@ from textwrap import wrap
 import aiohttp
 
 from bot import settings as settings_module
-from bot.app import wall_clock
-from bot.command import doctor_shop, shop_access
-from bot.command.exit_code import EX_CONFIG
+from bot.clock import wall_clock
+from bot.command import doctor_shop, privacy, shop_access
+from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.finding import Finding, Health, ill, line, well
 from bot.command.terminal import as_json, complain, paint
 from bot.flow.rules import StoreRules
@@ -23,6 +23,8 @@ from bot.shop import hooks, shopify, shopify_graphql
 from bot.shop.hooks import Act, Move
 from bot.shop.setup import StoreSetup, tellable
 from bot.shop.wire import ApiRefused, ShopUnreachable
+from bot.store import privacy as asks
+from bot.store.database import StoreTaken, StoreUnavailable, is_there, read_only
 
 NAME = "connect"
 HELP = "register the webhooks of a shop, and see what stands in their way"
@@ -37,10 +39,10 @@ coming: what the access may do, phones that the platform holds back, another cou
   comeback shop connect shopify --remove      take our webhooks out again
 
 It can be run as often as you like: what is there stays; what leads to a former address of this bot, or was switched off, is mended;
-webhooks of others are never touched. If a setting is missing, it says which, and where in the shop's admin it is found.
+webhooks of others are never touched. If a setting is missing, it says which, and where in the shop's admin it is found. A shop that had
+taken the app out is back with it: what it tells is taken in again.
 Exit codes: 0 all is well, 1 something must be done, 75 the shop cannot be reached now, 78 settings are missing or wrong."""
 
-EX_UNREACHABLE = 75  # EX_TEMPFAIL of sysexits.h: the same command may do it later
 TIMEOUT_SECONDS = 30
 WIDTH = 120  # characters of a line of topics
 
@@ -86,7 +88,7 @@ class Report:
     def code(self) -> int:
         """The exit code."""
         if self.unreachable:
-            return EX_UNREACHABLE
+            return EX_TEMPFAIL
         failed = any(one.outcome is Outcome.FAILED for one in self.done)
         return 1 if failed or any(one.verdict is Health.ILL for one in self.findings) else 0
 
@@ -144,7 +146,7 @@ async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, 
             elif remove:
                 await _apply(report, setup, hooks.removal(address, await setup.hooks()), dry_run=dry_run)
             else:
-                await _set_up(report, setup, shop, rules, dry_run=dry_run)
+                await _set_up(report, setup, settings, shop, rules, dry_run=dry_run)
                 report.findings += [one async for one in doctor_shop.door(session, shop, address, wall_clock())]
         except ApiRefused as refusal:
             report.findings.append(ill("access", refusal.why))
@@ -154,7 +156,9 @@ async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, 
     return report
 
 
-async def _set_up(report: Report, setup: StoreSetup, shop: ShopSettings, rules: StoreRules, *, dry_run: bool) -> None:
+async def _set_up(
+    report: Report, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules, *, dry_run: bool
+) -> None:
     store = await setup.store()
     report.findings.append(well("access", f"{store.name or shop.name} lets us in"))
     report.findings += doctor_shop.compared(store, shop, rules)
@@ -166,6 +170,20 @@ async def _set_up(report: Report, setup: StoreSetup, shop: ShopSettings, rules: 
     report.findings += doctor_shop.kept_from_us(shop, [one.error for one in report.done if one.error])
     report.findings += doctor_shop.versions(hooks.own(report.address, await setup.hooks()))
     report.findings += [one async for one in doctor_shop.phones(setup, shop, granted)]
+    if not dry_run:
+        report.findings += [one async for one in _welcome_back(settings, shop.name)]
+
+
+async def _welcome_back(settings: Settings, shop: str) -> AsyncIterator[Finding]:
+    """Who connects a shop that had taken us out says that it is back."""
+    if not is_there(settings.database):
+        return
+    try:
+        since = await read_only(settings.database, asks.closed_since(shop))
+        if since is not None and await privacy.reopen(settings, shop):
+            yield well("the app", f"the shop took it out on {since:%Y-%m-%d} and is back: what it tells is taken in again")
+    except (privacy.NotDone, StoreTaken, StoreUnavailable) as fault:
+        yield ill("the app", f"the shop may have taken it out, and that it is back could not be kept ({fault}): run this again")
 
 
 async def _apply(report: Report, setup: StoreSetup, moves: Sequence[Move], *, dry_run: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG
 from bot.command.served import settings_of_served
@@ -18,8 +18,11 @@ from bot.command.terminal import as_json, complain, progress_bar, table
 from bot.flow.measure import read_length
 from bot.flow.problem import WrittenWrongly
 from bot.settings import Settings, ShopSettings
-from bot.shop import woocommerce
+from bot.shop import bigcommerce, shopify, woocommerce
+from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.reader import Part
+from bot.shop.shopify_reader import ShopifyReader
+from bot.shop.woocommerce_reader import WooReader
 from bot.store import readings
 from bot.store.database import file_of, is_server, read_only
 from bot.store.readings import Cause, People, Reading, ReadingState
@@ -49,6 +52,11 @@ PATIENCE_SECONDS = 20.0  # without anything going on, until that is told
 MOST_REASONS = 10
 
 _YEARS = re.compile(r"(\d{1,2})\s+years?", re.ASCII)
+_TOLD_BY = {
+    shopify.PLATFORM: ShopifyReader.parts,
+    woocommerce.PLATFORM: WooReader.parts,
+    bigcommerce.PLATFORM: BigReader.parts,  # which has no list of carts
+}
 _PARTS = {Part.ORDER: "orders", Part.CART: "checkouts", Part.SHOPPER: "customers"}
 
 
@@ -94,7 +102,11 @@ def run(args: argparse.Namespace) -> int:
     if args.stop:
         return _stop(settings, shops)
     for shop in shops:
-        if not _begin(settings, shop, dict.fromkeys(wanted, since)):
+        parts = dict.fromkeys((part for part in _TOLD_BY[shop.platform] if part in wanted), since)
+        if not parts:
+            complain(f"{shop.name} has no list of that: {shop.platform} does not tell it.")
+            return 1
+        if not _begin(settings, shop, parts):
             return 1
     if not _is_served(settings):
         complain("Nobody serves this database now: it begins as soon as 'comeback serve' runs. Run this again to watch.")
@@ -232,7 +244,7 @@ def _hints(shop: ShopSettings, sight: _Sight) -> Iterator[str]:
             yield f"The shop keeps something back: {one.trouble}"
     if sight.people.people and not sight.people.with_phone:
         yield "Not one of them has a phone: the shop most likely keeps them from this app. 'comeback shop connect' looks into it."
-    if shop.platform == woocommerce.PLATFORM and not sight.people.agreed and shop.consent_key is None:
+    if shop.platform == woocommerce.PLATFORM and sight.people.people and not sight.people.agreed and shop.consent_key is None:
         yield "WooCommerce has no checkbox for WhatsApp of its own: say where yours is kept (the setting that ends in _CONSENT_KEY)."
 
 
@@ -242,8 +254,9 @@ def told(report: Report) -> Iterator[str]:
     rows = [(_PARTS[Part(one.part)], f"{one.found:,}", f"{one.fresh:,}", f"{one.found - one.fresh:,}") for one in report.parts]
     yield from table([("", "told", "new", "known"), *rows])
     people = report.people
-    yield f"  Behind what was new stand {people.people:,} people: {people.with_phone:,} with a phone, {people.agreed:,} agreed to"
-    yield f"  marketing by WhatsApp, {people.stopped:,} want none."
+    if people.people:
+        yield f"  Behind what was new stand {people.people:,} people: {people.with_phone:,} with a phone, {people.agreed:,} agreed to"
+        yield f"  marketing by WhatsApp, {people.stopped:,} want none."
     if report.left_out:
         yield "Nothing came of:"
         yield from (f"  {count:>7,}  {why}" for why, count in report.left_out[:MOST_REASONS])

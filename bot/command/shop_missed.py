@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command.exit_code import EX_CONFIG
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return EX_CONFIG
     zone = ZoneInfo(read_playbook(settings.flows, settings.locales).rules.timezone)
     report = asyncio.run(read_only(settings.database, found_missing(since, args.name)))
-    print(as_json(report) if args.json else "\n".join(_told(report, zone)))
+    print(as_json(report) if args.json else "\n".join(told(report, zone)))
     return 1 if report.missed or report.hints else 0
 
 
@@ -98,7 +98,8 @@ def _waits(wants: Wants) -> str:
     return f"{wants.shop}: {wants.count} things that it named are not fetched yet, the oldest since {wants.oldest:%d %B, %H:%M} UTC{why}"
 
 
-def _told(report: Report, zone: tzinfo) -> Iterator[str]:
+def told(report: Report, zone: tzinfo) -> Iterator[str]:
+    """The report for people, days by the store's own clock."""
     if not report.looks:
         yield "No shop was asked in that time: 'comeback serve' does it every night, of shops whose own interface is set up."
     elif not report.missed:

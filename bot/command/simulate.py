@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import crowd, solo
 from bot.command.terminal import complain
 from bot.flow import money

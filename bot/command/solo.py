@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -24,11 +24,15 @@ from bot.policy.reorder import OWN_GAPS
 from bot.rehearsal.play import Customer
 from bot.rehearsal.solo import STAFF, Known, Solo, open_solo
 from bot.store.contacts import Noted
+from bot.store.products import PRICE_WINDOW
 from bot.worker.playbook import Playbook
 
 _UTC_TIMES = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 _STANDS = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits for its time", Waiting.DISCOUNT: "waits for its code"}
+STOCKED = 5  # pieces of what is back in stock
+OFF = 20  # percent of what costs less
 SILENT_JUMPS = 1_000  # timers that came to nothing, one after the other: more is no life of one customer
+TWICE = timedelta(minutes=5)  # between two looks at a product
 _ORDER = {
     Trigger.ORDER_PLACED: "placed",
     Trigger.ORDER_PAID: "paid",
@@ -143,6 +147,7 @@ class _Table:
             "/cart": (self.cart, "/cart 120          you put things into your cart, worth so much together"),
             "/empty": (self.empty, "/empty             you empty your cart"),
             "/order": (self.order, "/order             you order; /order paid, delivered, cancelled: such an order is told"),
+            "/look": (self.look, "/look              you look at a product's page"),
             "/stop": (self.stop, "/stop              you stop marketing on WhatsApp's own control; /agree allows it again"),
             "/agree": (self.agree, ""),
             "/take": (self.take, "/take              staff take the conversation over; /say some words: they answer"),
@@ -150,6 +155,9 @@ class _Table:
             "/return": (self.hand_back, "/return            staff hand the conversation back to the bot"),
             "/tag": (self.tag, "/tag vip           you have that tag; /untag vip: not any more"),
             "/untag": (self.untag, ""),
+            "/want": (self.want, "/want              you ask on a page of the shop to be told when it is back"),
+            "/stock": (self.stock, "/stock 0           it is sold out; /stock 5: so many pieces are there again"),
+            "/price": (self.price, "/price 9.50        it costs that from now on"),
             "/codes": (self.codes, "/codes off         the shop makes no discount codes; /codes on: it does"),
             "/who": (self.who, "/who               what is known of you, and where the flows stand"),
             "/why": (self.why, "/why               why things happened, or did not, from the beginning"),
@@ -176,6 +184,8 @@ class _Table:
                 await self.game.order()
                 await self.tags(cast.tags)
                 await self.game.next_thing()
+            case Trigger.PRODUCT_VIEWED | Trigger.BACK_IN_STOCK | Trigger.PRICE_DROPPED:
+                await self.about_a_product(start.when, cast)
             case Trigger.ORDER_PLACED | Trigger.ORDER_PAID | Trigger.ORDER_DELIVERED | Trigger.ORDER_CANCELLED:
                 screen.line("shop", f"an order is {_ORDER[start.when]}", "blue")
                 await self.game.order(_ORDER[start.when])
@@ -200,6 +210,46 @@ class _Table:
             case other:
                 screen.hint(f"nothing here makes '{other}' happen yet: other flows answer what you write")
         await self.tell()
+
+    async def about_a_product(self, when: Trigger, cast: Cast) -> None:
+        """Something happens to the first thing that they buy."""
+        match when:
+            case Trigger.BACK_IN_STOCK:
+                await self.bring_back(cast)
+            case Trigger.PRICE_DROPPED:
+                await self.make_cheaper(cast)
+            case _:
+                await self.look_twice(cast)
+
+    async def look_twice(self, cast: Cast) -> None:
+        """They look at it, and once more."""
+        self.screen.line("shop", f"{self.game.customer.ware} is looked at, twice", "blue")
+        await self.game.introduce()
+        await self.game.visit()
+        await self.tags(cast.tags)
+        await self.game.wait(TWICE)
+        await self.game.visit()
+        for _ in range(2):  # each look is followed by a look whether they left
+            await self.game.next_thing()
+
+    async def bring_back(self, cast: Cast) -> None:
+        """What they wait for is back."""
+        self.screen.line("shop", f"{self.game.customer.ware} is sold out; you ask to be told; it is back", "blue")
+        await self.game.stock_is(0)
+        await self.game.want()
+        await self.tags(cast.tags)
+        await self.game.stock_is(STOCKED)
+        await self.game.next_thing()
+
+    async def make_cheaper(self, cast: Cast) -> None:
+        """What lies in their cart costs less."""
+        self.screen.line("shop", f"{self.game.customer.ware} lies in your cart, and costs {OFF}% less", "blue")
+        await self.game.price_is(self.game.price)
+        await self.game.wait(PRICE_WINDOW)  # before that nobody can say what it cost
+        await self.game.fill_cart()
+        await self.tags(cast.tags)
+        await self.game.price_is(replace(self.game.price, minor=self.game.price.minor * (100 - OFF) // 100))
+        await self.game.next_thing()
 
     async def tags(self, tags: Sequence[str]) -> None:
         """Tags from before; they need somebody to stick to."""
@@ -280,12 +330,37 @@ class _Table:
         self.screen.line("shop", "you empty your cart", "blue")
         await self.game.empty_cart()
 
+    async def look(self, _: str) -> None:
+        """A product is looked at."""
+        self.screen.line("shop", f"you look at {self.game.customer.items[0][1]}", "blue")
+        await self.game.visit()
+
     async def order(self, status: str) -> None:
         """An order is told. Raises ValueError."""
         if status and status not in _ORDER.values():
             raise ValueError(f"an order is {', '.join(_ORDER.values())}, not '{status}'")
         self.screen.line("shop", f"your order is {status or 'placed'}", "blue")
         await self.game.order(status or "placed")
+
+    async def want(self, _: str) -> None:
+        """They wait for it."""
+        self.screen.line("you", f"ask the shop to tell you when {self.game.customer.ware} is back", "cyan")
+        await self.game.want()
+
+    async def stock(self, text: str) -> None:
+        """So many pieces are left. Raises ValueError."""
+        if not text.isascii() or not text.isdigit() or len(text) > 6:
+            raise ValueError("write how many pieces there are, such as '/stock 0' or '/stock 5'")
+        self.screen.line("shop", f"{self.game.customer.ware} is sold out" if int(text) == 0 else f"{text} pieces are in stock", "blue")
+        await self.game.stock_is(int(text))
+
+    async def price(self, text: str) -> None:
+        """It costs something else. Raises ValueError."""
+        price = money.parse(text, self.playbook.rules.currency)
+        if price is None:
+            raise ValueError(f"write what it costs, such as '/price 9.50' or '/price 9.50 {self.playbook.rules.currency}'")
+        self.screen.line("shop", f"{self.game.customer.ware} costs {self.amount(price.minor)}", "blue")
+        await self.game.price_is(price)
 
     async def codes(self, text: str) -> None:
         """Whether the shop makes codes. Raises ValueError."""

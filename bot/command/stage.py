@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bot.app import App, Clock, start_app
+from bot.app import App, start_app
 from bot.channel.whatsapp import templates
+from bot.clock import Clock
 from bot.command.thinking import Reader
 from bot.desk import actions
 from bot.policy.decision import Control
@@ -180,7 +182,7 @@ async def open_stage(
         locales=locales,
         public_url=None,
         whatsapp=whatsapp,
-        shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None)},
+        shops={SHOP: ShopSettings(SHOP, (secret,), f"{url}/discounts", None, sites=frozenset({urlsplit(url).netloc}))},
         log_level="WARNING",
         optouts=folder / "comeback.optouts",  # where it is found again: a database server has no folder of its own
         files=folder / "comeback.files",
@@ -198,7 +200,8 @@ async def open_stage(
     staff.stage = stage
     cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
     shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
-    await _push_templates(app, whatsapp)
+    shop.snippet = f"{app.url}/snippet/{SHOP}.js"
+    await push_templates(app, whatsapp)
     return stage
 
 
@@ -208,7 +211,7 @@ def _password() -> str:
     return "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
-async def _push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
+async def push_templates(app: App, whatsapp: WhatsAppSettings) -> None:
     """Bring the owner's templates to the Cloud API in every language they are written in, as anyone would."""
     assert whatsapp.account is not None
     pushed: set[tuple[str, str]] = set()

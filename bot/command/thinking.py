@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from bot.app import App
 from bot.command.flow_graph import standing
 from bot.flow.diagram import draw
 from bot.flow.model import AnyStep, AskStep, Flow, branches, verb_of
@@ -23,6 +23,9 @@ from bot.store.story import Arrived, Asked, Noted, Story, Timer
 from bot.worker import lapse, reorder
 from bot.worker.flows import RUN_TIMER, START_TIMER, read_start
 from bot.worker.playbook import Playbook
+
+if TYPE_CHECKING:
+    from bot.app import App  # only who shows thoughts of a running bot has loaded it
 
 TIMELINE = 60  # lines; what is older is not what the visitor just did
 _SHOP_SAYS = {
@@ -66,7 +69,7 @@ _MOODS = {"desk": Mood.STAFF, "message": Mood.TROUBLE}
 class Reader:
     """Reads the mind of a running bot."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: "App") -> None:
         self._app = app
 
     async def of(self, phone: str) -> Mind:

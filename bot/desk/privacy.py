@@ -44,7 +44,7 @@ def handed_over(ask_id: int, now: datetime) -> Step[bool]:
 
 
 def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
-    """A shop that took us out is back; returns whether it had left."""
+    """A shop that took us out is back, says its owner; returns whether it had left."""
     was_closed = yield from privacy.reopen_shop(shop)
     if was_closed:
         erasures.append(Line(now, Erased.SHOP_BACK, shop))

@@ -24,6 +24,7 @@ from bot.flow.model import (
     OptOutStep,
     SendStep,
     TagStep,
+    TellWhenBackStep,
     UntagStep,
     WaitStep,
     Wording,
@@ -177,6 +178,8 @@ def _quiet(step: AnyStep) -> str:
             return f"tag {step.tag}"
         case UntagStep():
             return f"untag {step.untag}"
+        case TellWhenBackStep():
+            return f"tell when back {step.tell_when_back}".rstrip()
         case GoToStep():
             return f"go to {step.go_to}"
         case OptInStep():

@@ -52,11 +52,13 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class CartFacts:
-    """The cart or checkout a run is about. `link` brings it back, with the run's discount code where the shop can."""
+    """The cart or checkout a run is about. `link` brings it back, with the run's discount code where the shop can. `sold_out` are the
+    names of its lines that cannot be bought now."""
 
     total: Money
     lines: tuple[Line, ...] = ()
     link: str | None = None
+    sold_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,20 @@ class OrderFacts:
     def first_item(self) -> str | None:
         """The name of the first line."""
         return self.lines[0].name if self.lines else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """The product a run is about. `was` is the lowest price of the thirty days before it became cheaper, None where nobody knows it for so
+    long (Directive 98/6/EC, article 6a: no other price may be named as the one before). `times`: so often they looked at it."""
+
+    name: str | None = None
+    price: Money | None = None
+    was: Money | None = None
+    link: str | None = None
+    image: str | None = None
+    is_in_stock: bool | None = None
+    times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +159,7 @@ class StaffFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a flow can ask. `cart` and `order` are what the run is about, None when it is about neither."""
+    """Everything a flow can ask. `cart`, `order` and `product` are what the run is about, None when it is about something else."""
 
     contact: ContactFacts
     store: StoreFacts
@@ -152,4 +168,5 @@ class Facts:
     staff: StaffFacts = StaffFacts()
     cart: CartFacts | None = None
     order: OrderFacts | None = None
+    product: ProductFacts | None = None
     tags: frozenset[str] = frozenset()

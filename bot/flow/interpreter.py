@@ -28,6 +28,7 @@ from bot.flow.model import (
     SendStep,
     Step,
     TagStep,
+    TellWhenBackStep,
     UntagStep,
     WaitStep,
     Wording,
@@ -55,6 +56,7 @@ from bot.flow.run import (
     SetTimer,
     Started,
     Subject,
+    TellWhenBack,
     TimeIsUp,
     Waiting,
 )
@@ -305,6 +307,10 @@ class _Play:
         self.effects.append(RemoveTag(step.untag))
         return here.below()
 
+    def tell_when_back(self, here: Position, step: TellWhenBackStep) -> Position | None:
+        self.effects.append(TellWhenBack(step.tell_when_back.strip()))
+        return here.below()
+
     def hand_over(self, _: Position, step: HandOverStep) -> None:
         self.effects.append(HandOver(step.hand_over))
         self.finish("handed over")
@@ -346,6 +352,7 @@ _DO: dict[type[Step], Callable[[_Play, Position, Any], Position | None]] = {
     DiscountStep: _Play.discount,
     TagStep: _Play.tag,
     UntagStep: _Play.untag,
+    TellWhenBackStep: _Play.tell_when_back,
     HandOverStep: _Play.hand_over,
     GoToStep: _Play.go_to,
     EndStep: _Play.end,

@@ -1,6 +1,7 @@
 """A flow as written: frozen models, one class a verb. The editor's JSON Schema comes from here.
 
-A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one bare word (`continue`, `end`, `opt_in`, `opt_out`).
+A step is a mapping with exactly one verb (`send:`, `ask:`, `wait:` ...) or one bare word (`continue`, `end`, `opt_in`, `opt_out`,
+`tell_when_back`).
 A step is found by its path in the file (`steps.0.answers.2.then.1`): the same path names its place in the text and a run's position.
 """
 
@@ -53,7 +54,7 @@ class Trigger(StrEnum):
     HANDED_BACK = "handed_back"
 
 
-NOT_TOLD_YET = frozenset({Trigger.PRODUCT_VIEWED, Trigger.BACK_IN_STOCK, Trigger.PRICE_DROPPED, Trigger.ENTERED_SEGMENT})
+NOT_TOLD_YET = frozenset({Trigger.ENTERED_SEGMENT})
 """Events of the language that nothing brings yet: a flow that starts on one would wait for ever."""
 
 
@@ -395,6 +396,13 @@ class UntagStep(Step):
     untag: Annotated[str, text_up_to(LONGEST_TAG)]
 
 
+class TellWhenBackStep(Step):
+    """`tell_when_back:` puts the contact on the list of those who are told when a product is back in stock: the one with that key or SKU.
+    The bare word means what the flow is about: that product, or what is sold out in that cart or order."""
+
+    tell_when_back: Word = ""
+
+
 class HandOverStep(Step):
     """`hand_over:` gives the conversation to staff, with the reason they will read. Ends the run."""
 
@@ -439,6 +447,7 @@ VERBS: Mapping[str, type[Step]] = {
     "discount": DiscountStep,
     "tag": TagStep,
     "untag": UntagStep,
+    "tell_when_back": TellWhenBackStep,
     "hand_over": HandOverStep,
     "go_to": GoToStep,
     "end": EndStep,
@@ -446,7 +455,7 @@ VERBS: Mapping[str, type[Step]] = {
     "opt_in": OptInStep,
     "opt_out": OptOutStep,
 }
-BARE_WORDS: Mapping[str, bool | str] = {"continue": True, "end": "", "opt_in": True, "opt_out": True}
+BARE_WORDS: Mapping[str, bool | str] = {"continue": True, "end": "", "opt_in": True, "opt_out": True, "tell_when_back": ""}
 """The verbs that need nothing after them, and what is then meant."""
 _VERB_OF = {model: verb for verb, model in VERBS.items()}
 _TAGS = {verb: tag(verb) for verb in VERBS}
@@ -492,6 +501,7 @@ AnyStep = Annotated[
     | Annotated[DiscountStep, Tag(tag("discount"))]
     | Annotated[TagStep, Tag(tag("tag"))]
     | Annotated[UntagStep, Tag(tag("untag"))]
+    | Annotated[TellWhenBackStep, Tag(tag("tell_when_back"))]
     | Annotated[HandOverStep, Tag(tag("hand_over"))]
     | Annotated[GoToStep, Tag(tag("go_to"))]
     | Annotated[EndStep, Tag(tag("end"))]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import quote
 
-from bot.flow.facts import CartFacts, Facts, Line, Money, OrderFacts
+from bot.flow.facts import CartFacts, Facts, Line, Money, OrderFacts, ProductFacts
 from bot.flow.run import Discount
 
 
@@ -82,6 +82,10 @@ def _order(read: Callable[[OrderFacts], Value | None]) -> Reader:
     return lambda facts, _: None if facts.order is None else read(facts.order)
 
 
+def _product(read: Callable[[ProductFacts], Value | None]) -> Reader:
+    return lambda facts, _: None if facts.product is None else read(facts.product)
+
+
 def _last_order(read: Callable[[OrderFacts], Value | None]) -> Reader:
     return lambda facts, _: None if facts.orders.last is None else read(facts.orders.last)
 
@@ -131,6 +135,21 @@ _NAMES: dict[str, tuple[Name, Reader]] = {
         Name(Kind.NUMBER, False, "how many pieces are in the cart"),
         _cart(lambda cart: sum(line.quantity for line in cart.lines)),
     ),
+    "cart.is_in_stock": (Name(Kind.YES_NO, False, "nothing in the cart is sold out"), _cart(lambda cart: not cart.sold_out)),
+    "cart.sold_out": (
+        Name(Kind.WORDS, True, "what in the cart is sold out"),
+        _cart(lambda cart: cart.sold_out or None),
+    ),
+    "product.name": (Name(Kind.TEXT, False, "what the product is called"), _product(lambda product: product.name)),
+    "product.price": (Name(Kind.MONEY, False, "what it costs"), _product(lambda product: product.price)),
+    "product.was": (
+        Name(Kind.MONEY, True, "the lowest price of the thirty days before it became cheaper"),
+        _product(lambda product: product.was),
+    ),
+    "product.link": (Name(Kind.TEXT, False, "the product's page in the shop"), _product(lambda product: product.link)),
+    "product.image": (Name(Kind.TEXT, False, "the address of its picture"), _product(lambda product: product.image)),
+    "product.is_in_stock": (Name(Kind.YES_NO, False, "it can be bought now"), _product(lambda product: product.is_in_stock is not False)),
+    "product.times": (Name(Kind.NUMBER, False, "how often the person looked at it"), _product(lambda product: product.times)),
     **{f"order.{word}": (name, _order(read)) for word, (name, read) in _OF_THIS_ORDER.items()},
     "orders.count": (Name(Kind.NUMBER, False, "how many orders the person placed"), lambda facts, _: facts.orders.count),
     "orders.total": (

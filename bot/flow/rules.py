@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -82,6 +83,25 @@ class UsedUp:
 
 
 @dataclass(frozen=True, slots=True)
+class BackInStock:
+    """Who is told when that a product is back: so many people for each piece of it, the next after `pause` if pieces are left by then.
+    Nobody waits longer than `waits_for`."""
+
+    people_per_piece: int = 3
+    pause: timedelta = timedelta(hours=1)
+    waits_for: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDropped:
+    """What is told of lower prices: those lower `by` so many percent than the lowest of thirty days, to one person again after
+    `again_after`."""
+
+    by: Decimal = Decimal(10)
+    again_after: timedelta = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
 class StoreRules:
     """What the owner decided for the whole store. The first of `languages` is the one the flows are written in.
 
@@ -106,6 +126,8 @@ class StoreRules:
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
     catalog: str | None = None
+    back_in_stock: BackInStock = BackInStock()
+    price_dropped: PriceDropped = PriceDropped()
     payment_left: timedelta = PAYMENT_LEFT
 
     @property
@@ -184,6 +206,22 @@ def _read_yes_or_no(text: str) -> bool:
     if text.strip().lower() not in ("yes", "true", "no", "false"):
         raise WrittenWrongly(Mistake.UNKNOWN_CHOICE, "write yes or no here")
     return text.strip().lower() in ("yes", "true")
+
+
+MOST_PEOPLE_PER_PIECE = 1000
+
+
+def _read_people(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_PEOPLE_PER_PIECE:
+        raise WrittenWrongly(Mistake.BAD_LIMIT, f"write how many people are told for each piece, from 1 to {MOST_PEOPLE_PER_PIECE}")
+    return int(text)
+
+
+def _read_share(text: str) -> Decimal:
+    match = re.fullmatch(r"\s*([0-9]{1,2}(?:\.[0-9]{1,2})?)\s*%\s*", text)
+    if match is None or not Decimal(match[1]):
+        raise WrittenWrongly(Mistake.BAD_DISCOUNT, "write by how much a price must be lower, like '10%'")
+    return Decimal(match[1])
 
 
 def _read_currency(text: str) -> str:
@@ -356,6 +394,29 @@ class PricesFile(Written):
         return Prices(self.currency or currency, MappingProxyType(table)) if table else Prices()
 
 
+People = Annotated[
+    int,
+    BeforeValidator(lambda value: _read_people(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_PEOPLE_PER_PIECE, "examples": [3]}),
+]
+Share = Annotated[Decimal, *_from_text(_read_share, "10%", r"^\s*[0-9]{1,2}(\.[0-9]{1,2})?\s*%\s*$")]
+
+
+class BackInStockFile(Written):
+    """Who is told when that a product is back, as written."""
+
+    people_per_piece: People = BackInStock().people_per_piece
+    pause: Length = BackInStock().pause
+    waits_for: Length = BackInStock().waits_for
+
+
+class PriceDroppedFile(Written):
+    """What is told of lower prices, as written."""
+
+    by: Share = PriceDropped().by
+    again_after: Length = PriceDropped().again_after
+
+
 class StoreFile(Written):
     """`store.yaml` as written."""
 
@@ -374,6 +435,8 @@ class StoreFile(Written):
     audiences: dict[str, AudienceFile] = Field(default_factory=dict)
     prices: PricesFile = Field(default_factory=PricesFile)
     catalog: CatalogId = None
+    back_in_stock: BackInStockFile = Field(default_factory=BackInStockFile)
+    price_dropped: PriceDroppedFile = Field(default_factory=PriceDroppedFile)
     payment_left: Length | None = None
 
 
@@ -428,6 +491,8 @@ class _Meaning:
             audiences=MappingProxyType(self.audiences(segments)),
             prices=written.prices.meant(written.currency),
             catalog=written.catalog,
+            back_in_stock=BackInStock(**dict(written.back_in_stock)),
+            price_dropped=PriceDropped(**dict(written.price_dropped)),
             payment_left=written.payment_left or PAYMENT_LEFT,
         )
 

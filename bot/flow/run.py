@@ -34,11 +34,14 @@ class SubjectKind(StrEnum):
 
     CART = "cart"
     ORDER = "order"
+    PRODUCT = "product"  # news of one
+    VIEW = "view"  # a product they looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The cart or order a run is about, by the store's own id; of an order perhaps only the lines of one category or product."""
+    """The cart, order, look at a product or news of one a run is about, by the store's own id; of an order perhaps only the lines of one
+    category or product."""
 
     kind: SubjectKind
     id: int
@@ -333,6 +336,14 @@ class MakeDiscount:
 
 
 @dataclass(frozen=True, slots=True)
+class TellWhenBack:
+    """Put the contact on the list of those who are told when a product is back in stock: the one with the key or SKU `product`; where that
+    is empty, what the run is about."""
+
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Give the conversation to staff; the bot is silent until they hand it back."""
 
@@ -358,7 +369,7 @@ class Finish:
     outcome: str
 
 
-Effect = Send | SetTimer | AddTag | RemoveTag | MakeDiscount | HandOver | OptIn | OptOut | Finish
+Effect = Send | SetTimer | AddTag | RemoveTag | MakeDiscount | TellWhenBack | HandOver | OptIn | OptOut | Finish
 
 
 @dataclass(frozen=True, slots=True)

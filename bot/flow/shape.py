@@ -379,6 +379,7 @@ def _path(where: Where) -> str:
 _LENGTH = "1 day"
 FLOW_SUBSTITUTES: Mapping[str, Value] = {
     **dict.fromkeys(("name", "about", "label", "template", "send", "ask", "tag", "untag", "hand_over", "go_to", "end", "text"), UNKNOWN),
+    "tell_when_back": UNKNOWN,
     **dict.fromkeys(("latitude", "longitude"), "0"),
     "url": "https://example.com",
     "phone": "+10000000",

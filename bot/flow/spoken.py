@@ -14,6 +14,7 @@ from bot.flow.model import (
     Message,
     SendStep,
     TagStep,
+    TellWhenBackStep,
     TemplateUse,
     UntagStep,
     WaitStep,
@@ -46,6 +47,8 @@ def saying(step: AnyStep) -> str:
             return step.tag
         case UntagStep():
             return step.untag
+        case TellWhenBackStep():
+            return step.tell_when_back
         case HandOverStep():
             return step.hand_over
         case GoToStep():

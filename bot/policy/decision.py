@@ -72,6 +72,8 @@ class Reason(StrEnum):
     PAIR = "pair"
     DAILY_LIMIT = "daily_limit"
     POINTLESS = "pointless"
+    SOLD_OUT = "sold_out"
+    DEARER = "dearer"
     ERASED = "erased"
     SHOP_LEFT = "shop_left"
 
@@ -97,6 +99,8 @@ _SENTENCES = {
     Reason.TEMPLATE_STOPPED: "WhatsApp disabled the template, or found that it breaks a policy.",
     Reason.PAIR: "WhatsApp takes one message to a person in six seconds, and they just got many at once.",
     Reason.POINTLESS: "What it is about was bought, paid or emptied in the meantime.",
+    Reason.SOLD_OUT: "It was sold out again before it could be sent.",
+    Reason.DEARER: "It costs more again, or is sold out.",
     Reason.ERASED: "They are being erased, as the law lets them ask.",
     Reason.SHOP_LEFT: "The shop took the app out: nothing is sent in its name.",
     Reason.DAILY_LIMIT: "The daily limit of WhatsApp is used up: so many people we wrote to first in the last 24 hours.",
@@ -120,7 +124,8 @@ class Message:
     customer just wrote or pressed; then quiet hours and limits do not hold it back. `free_text`: not a template, so it needs
     an open reply window. `expires_at` (UTC): after it the message is no longer worth sending. `paused`: its template rests at the
     platform, `stopped`: it is disabled there. `barred`: the platform closed the person's country to the sending number. `pointless`: the
-    cart or the payment it reminds of is done with. `forbidden`: by the law, or by the shop in whose name it is.
+    cart or the payment it reminds of is done with. `sold_out`: what it tells to be back is gone; `dearer`: what it tells to cost less does
+    not any more, or is gone. `forbidden`: by the law, or by the shop in whose name it is.
     """
 
     marketing: bool
@@ -132,6 +137,8 @@ class Message:
     stopped: bool = False
     barred: bool = False
     pointless: bool = False
+    sold_out: bool = False
+    dearer: bool = False
     forbidden: Reason | None = None
 
 
@@ -205,6 +212,8 @@ def _prohibitions(message: Message, person: Person, now: datetime) -> Iterator[t
     yield Reason.OPTED_OUT, message.marketing and person.consent is Consent.WITHDRAWN
     yield Reason.TOO_LATE, now >= message.expires_at
     yield Reason.POINTLESS, message.pointless
+    yield Reason.SOLD_OUT, message.sold_out
+    yield Reason.DEARER, message.dearer
     yield Reason.STAFF_HOLDS, message.author is Author.FLOW and not _flows_may_speak(message, person.control)
     yield Reason.UNREACHABLE, unasked and person.unreachable
     yield Reason.NO_CONSENT, message.marketing and not message.reply and person.consent is Consent.UNKNOWN

@@ -64,6 +64,7 @@ class Paper:
         self.purchases: list[dict[str, Any]] = []
         self.sold: dict[str, dict[str, Any]] = {}
         self.awaited: dict[str, dict[str, Any]] = {}
+        self.wishes: set[int] = set()
         self.runs: dict[int, dict[str, Any]] = {}
         self.outbox: dict[int, dict[str, Any]] = {}
         self.discounts: dict[int, dict[str, Any]] = {}
@@ -377,6 +378,9 @@ class Paper:
         self.heard[values["shop"]] = max(self.heard.get(values["shop"], 0), values["at"])
         return NONE
 
+    def reading_half_read(self, _: Values) -> Rows:
+        return NONE  # a rehearsal's shop tells all it has
+
     def mirror_add_word(self, values: Values) -> Rows:
         self.order_words.setdefault((values["order_key"], values["kind"], values["key"]), dict(values))
         return NONE
@@ -471,6 +475,31 @@ class Paper:
 
     def purchase_forget_awaited(self, values: Values) -> Rows:
         self.awaited.pop(values["what"], None)
+        return NONE
+
+    # ---- product.sql, wish.sql: in a rehearsal nothing is ever sold out, so whoever waits is not called
+
+    def product_kinds_of_line(self, _: Values) -> Rows:
+        return NONE
+
+    def product_by_key(self, _: Values) -> Rows:
+        return NONE
+
+    def product_find(self, _: Values) -> Rows:
+        return ({"id": 1},)
+
+    def product_title(self, _: Values) -> Rows:
+        return NONE
+
+    def wish_is_waiting(self, values: Values) -> Rows:
+        return ONE if values["product"] in self.wishes else NONE
+
+    def wish_join(self, values: Values) -> Rows:
+        self.wishes.add(values["product"])
+        return NONE
+
+    def wish_forget_contact(self, _: Values) -> Rows:
+        self.wishes.clear()
         return NONE
 
     # ---- credit.sql: in a rehearsal nothing tells when a message arrived, and nobody comes by a link
@@ -597,6 +626,7 @@ class Paper:
         return [
             {
                 **{"id": message, "answers": self._answered_by(self.outbox[message])},
+                **{"sold_out": 0, "dearer": 0},
                 **{"pointless": int(self._is_pointless(self.outbox[message])), "heard_at": self.heard.get(self.outbox[message]["shop"])},
                 "forbidden": None,
                 **known,

@@ -28,6 +28,7 @@ NUMBER = "100000000000000"
 SHOP = "rehearsal"
 PHONE = "+34600000001"
 NO_CODES = "the shop has no more codes"
+_OF_A_PERSON = ("phone", "country", "email", "first_name", "locale", "consent")
 MAX_ROUNDS = 1_000  # of work at one moment: flows that feed each other must not hang the play
 
 
@@ -44,6 +45,11 @@ class Customer:
     items: tuple[tuple[int, str], ...] = ((1, "House blend"),)
     phone: str = PHONE
     country: str | None = None
+
+    @property
+    def ware(self) -> str:
+        """The first thing that they buy: here a product goes by its name."""
+        return self.items[0][1]
 
 
 @dataclass(slots=True)
@@ -94,6 +100,16 @@ class Play:
         emptied = {**self._bought(), "checkout_key": "cart-1", "items": [], "total": "0.00"}
         await self._from_shop("checkout.updated", emptied)
 
+    async def visit(self) -> None:
+        """The customer looks at the page of the first thing they would buy."""
+        await self._from_shop("product.viewed", {**self._bought(), **self.page()})
+
+    def page(self) -> dict[str, object]:
+        """What that page tells of it."""
+        (_, title), *_ = self.customer.items
+        price = Money(self.customer.cart // max(1, sum(quantity for quantity, _ in self.customer.items)), self._playbook.rules.currency)
+        return {"product_id": title, "title": title, "url": "https://shop.example/p/1", "price": str(money.amount(price))}
+
     async def order(self, status: str = "placed") -> None:
         """The customer orders."""
         number = next(self._ids)
@@ -107,6 +123,28 @@ class Play:
         }
         self._last_order = order
         await self._from_shop("order.created", order)
+
+    async def stock_is(self, pieces: int) -> None:
+        """So many pieces of the first thing that the customer buys are left."""
+        await self._from_shop("product.updated", {**self._product(), "stock": pieces})
+
+    async def price_is(self, price: Money) -> None:
+        """The first thing that the customer buys costs this."""
+        await self._from_shop("product.updated", {**self._product(), "price": str(money.amount(price)), "currency": price.currency})
+
+    async def want(self) -> None:
+        """The customer asks on a page of the shop to be told when it is back."""
+        told = self._bought()
+        await self._from_shop("product.wanted", {name: told[name] for name in _OF_A_PERSON} | {"product_id": self.customer.ware})
+
+    def _product(self) -> dict[str, object]:
+        pictured = {"url": "https://shop.example/p/1", "image_url": "https://shop.example/p/1.jpg"}
+        return {"product_id": self.customer.ware, "title": self.customer.ware, **pictured}
+
+    @property
+    def price(self) -> Money:
+        """What a piece costs in the customer's cart."""
+        return Money(self.customer.cart // max(1, sum(quantity for quantity, _ in self.customer.items)), self._playbook.rules.currency)
 
     async def give_back(self) -> None:
         """What they ordered last is paid back."""
@@ -182,8 +220,7 @@ class Play:
         currency = self._playbook.rules.currency
         total: object = str(money.amount(Money(self.customer.cart, currency)))
         state = {True: "granted", False: "withdrawn", None: "unknown"}[self.customer.consents]
-        pieces = sum(quantity for quantity, _ in self.customer.items)
-        each = str(money.amount(Money(self.customer.cart // max(1, pieces), currency)))
+        each = str(money.amount(self.price))
         return {
             "phone": self.customer.phone,
             "country": self.customer.country,

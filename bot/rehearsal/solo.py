@@ -42,6 +42,10 @@ class Solo(Play):
         self.customer = replace(self.customer, cart=minor)
         await self.fill_cart()
 
+    async def introduce(self) -> None:
+        """The shop tells who the customer is, and what they agreed to."""
+        await self._from_shop("customer.updated", self._bought())
+
     async def bought_before(self, orders: int) -> None:
         """So many orders, long ago."""
         for number in range(min(orders, 10)):

@@ -29,7 +29,7 @@ from bot.store import story as known
 from bot.store.contacts import Noted
 from bot.store.database import Database, open_database
 from bot.store.model import Identity, IdentityKind
-from bot.worker import flows, lapse
+from bot.worker import flows, lapse, stock
 from bot.worker.playbook import Playbook
 
 BEFORE = timedelta(days=90)  # what is given happened that long before: an order of then is no news, and starts nothing
@@ -44,8 +44,11 @@ _SHOP_SAYS = {
     Trigger.ORDER_DELIVERED: "delivered",
     Trigger.ORDER_CANCELLED: "cancelled",
 }
+PIECES = 10  # of a product that is in stock
+OFF = 20  # percent, where a price drops
+OF_STOCK = ("sold_out", "back_in_stock", "product_wanted", "price_dropped", "price_raised")
 STORE_WORDS = (
-    *("cart_abandoned", "cart_emptied", *_SHOP_SAYS, Trigger.ORDER_REFUNDED),
+    *("cart_abandoned", "cart_emptied", "product_viewed", *_SHOP_SAYS, Trigger.ORDER_REFUNDED, *OF_STOCK),
     *("consent given", "consent withdrawn", "no more codes", "codes again"),
 )
 
@@ -133,6 +136,9 @@ class _Stage(Play):
         """Who the customer is, what they bought, when they wrote: no flow hears of it."""
         given = self.story.head.given
         await self.tell("customer.updated", {})
+        if any(deed.text in OF_STOCK for deed in self.story.deeds):
+            await self.stock_is(PIECES)
+            await self.price_is(self.price)
         for number in range(given.contact.orders):
             apart = given.contact.every
             await self.wait_until(self.now + timedelta(hours=1) if apart is None else self.begins - (given.contact.orders - number) * apart)
@@ -211,12 +217,16 @@ class _Stage(Play):
                 await self.cart_is({})
             case "cart_emptied":
                 await self.cart_is({"items": [], "total": "0.00"})
+            case "product_viewed":
+                await self.tell("product.viewed", self.page())
             case "consent given" | "consent withdrawn":
                 state = "granted" if deed.text.endswith("given") else "withdrawn"
                 consent = {"whatsapp": {"state": state, "at": self.now.isoformat(), "source": "the shop"}}
                 await self.tell("consent.updated", {"consent": consent})
             case "no more codes" | "codes again":
                 self.codes_run_out = deed.text == "no more codes"
+            case ware if ware in OF_STOCK:
+                await self.ware_is(ware)
             case Trigger.ORDER_REFUNDED:
                 if self._order is None:
                     raise self._fault(deed, "there is no order yet: write 'store: order_placed' above")
@@ -228,6 +238,17 @@ class _Stage(Play):
             case other:
                 hint = did_you_mean(other, STORE_WORDS) or f"; it does: {', '.join(STORE_WORDS)}"
                 raise self._fault(deed, f"the store does not do '{other}'{hint}")
+
+    async def ware_is(self, word: str) -> None:
+        """Something happens to the first thing in the cart, or the customer wants to hear of it."""
+        match word:
+            case "sold_out" | "back_in_stock":
+                await self.stock_is(PIECES if word == "back_in_stock" else 0)
+            case "price_dropped" | "price_raised":
+                lower = self.price.minor * (100 - OFF) // 100
+                await self.price_is(replace(self.price, minor=lower) if word == "price_dropped" else self.price)
+            case _:
+                await self.want()
 
     async def cart_is(self, changed: Mapping[str, object]) -> None:
         """The open cart, as the shop tells it; what was ordered is no cart any more."""
@@ -281,7 +302,9 @@ class _Stage(Play):
         """Whether a run is under way, a message waits, or a flow is about to start. (A purchase that is used up one day is not.)"""
         contact = await self.contact()
         now = await self._store.read(known.story(contact))
-        return bool(now.live) or any(one.state == "queued" for one in now.asked) or any(_starts(timer.kind) for timer in now.timers)
+        if now.live or any(one.state == "queued" for one in now.asked):
+            return True
+        return any(_starts(timer.kind) for timer in await self._store.read(known.next_timers()))
 
     def _fault(self, deed: Deed, message: str) -> Fault:
         return Fault(self.story.file, deed.line, message, self.script.text)
@@ -382,6 +405,7 @@ _TOLD_OTHERWISE = ("started as run ", "ended: ", "handed over to staff: ", "agre
 _NO_NEWS = re.compile(
     r"[a-z_]+: (the goal of .* is reached|.* stops)|the cart of .* was bought|.* should be used up|the person stopped marketing messages"
     rf"|{STAFF} (took the conversation over|handed the conversation back)|wrote while staff have the conversation"
+    r"|.* is back in stock|.* costs less"
 )
 _NOT_SO = " is not so"
 _WAITS = re.compile(r"a message waits until (\d{4}-\d\d-\d\d \d\d:\d\d) UTC: (.*)")
@@ -414,7 +438,7 @@ def _consent_lines(before: Consent, after: Consent) -> tuple[str, ...]:
 
 
 def _starts(timer: str) -> bool:
-    return timer.startswith(flows.START_TIMER)
+    return timer.startswith(flows.START_TIMER) or timer in (stock.NEWS_TIMER, stock.TURN_TIMER)
 
 
 # ---- the parts

@@ -199,6 +199,7 @@ def _order(told: Told, fields: Fields) -> ShopEvent:
         placed_at=moment(fields, "date_created") or at,
         checkout=cart,
         cart=cart,
+        discount_codes=_codes(fields),
         payment=payment,
         origin=_origin(fields),
         refunded=refunded if refunded and refunded.minor else None,
@@ -250,8 +251,12 @@ def _cart(told: Told, fields: Fields) -> CartChanged:
         total=fields.price("cart_amount", currency) or Money(0, currency),
         link=fields.link("link"),
         cart=key,
-        discount_codes=tuple(code for one in fields.objects("coupons", MOST_CODES) or () if (code := one.text("code"))),
+        discount_codes=_codes(fields),
     )
+
+
+def _codes(fields: Fields) -> tuple[str, ...]:
+    return tuple(code for one in fields.objects("coupons", MOST_CODES) or () if (code := one.text("code")))
 
 
 def _lines(fields: Fields, name: str, price: str, currency: str) -> tuple[Line, ...]:

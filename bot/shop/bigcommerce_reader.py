@@ -15,11 +15,12 @@ from bot.shop.field import Fields
 from bot.shop.keyset import Changed
 from bot.shop.reader import Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
+from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable, part_of
 
 PAGE = 50  # orders: each costs a call for its products, and a page is kept or asked for again as a whole
 CUSTOMERS = 250
 MOST_PRODUCTS = 250  # of an order, in one call
+MOST_HOMES = 3  # addresses of a customer, for a phone
 _ADDRESS = ("first_name", "phone", "email", "country_iso2", "country_code")
 _ORDER = (
     *("id", "cart_id", "status_id", "customer_id", "date_created", "date_modified", "currency_code", "total_inc_tax", "refunded_amount"),
@@ -44,6 +45,8 @@ class BigReader:
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""
+        if part not in self.parts:
+            raise ApiRefused("BigCommerce has no list of carts")
         place = keyset.place(cursor, since)
         where = {"page": str(place.number), "sort": "date_modified:asc"}
         after = _iso(place.since)
@@ -53,7 +56,7 @@ class BigReader:
         else:
             asked = {"min_date_modified": after, "limit": str(PAGE)} | where
             told, most = _objects(_listed((await self._wire.ask("/v2/orders", asked)).json())), PAGE
-        new = [one for one in told if str(one.get("id")) not in place.seen]
+        new = [one for one in told if str(one.get("id")) not in place.seen and one.get("status_id") != bigcommerce.INCOMPLETE]
         read = [self._customer(one) if part is Part.SHOPPER else await self._order(one) for one in new]
         on = keyset.after(place, [Changed(str(one.get("id")), bigcommerce.moment(Fields(one), "date_modified")) for one in told], most)
         expected = await self._count(part, after) if cursor is None else None
@@ -69,9 +72,7 @@ class BigReader:
             case Resource.SHOPPER:
                 return tuple(self._customer(one) for one in _data(await self._wire.ask(thin.address)))
             case Resource.PRODUCT:
-                told = _object((await self._wire.ask(thin.address)).json(), "data")
-                kept = _only(told, _THING) | {"variants": [_only(one, _VARIANT) for one in _objects(told.get("variants"))]}
-                return (self._found("product", told, kept),)
+                return (self._found("product", _object((await self._wire.ask(thin.address)).json(), "data"), _product_shape),)
         raise ApiRefused(f"nothing is read of a {thin.resource}")
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -85,43 +86,61 @@ class BigReader:
             return False
         except (ApiRefused, ShopUnreachable, ValueError) as fault:
             raise NoAnswer(str(fault)) from None
-        return isinstance(order, dict) and order.get("status_id") in bigcommerce.UNPAID
+        if not isinstance(order, dict):
+            raise NoAnswer("the shop's answer cannot be read")
+        return any(order.get("status_id") == status for status in bigcommerce.UNPAID)
 
     async def _count(self, part: Part, after: str) -> int | None:
         if part is Part.SHOPPER:
             told = (await self._wire.ask("/v3/customers", {"date_modified:min": after, "limit": "1"})).json()
-            count = ((told.get("meta") or {}).get("pagination") or {}).get("total") if isinstance(told, dict) else None
+            count = part_of(part_of(told, "meta"), "pagination").get("total")
         else:
             told = (await self._wire.ask("/v2/orders/count", {"min_date_modified": after})).json()
             count = told.get("count") if isinstance(told, dict) else None
         return count if isinstance(count, int) else None
 
     async def _order(self, told: Any) -> Found:
-        if not isinstance(told, dict):
+        if not isinstance(told, dict) or not isinstance(told.get("id"), int):
             raise ShopUnreachable("the shop's answer cannot be read")
         asked = {"limit": str(MOST_PRODUCTS)}
-        products = _listed((await self._wire.ask(f"/v2/orders/{int(told['id'])}/products", asked)).json())
-        kept = _only(told, _ORDER) | {"billing_address": _only(told.get("billing_address") or {}, _ADDRESS)}
-        kept["products"] = [_only(one, _PRODUCT) for one in _objects(products)]
-        return self._found("order", told, kept)
+        products = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/products", asked)).json())
+        has_code = (Fields(told).amount("coupon_discount") or 0) > 0
+        coupons = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/coupons")).json()) if has_code else []
 
-    async def _cart(self, told: Mapping[str, Any], key: str) -> Found:
+        def shape(raw: dict[str, Any]) -> dict[str, Any]:
+            kept = _only(raw, _ORDER) | {"billing_address": _only(raw.get("billing_address") or {}, _ADDRESS)}
+            kept["products"] = [_only(one, _PRODUCT) for one in _objects(products)]
+            return kept | ({"coupons": [_only(one, ("code",)) for one in _objects(coupons)]} if coupons else {})
+
+        return self._found("order", told, shape)
+
+    async def _cart(self, told: dict[str, Any], key: str) -> Found:
         checkout = _object((await self._wire.ask(f"/v3/checkouts/{bigcommerce.in_address(key)}")).json(), "data")
-        kept = _only(told, _CART) | {"billing_address": _only(checkout.get("billing_address") or {}, _ADDRESS)}
-        kept["link"] = (told.get("redirect_urls") or {}).get("cart_url")
-        kinds = told.get("line_items") or {}
-        kept["line_items"] = [_only(one, _LINE) for kind in sorted(kinds) for one in _objects(kinds[kind])]
-        return self._found("cart", told, kept)
+
+        def shape(raw: dict[str, Any]) -> dict[str, Any]:
+            kept = _only(raw, _CART) | {"billing_address": _only(checkout.get("billing_address") or {}, _ADDRESS)}
+            kinds = raw.get("line_items") or {}
+            kept["line_items"] = [_only(one, _LINE) for kind in sorted(kinds) for one in _objects(kinds[kind])]
+            return kept | {"link": (raw.get("redirect_urls") or {}).get("cart_url")}
+
+        return self._found("cart", told, shape)
 
     def _customer(self, told: Any) -> Found:
-        if not isinstance(told, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
-        kept = _only(told, _CUSTOMER) | {"addresses": [_only(one, _ADDRESS) for one in _objects(told.get("addresses"))[:3]]}
-        return self._found("customer", told, kept)
+        return self._found("customer", told, _customer_shape)
 
-    def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
+    def _found(self, thing: str, raw: Any, shape: Callable[[Any], dict[str, Any]]) -> Found:
+        if not isinstance(raw, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
         told = Told(f"{thing}/{FETCHED}", self._clock(), region=self._region)
-        return found(bigcommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, bigcommerce.read)
+        return found(bigcommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, bigcommerce.read)
+
+
+def _customer_shape(raw: dict[str, Any]) -> dict[str, Any]:
+    return _only(raw, _CUSTOMER) | {"addresses": [_only(one, _ADDRESS) for one in _objects(raw.get("addresses"))[:MOST_HOMES]]}
+
+
+def _product_shape(raw: dict[str, Any]) -> dict[str, Any]:
+    return _only(raw, _THING) | {"variants": [_only(one, _VARIANT) for one in _objects(raw.get("variants"))]}
 
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

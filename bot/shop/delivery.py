@@ -159,6 +159,8 @@ def _keys(happened: ShopEvent) -> tuple[tuple[IdentityKind, str | None], ...]:
             return ((IdentityKind.ORDER, order),)
         case told_events.ShoppersMerged(kept=kept, gone=gone):
             return (IdentityKind.CUSTOMER, kept), (IdentityKind.CUSTOMER, gone)
+        case told_events.ProductViewed(visitor=visitor) | told_events.VisitorCame(visitor=visitor):
+            return ((IdentityKind.VISITOR, visitor),)
         case told_events.Thin(resource=resource, key=key):
             return tuple((kind, key) for kind in _KINDS.get(resource, ()))
         case _:

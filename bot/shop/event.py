@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bot.flow.facts import Line, Money
 
+VISITOR = "comeback_visitor"  # the name under which a cart, and the order made of it, carries the key of its browser
 CLICK = "comeback"  # the name under which our recovery links carry a click's id: in the link's query, and in an order's notes
 
 
@@ -59,8 +60,8 @@ class CartChanged:
     """A cart or checkout with its present lines. No lines: it was emptied. `completed`: it became an order.
 
     `checkout` is the key of the episode; `cart` the key of the cart behind it, where the shop tells two (they are equal for a cart that
-    has no checkout yet, and `is_checkout` is false). `click` is the id in the recovery link the shopper came by. A cart without lines
-    has a total of zero, in `XXX` (ISO 4217: no currency) where the shop named none.
+    has no checkout yet, and `is_checkout` is false). `click` is the id in the recovery link the shopper came by, `visitor` the key of
+    their browser. A cart without lines has a total of zero, in `XXX` (ISO 4217: no currency) where the shop named none.
     """
 
     at: datetime
@@ -77,6 +78,7 @@ class CartChanged:
     is_checkout: bool = True
     discount_codes: tuple[str, ...] = ()
     test: bool = False
+    visitor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ class Payment(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OrderChanged:
     """An order as the shop tells it now. `checkout` is the key of the checkout it came from, `cart` that of the cart, `click` the id in the
-    recovery link. `lines` and `total` are what is left after edits and refunds, as far as the shop tells it. `test` orders count for
-    nothing. `payment_link` is where an unpaid order can be paid."""
+    recovery link, `visitor` the key of the browser. `lines` and `total` are what is left after edits and refunds, as far as the shop tells
+    it. `test` orders count for nothing. `payment_link` is where an unpaid order can be paid."""
 
     at: datetime
     order: str
@@ -141,6 +143,7 @@ class OrderChanged:
     payment_link: str | None = None
     refunded: Money | None = None
     shipped: bool = False
+    visitor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +230,24 @@ class ProductViewed:
     link: str | None = None
     visitor: str | None = None
     click: str | None = None
+    price: Money | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorCame:
+    """A browser is on the shop's pages: by a recovery link of ours, whose `click` it brings, or about to write to us."""
+
+    at: datetime
+    visitor: str
+    click: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One kind of a product. Prices are in the shop's own currency, which no product webhook names. `compare_at` is the price that is
-    struck through. `stock` counts pieces, None where the shop does not count them; `stock_item` is its key in the inventory, where that is
-    another. `available` is None where nothing was said."""
+    """One kind of a product. Prices are in `currency`; None is the shop's own, which no platform names with a product. `compare_at` is
+    the price that is struck through. `stock` counts pieces, None where the shop does not count them; `stock_item` is its key in the
+    inventory, where that is another. `available` is None where nothing was said."""
 
     variant: str
     title: str | None = None
@@ -243,6 +257,7 @@ class Variant:
     stock: int | None = None
     available: bool | None = None
     stock_item: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +270,7 @@ class ProductChanged:
     variants: tuple[Variant, ...] = ()
     link: str | None = None
     removed: bool = False
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +281,17 @@ class VariantStocked:
     product: str
     variant: Variant
     available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductWanted:
+    """Somebody asked on a page of the shop to be told when a product (or one kind of it) is back in stock."""
+
+    at: datetime
+    product: str
+    shopper: Shopper
+    variant: str | None = None
+    consents: tuple[ShopConsent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +372,10 @@ ShopEvent = (
     | ShopperChanged
     | ShoppersMerged
     | ProductViewed
+    | VisitorCame
     | ProductChanged
     | VariantStocked
+    | ProductWanted
     | StockCounted
     | PrivacyAsked
     | ShopUninstalled

@@ -25,6 +25,7 @@ from bot.shop.event import (
     PrivacyAsked,
     ProductChanged,
     ProductViewed,
+    ProductWanted,
     Refunded,
     ShipmentChanged,
     ShipmentState,
@@ -62,7 +63,7 @@ TYPES = (
     *("cart.updated", "cart.deleted", "checkout.updated", "checkout.deleted"),
     *(f"order.{word}" for word in ("created", "updated", "paid", "payment_failed", "cancelled", "fulfilled", "deleted", "refunded")),
     *("parcel.shipped", "parcel.delivered", "customer.updated", "consent.updated", "customer.merged"),
-    *("product.viewed", "product.updated", "product.deleted", "variant.in_stock", "variant.out_of_stock"),
+    *("product.viewed", "product.wanted", "product.updated", "product.deleted", "variant.in_stock", "variant.out_of_stock"),
     *("privacy.data", "privacy.redact", "store.redact", "store.uninstalled"),
 )
 """The events of the contract. Others are kept, and nothing comes of them."""
@@ -109,6 +110,8 @@ def split(shop: str, delivery_id: str, body: bytes, received_at: datetime, defau
         unreadable = str(fault)
     key = update_key(told.at, f"{shop}:{delivery_id}:{told.kind}")
     identities = _identities(told.fields, shop, default_region)
+    if told.kind == "product.viewed" and (visitor := told.fields.key("visitor_key")):  # an order's browser may be anybody's
+        identities = (*identities, Identity(IdentityKind.VISITOR, visitor, shop))
     return [Update(Source.SHOP, told.kind, key, shop, body, told.at, identities, unreadable)]
 
 
@@ -163,6 +166,8 @@ def _of_shop(kind: str, told: _Envelope, default_region: str | None) -> ShopEven
     match kind:
         case "product.viewed":
             return _viewed(told, default_region)
+        case "product.wanted":
+            return _wanted(told, default_region)
         case "product.updated" | "product.deleted":
             return _product(told, removed=kind == "product.deleted")
         case "variant.in_stock" | "variant.out_of_stock":
@@ -205,6 +210,7 @@ def _cart(told: _Envelope, default_region: str | None) -> CartChanged:
         is_checkout=fields.has("checkout_key"),
         discount_codes=fields.texts("discount_codes", MOST_CODES),
         test=fields.flag("is_test"),
+        visitor=fields.key("visitor_key"),
     )
 
 
@@ -244,6 +250,7 @@ def _order(kind: str, told: _Envelope, default_region: str | None) -> OrderChang
         payment_link=fields.link("payment_url"),
         refunded=fields.money("refunded", currency),
         shipped=fields.flag("shipped"),
+        visitor=fields.key("visitor_key"),
     )
 
 
@@ -286,18 +293,32 @@ def _viewed(told: _Envelope, default_region: str | None) -> ProductViewed:
         fields.link("url"),
         fields.key("visitor_key"),
         fields.key("click"),
+        fields.price("price", fields.currency("currency")) if fields.has("price") else None,
+        fields.link("image_url"),
     )
+
+
+def _wanted(told: _Envelope, default_region: str | None) -> ProductWanted:
+    fields, at = told.fields, _moment(told)
+    shopper = _shopper(fields, default_region)
+    return ProductWanted(at, fields.required("product_id"), shopper, fields.key("variant_id"), _consents(fields, at))
 
 
 def _product(told: _Envelope, *, removed: bool) -> ProductChanged:
     fields = told.fields
     listed = fields.objects("variants", MOST_LINES)
-    own = (fields,) if listed is None and (fields.has("price") or fields.has("stock")) else ()
-    variants = tuple(_variant(one, None) for one in (listed or own))
-    return ProductChanged(_moment(told), fields.required("product_id"), fields.text("title"), variants, fields.link("url"), removed)
+    own = (fields,) if listed is None and any(map(fields.has, ("price", "stock", "available"))) else ()
+    currency = fields.currency("currency") if fields.has("currency") else None
+    variants = tuple(_variant(one, _yes_or_no(one, "available"), currency) for one in (listed or own))
+    title, link, image = fields.text("title"), fields.link("url"), fields.link("image_url")
+    return ProductChanged(_moment(told), fields.required("product_id"), title, variants, link, removed, image)
 
 
-def _variant(fields: Fields, available: bool | None) -> Variant:
+def _yes_or_no(fields: Fields, name: str) -> bool | None:
+    return fields.flag(name) if fields.has(name) else None
+
+
+def _variant(fields: Fields, available: bool | None, currency: str | None = None) -> Variant:
     return Variant(
         fields.required("variant_id", "product_id"),
         fields.text("title"),
@@ -306,6 +327,7 @@ def _variant(fields: Fields, available: bool | None) -> Variant:
         fields.amount("compare_at_price"),
         fields.count("stock"),
         available,
+        currency=currency,
     )
 
 

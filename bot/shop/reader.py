@@ -5,7 +5,7 @@ holds the fields that are read and no others: nobody's street comes here by this
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from bot.shop.delivery import FETCHED, Reader, Told, names, pack
 from bot.shop.event import ShopEvent, Thin, Unreadable
 from bot.shop.field import decode
 from bot.shop.verifier import Verifier
-from bot.store.model import Source, Update, update_key
+from bot.store.model import Source, Update, from_epoch, update_key
 
 
 class Part(StrEnum):
@@ -64,17 +64,32 @@ class StoreReader(Verifier, Protocol):
         """What a webhook only named. Raises NotThere when it is gone."""
 
 
-def found(platform: str, shop: str, thing: str, told: Told, values: Mapping[str, Any], read: Reader) -> Found:
-    """The row of something that was read, and what it says. The same words a second time have the same key."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-    name = f"{shop}:{platform}:{thing}:{FETCHED}:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+def found(
+    platform: str, shop: str, thing: str, told: Told, raw: Any, shape: Callable[[Any], Mapping[str, Any]], read: Reader
+) -> Found:
+    """The row of something that was read, and what it says. `shape` puts it as told into the words that `read` knows. The same words a
+    second time have the same key. What has another shape than is documented is kept as unreadable, and in nothing's way."""
     kind = f"{platform}:{told.topic}"
     try:
-        body = text.encode()
-        event = read(told, decode(body))
-    except (Unreadable, UnicodeEncodeError) as fault:
-        why = str(fault) if isinstance(fault, Unreadable) else "it is not UTF-8"
-        body = text.encode("utf-8", "backslashreplace")
-        return Found(Update(Source.SHOP, kind, update_key(told.moment, name), shop, body, told.moment, unreadable=why), None)
-    key = update_key(event.at, name)
-    return Found(Update(Source.SHOP, kind, key, shop, pack(told, text), event.at, tuple(names(event, shop))), event)
+        text = _written(shape(raw))
+        body = pack(told, text)
+        event = read(told, decode(text.encode()))
+    except (Unreadable, AttributeError, KeyError, TypeError, ValueError) as fault:
+        why = str(fault) if isinstance(fault, Unreadable) else "it has not the shape that is documented"
+        body = _written(raw).encode("utf-8", "backslashreplace")
+        return Found(Update(Source.SHOP, kind, _key(told, shop, platform, thing, body), shop, body, told.moment, unreadable=why), None)
+    key = update_key(event.at, _name(shop, platform, thing, text.encode()))
+    return Found(Update(Source.SHOP, kind, key, shop, body, event.at, tuple(names(event, shop))), event)
+
+
+def _written(values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _name(shop: str, platform: str, thing: str, body: bytes) -> str:
+    return f"{shop}:{platform}:{thing}:{FETCHED}:{sha256(body).hexdigest()}"
+
+
+def _key(told: Told, shop: str, platform: str, thing: str, body: bytes) -> bytes:
+    """Without a moment of its own: a second reading repeats it."""
+    return update_key(told.at or from_epoch(0), _name(shop, platform, thing, body))

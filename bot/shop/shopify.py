@@ -13,6 +13,7 @@ from bot.flow.facts import Line, Money
 from bot.shop.delivery import FETCHED, UNKNOWN, Admission, Delivery, Reader, Told, keep
 from bot.shop.event import (
     CLICK,
+    VISITOR,
     CartChanged,
     CartClosed,
     ConsentState,
@@ -165,6 +166,7 @@ def _checkout(told: Told, fields: Fields) -> CartChanged:
         origin=_origin(fields),
         discount_codes=_codes(fields),
         test=fields.flag("test"),
+        visitor=_note(fields, VISITOR),
     )
 
 
@@ -205,6 +207,7 @@ def _order(told: Told, fields: Fields) -> OrderChanged:
         origin=_origin(fields),
         refunded=_refunded_so_far(fields, currency),
         shipped=fields.text("fulfillment_status") in ("fulfilled", "partial"),
+        visitor=_note(fields, VISITOR),
     )
 
 
@@ -429,11 +432,16 @@ def _codes(fields: Fields) -> tuple[str, ...]:
 
 def _click(fields: Fields) -> str | None:
     """Our recovery link's id: in a note that our snippet writes, or in the address of the first page."""
+    return _note(fields, CLICK) or click_of(fields.text("landing_site", 2048))
+
+
+def _note(fields: Fields, name: str) -> str | None:
+    """What is noted on a cart, and the order made of it, under this name."""
     notes = fields.values.get("note_attributes")
     for note in notes[:MOST_NOTES] if isinstance(notes, list) else []:
-        if isinstance(note, dict) and note.get("name") == CLICK:
+        if isinstance(note, dict) and note.get("name") == name:
             return Fields(note).key("value")
-    return click_of(fields.text("landing_site", 2048))
+    return None
 
 
 def _origin(fields: Fields) -> Origin:
@@ -461,10 +469,17 @@ def _product(told: Told, fields: Fields) -> ProductChanged:
         at=fields.moment_if_any("updated_at") or told.moment,
         product=fields.required("id"),
         title=fields.text("title"),
-        variants=tuple(_variant(one) for one in variants if one.key("id")),
+        variants=tuple(_variant(one, _sells_on(one)) for one in variants if one.key("id")),
         link=Fields({"link": f"https://{told.domain}/products/{handle}"}).link("link") if told.domain and handle else None,
         removed=told.topic == "products/delete",
+        image=fields.object("image").link("src"),
     )
+
+
+def _sells_on(one: Fields) -> bool | None:
+    """That it can be bought whatever the count says: nobody counts it, or it is sold beyond it. None where the count decides."""
+    uncounted = "inventory_management" in one.values and not one.has("inventory_management")
+    return True if uncounted or one.text("inventory_policy") == "continue" else None
 
 
 def _variant(one: Fields, available: bool | None = None) -> Variant:

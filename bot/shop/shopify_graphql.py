@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from bot.shop.shopify_token import FixedToken, Token
-from bot.shop.wire import LONGEST_PAUSE, PAUSED_TRIES, Answer, ApiRefused, Pause, ShopUnreachable, judge, request, with_pauses
+from bot.shop.wire import LONGEST_PAUSE, PAUSED_TRIES, Answer, ApiRefused, Pause, ShopUnreachable, judge, part_of, request, with_pauses
 
 API_VERSION = "2026-10"
 PATH = f"/admin/api/{API_VERSION}/graphql.json"
@@ -100,10 +100,10 @@ class ShopifyGraphql:
         for _ in range(PAUSED_TRIES):
             await self._bucket.spend(cost)
             told = await self._post(body)
-            costs = told.get("extensions", {}).get("cost", {})
-            asked_for = float(costs.get("requestedQueryCost") or 0)
+            costs = part_of(part_of(told, "extensions"), "cost")
+            asked_for = _number(costs.get("requestedQueryCost"))
             self._costs[document] = asked_for if asked_for else self._costs.get(document, 0.0)
-            self._bucket.told(costs.get("throttleStatus", {}))
+            self._bucket.told(part_of(costs, "throttleStatus"))
             errors = told.get("errors")
             if not errors:
                 return object_of(told, "data"), None
@@ -154,4 +154,11 @@ def first_message(errors: Any) -> str:
 def _all_are(errors: Any, code: str) -> bool:
     if not isinstance(errors, list):
         return False
-    return all(isinstance(error, dict) and (error.get("extensions") or {}).get("code") == code for error in errors)
+    return all(isinstance(error, dict) and part_of(error, "extensions").get("code") == code for error in errors)
+
+
+def _number(told: object) -> float:
+    """A cost; 0 for what is none."""
+    with suppress(TypeError, ValueError):
+        return float(told)  # type: ignore[arg-type]  # whatever the shop told
+    return 0.0

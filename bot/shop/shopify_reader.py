@@ -16,7 +16,7 @@ from bot.shop.field import MOST_LINES
 from bot.shop.reader import Found, Page, Part, found
 from bot.shop.shopify_graphql import Reply, ShopifyGraphql, TooDear, object_of
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
+from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable, part_of
 
 PAGE = 18  # orders: each with 8 lines and 3 parcels, and what a query asks for may cost 1,000 points
 CUSTOMERS = 100
@@ -87,7 +87,7 @@ class ShopifyReader:
         where = object_of(told, "pageInfo")
         nodes = [node for node in _listed(told, "nodes") if isinstance(node, dict)]
         read = [self._found(kind, await self._whole(kind, node)) for node in nodes]
-        count = (data.get(f"{kind.field}Count") or {}).get("count")
+        count = part_of(data, f"{kind.field}Count").get("count")
         return Page(
             tuple(read),
             str(where["endCursor"]) if where.get("hasNextPage") and where.get("endCursor") else None,
@@ -102,8 +102,10 @@ class ShopifyReader:
             raise ApiRefused(f"nothing is read of a {thin.resource}")
         data, _ = await self._wire.ask_partly(kind.one, {"id": thin.address}, cost=PAGE_COST / PAGE)
         node = data.get("node")
-        if not node:
+        if node is None:
             raise NotThere("the store has no such thing any more")
+        if not isinstance(node, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
         return (self._found(kind, await self._whole(kind, node)),)
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -112,10 +114,10 @@ class ShopifyReader:
             if doubt is Doubt.CART_OPEN:
                 bought = await self._wire.ask(_BOUGHT, {"query": _CHECKOUT_OF.format(_quoted(key))})
                 return not _listed(object_of(bought, "orders"), "nodes")
-            order = (await self._wire.ask(_STATE, {"id": f"gid://shopify/Order/{key}"})).get("order") or {}
+            order = part_of(await self._wire.ask(_STATE, {"id": f"gid://shopify/Order/{key}"}), "order")
         except (ApiRefused, ShopUnreachable) as fault:
             raise NoAnswer(fault.why) from None
-        return order.get("cancelledAt") is None and order.get("displayFinancialStatus") in _UNPAID
+        return order.get("cancelledAt") is None and str(order.get("displayFinancialStatus")) in _UNPAID
 
     async def _asked(self, part: Part, kind: _Kind, since: datetime, cursor: str | None) -> tuple[Reply, str | None]:
         """A page, as large as the store bears: how it counts is not documented to the point."""
@@ -131,17 +133,21 @@ class ShopifyReader:
 
     async def _whole(self, kind: _Kind, node: dict[str, Any]) -> shopify_nodes.Node:
         """An order with all of its lines, as far as anybody reads them."""
-        lines = node.get("lineItems") if kind is _ORDERS else None
-        while isinstance(lines, dict) and (lines.get("pageInfo") or {}).get("hasNextPage") and len(lines["nodes"]) < MOST_LINES:
-            asked = {"id": node["id"], "first": LINES_AT_ONCE, "after": lines["pageInfo"]["endCursor"]}
+        told = part_of(node, "lineItems")
+        if kind is not _ORDERS or not part_of(told, "pageInfo").get("hasNextPage"):
+            return node
+        lines, where = _listed(told, "nodes"), part_of(told, "pageInfo")
+        while where.get("hasNextPage") and len(lines) < MOST_LINES:
+            asked = {"id": node.get("id"), "first": LINES_AT_ONCE, "after": where.get("endCursor")}
             more = object_of(object_of(await self._wire.ask(_MORE_LINES, asked, cost=float(LINES_AT_ONCE)), "order"), "lineItems")
-            lines = {"nodes": [*lines["nodes"], *_listed(more, "nodes")], "pageInfo": object_of(more, "pageInfo")}
-            node = {**node, "lineItems": lines}
-        return node
+            lines, where = [*lines, *_listed(more, "nodes")], part_of(more, "pageInfo")
+            if not _listed(more, "nodes"):
+                break
+        return {**node, "lineItems": {"nodes": lines}}
 
     def _found(self, kind: _Kind, node: shopify_nodes.Node) -> Found:
         told = Told(kind.topic, self._clock(), region=self._region, domain=self._domain)
-        return found(shopify.PLATFORM, self._shop, str(node.get("id")), told, kind.told(node), shopify.read)
+        return found(shopify.PLATFORM, self._shop, str(node.get("id")), told, node, kind.told, shopify.read)
 
 
 def _listed(told: Reply, name: str) -> list[Any]:

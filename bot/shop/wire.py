@@ -124,6 +124,12 @@ def judge(answer: Answer, token_needs: str) -> None:
     raise ShopUnreachable(f"the shop answered {status}", pause_wanted(answer.headers))
 
 
+def part_of(told: object, name: str) -> Mapping[str, Any]:
+    """The object in a field of an answer; an empty one where there is none."""
+    found = told.get(name) if isinstance(told, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def pause_wanted(headers: Mapping[str, str]) -> float:
     """How many seconds a `Retry-After` asks for, given as seconds or as a date; 0 where it says nothing that can be read."""
     written = headers.get("Retry-After", "").strip()

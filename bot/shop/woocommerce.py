@@ -13,6 +13,7 @@ from types import MappingProxyType
 from bot.flow.facts import Line, Money
 from bot.shop.delivery import UNKNOWN, Admission, Delivery, Reader, Told, keep
 from bot.shop.event import (
+    VISITOR,
     CartChanged,
     ConsentState,
     OrderChanged,
@@ -143,6 +144,7 @@ def _checkout(told: Told, fields: Fields) -> CartChanged:
         click=_click(fields),
         origin=_origin(fields),
         discount_codes=_codes(fields),
+        visitor=_visitor(fields),
     )
 
 
@@ -163,7 +165,8 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         raise fields.fault("total", "is missing")
     order = fields.required("id")
     at = fields.moment_if_any("date_modified_gmt", "date_created_gmt") or told.moment
-    payment = _payment(fields, status)
+    origin = _origin(fields)
+    payment = _payment(fields, status, origin)
     refunded = _refunded(fields, currency)
     return OrderChanged(
         at=at,
@@ -179,17 +182,21 @@ def _placed(told: Told, fields: Fields, status: str) -> OrderChanged:
         consents=_consents(fields, told),
         click=_click(fields),
         payment=payment,
-        origin=_origin(fields),
+        origin=origin,
         payment_link=fields.link("payment_url") if payment in (Payment.BEGUN, Payment.AWAITED, Payment.FAILED) else None,
         refunded=refunded,
         shipped=status == "completed",
+        visitor=_visitor(fields),
     )
 
 
-def _payment(fields: Fields, status: str) -> Payment:
-    """`processing` is paid, but for cash on delivery, which is paid when there is a date."""
+def _payment(fields: Fields, status: str, origin: Origin) -> Payment:
+    """`processing` is paid, but for cash on delivery, which is paid when there is a date. What staff entered, or a subscription renewed,
+    is `pending`, too, and nobody is at its payment page."""
     if status not in _PAYMENTS:  # cancelled, or a status of the shop's own
         return Payment.PAID if _is_paid(fields) else Payment.UNKNOWN
+    if _PAYMENTS[status] is Payment.BEGUN and origin is not Origin.SHOPPER:
+        return Payment.AWAITED
     if _PAYMENTS[status] is Payment.PAID and fields.text("payment_method") == "cod" and not _is_paid(fields):
         return Payment.ON_DELIVERY
     return _PAYMENTS[status]
@@ -262,6 +269,11 @@ def _click(fields: Fields) -> str | None:
     return click_of(_meta(fields, "_wc_order_attribution_session_entry"))
 
 
+def _visitor(fields: Fields) -> str | None:
+    """The key of the browser, where the shop keeps the field that our snippet puts into its checkout."""
+    return _meta(fields, VISITOR) or _meta(fields, f"_{VISITOR}")
+
+
 def _meta(fields: Fields, key: str) -> str | None:
     """A value that WooCommerce or a plugin keeps with the order."""
     told = fields.values.get("meta_data")
@@ -331,11 +343,21 @@ def _product(told: Told, fields: Fields) -> ProductChanged:
     return ProductChanged(
         at=fields.moment_if_any("date_modified_gmt") or told.moment,
         product=parent or key,
-        title=_plain_text(fields, "name"),
+        title=None if parent else _plain_text(fields, "name"),
         variants=variants,
-        link=fields.link("permalink"),
-        removed=fields.text("status") == "trash",
+        link=None if parent else fields.link("permalink"),
+        removed=parent is None and fields.text("status") == "trash",
+        image=None if parent else _picture(fields),
     )
+
+
+def _picture(fields: Fields) -> str | None:
+    """The first of its pictures."""
+    try:
+        pictures = fields.objects("images", 1)
+    except Unreadable:
+        return None
+    return pictures[0].link("src") if pictures else None
 
 
 def _variant(key: str, fields: Fields) -> Variant:

@@ -53,7 +53,7 @@ class WooReader:
         }
         answer = await self._wire.ask("GET", "/orders", asked)
         told = [one for one in _listed(answer) if isinstance(one, dict)]
-        wanted = (one for one in told if part is Part.CART or one.get("status") not in _STILL_OPEN)
+        wanted = (one for one in told if part is Part.CART or str(one.get("status")) not in _STILL_OPEN)
         read = tuple(self._order(one) for one in wanted if str(one.get("id")) not in place.seen)
         on = keyset.after(place, [Changed(str(one.get("id")), Fields(one).moment_if_any("date_modified_gmt")) for one in told], PAGE)
         return Page(read, on.cursor if on else None, _total(answer) if cursor is None else None)
@@ -67,7 +67,7 @@ class WooReader:
                 return (self._customer((await self._wire.ask("GET", f"/customers/{_id(thin.key)}")).json()),)
             case Resource.PRODUCT:
                 told = (await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()
-                return (self._found("product", told, told),)
+                return (self._found("product", told, dict),)
         raise ApiRefused(f"nothing is read of a {thin.resource}")
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -75,32 +75,32 @@ class WooReader:
         if not key.isdigit():
             return True
         try:
-            status = (await self._wire.ask("GET", f"/orders/{key}", {"_fields": "id,status"})).json().get("status")
+            told = (await self._wire.ask("GET", f"/orders/{key}", {"_fields": "id,status"})).json()
         except NotThere:
             return False  # drafts are taken away after a day
-        except (ApiRefused, ShopUnreachable, AttributeError) as fault:
-            raise NoAnswer(str(fault)) from None
-        return status in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
+        except (ApiRefused, ShopUnreachable) as fault:
+            raise NoAnswer(fault.why) from None
+        if not isinstance(told, dict) or not isinstance(told.get("status"), str):
+            raise NoAnswer("the shop's answer cannot be read")
+        return told["status"] in (_STILL_OPEN if doubt is Doubt.CART_OPEN else _UNPAID)
 
     async def _customers(self, cursor: str | None) -> Page:
         offset, seen = json.loads(cursor) if cursor else (0, [])
         asked = {"per_page": str(PAGE), "offset": str(offset), "orderby": "id", "order": "asc", "role": "all"}
         answer = await self._wire.ask("GET", "/customers", asked)
         told = [one for one in _listed(answer) if isinstance(one, dict)]
-        read = tuple(self._customer(one) for one in told if one.get("id") not in seen)
-        on = json.dumps([offset + PAGE - OVERLAP, [one.get("id") for one in told[-OVERLAP:]]]) if len(told) == PAGE else None
+        read = tuple(self._customer(one) for one in told if str(one.get("id")) not in seen)
+        on = json.dumps([offset + PAGE - OVERLAP, [str(one.get("id")) for one in told[-OVERLAP:]]]) if len(told) == PAGE else None
         return Page(read, on, _total(answer) if cursor is None else None)
 
     def _order(self, told: Any) -> Found:
-        return self._found("order", told, self._cut(told, _ORDER, lines=True))
+        return self._found("order", told, lambda raw: self._cut(raw, _ORDER, lines=True))
 
     def _customer(self, told: Any) -> Found:
-        return self._found("customer", told, self._cut(told, _CUSTOMER))
+        return self._found("customer", told, lambda raw: self._cut(raw, _CUSTOMER))
 
     def _cut(self, told: Any, names: tuple[str, ...], *, lines: bool = False) -> dict[str, Any]:
         """What is read of it: addresses, browsers and what plugins keep there are left where they are."""
-        if not isinstance(told, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
         kept = _only(told, names)
         if isinstance(notes := kept.get("meta_data"), list):
             wanted = {*_KEPT_NOTES, self._consent_key}
@@ -112,9 +112,11 @@ class WooReader:
             kept["coupon_lines"] = [_only(one, ("code",)) for one in told.get("coupon_lines") or () if isinstance(one, dict)]
         return kept
 
-    def _found(self, thing: str, whole: Mapping[str, Any], kept: Mapping[str, Any]) -> Found:
+    def _found(self, thing: str, raw: Any, shape: Callable[[Any], dict[str, Any]]) -> Found:
+        if not isinstance(raw, dict):
+            raise ShopUnreachable("the shop's answer cannot be read")
         told = Told(f"{thing}.{FETCHED}", self._clock(), region=self._region, consent_key=self._consent_key)
-        return found(woocommerce.PLATFORM, self._shop, f"{thing}:{whole.get('id')}", told, kept, woocommerce.read)
+        return found(woocommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, woocommerce.read)
 
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -17,16 +17,16 @@ from bot.store.line import line_of
 from bot.store.model import Identity, IdentityKind, update_key
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
 _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})  # a number, however it is written
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
 MERGED_TABLES = (
     *("identity", "consent_record", "inbox", "message", "checkout", "shop_order", "run", "discount", "outbox", "audit"),
-    *("referral", "reached", "purchase", "credit"),
+    *("referral", "reached", "purchase", "credit", "sent_link"),
 )
 JOINED_TABLES = (  # both may have the same: what is left of the other's goes
-    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "privacy_person"),
+    *("tag", "conversation", "also_known", "reaction", "pair", "awaited_purchase", "wish", "privacy_person"),
 )
 
 
@@ -235,11 +235,13 @@ def renew(identities: Sequence[Identity], at: datetime) -> Step[None]:
 def learn(contact: int, phone: str, names: Sequence[Identity], now: datetime) -> Step[None]:
     """WhatsApp calls the person we wrote to at `phone` by these names. A name of somebody else stays theirs, and another number is only
     written to where it is the same line, written the other way: an answer to a request is no word of the person's own."""
-    contact = yield from live_id(contact)
-    yield from hold(contact)
+    known = yield from by_id(contact)
+    if known is None:
+        return
+    yield from hold(known)
     for name in names:
         if name.kind is not IdentityKind.PHONE or (line_of(name.value) or name.value) == line_of(phone):
-            yield sql("contact.add_name", **_named(name, contact, to_micros(now)))
+            yield sql("contact.add_name", **_named(name, known, to_micros(now)))
 
 
 def move(
@@ -363,9 +365,9 @@ def live_id(contact: int) -> Step[int]:
 
 
 def by_id(contact: int) -> Step[int | None]:
-    """The contact that a number somebody typed stands for, after merges; None when there is none."""
+    """The contact that an id somebody kept stands for, after merges; None when there is none, or they were erased."""
     rows = yield sql("contact.live_id", id=contact)
-    return int(rows[0]["id"]) if rows else None
+    return int(rows[0]["id"]) if rows and not rows[0]["gone"] else None
 
 
 def load(contact: int) -> Step[Contact]:

@@ -27,7 +27,9 @@ from bot.store.step import from_micros, to_micros
 
 KEY_BYTES = 32
 MARK_BYTES = 16
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})  # they are nobody's name
+_LEADS = frozenset(  # they are nobody's name
+    {IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR}
+)
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID})  # the same digits, with the plus or without
 
 
@@ -66,6 +68,22 @@ def beside(database: str | Path, optouts: Path | None) -> Path:
         return (optouts.parent if optouts else Path()) / "comeback.erased"
     path = file_of(database)
     return path.with_name(path.name + ".erased")
+
+
+def copy(old: Path, new: Path) -> None:
+    """The log of a database that was moved. Raises StoreUnavailable."""
+    unfinished = new.with_name(new.name + ".unfinished")
+    try:
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(file, old.read_bytes())
+            os.fsync(file)
+        finally:
+            os.close(file)
+        unfinished.replace(new)
+        sync_folder(new.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"the erasure log {old} cannot be copied to {new}: {error.strerror}") from error
 
 
 class Marks:

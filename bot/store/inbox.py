@@ -8,6 +8,8 @@ from datetime import datetime
 from bot.store.model import Identity, IdentityKind, Source, Update
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
+NOBODY = 0  # in the place of a contact: a timer of the house's own
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -62,8 +64,8 @@ def _name(identity: Identity, inbox: int) -> dict[str, object]:
     return {"kind": identity.kind, "scope": identity.scope, "value": identity.value, "inbox": inbox}
 
 
-def put(source: Source, kind: str, contact: int, body: dict[str, object], now: datetime, *, place: str = "") -> Step[int]:
-    """An event from inside the house about a contact: a timer, a staff action, a code that was made. Returns its id."""
+def put(source: Source, kind: str, contact: int | None, body: dict[str, object], now: datetime, *, place: str = "") -> Step[int]:
+    """An event from inside the house about a contact, or about nobody: a timer, a staff action, a code that was made. Returns its id."""
     rows = yield sql(
         "inbox.insert",
         source=source,
@@ -162,9 +164,8 @@ def fire_timers(now: datetime, limit: int) -> Step[int]:
     """Each due timer becomes one more inbox entry, once; returns how many."""
     rows = yield sql("inbox.due_timers", now=to_micros(now), limit=limit)
     for row in sorted(rows, key=lambda row: int(row["due"])):
-        yield from put(
-            Source.CLOCK, row["kind"], row["contact"], {"subject": row["subject"], "generation": row["generation"], "due": row["due"]}, now
-        )
+        body = {name: row[name] for name in ("subject", "generation", "due")}
+        yield from put(Source.CLOCK, row["kind"], row["contact"] or None, body, now)
     return len(rows)
 
 

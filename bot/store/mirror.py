@@ -104,7 +104,7 @@ def record_cart(shop: str, contact: int, told: CartTold) -> Step[Cart | None]:
         "state": state,
         "at": at,
         "started_at": started_at,
-        "lines": _encode_lines(told.lines),
+        "lines": encode_lines(told.lines),
         "total_minor": told.total.minor,
         "currency": told.total.currency,
         "link": told.link,
@@ -215,7 +215,7 @@ def _cart(row: Row) -> Cart:
         state=CartState(row["state"]),
         updated_at=from_micros(row["updated_at"]),
         generation=row["generation"],
-        facts=CartFacts(Money(row["total_minor"], row["currency"]), _decode_lines(row["lines"]), row["link"]),
+        facts=CartFacts(Money(row["total_minor"], row["currency"]), decode_lines(row["lines"]), row["link"]),
     )
 
 
@@ -320,7 +320,7 @@ def _merged(known: Row | None, contact: int, told: OrderTold) -> dict[str, Any]:
         "checkout_key": told.checkout,
         "placed_at": to_micros(told.placed_at),
         "updated_at": to_micros(told.at),
-        "told_lines": _encode_lines(told.lines),
+        "told_lines": encode_lines(told.lines),
         "told_minor": told.total.minor,
         "told_refunded": told.refunded.minor if told.refunded else None,
         "currency": told.total.currency,
@@ -397,19 +397,19 @@ def _left(minor: int, refunded: int | None, refunds: Sequence[Row], since: Seque
 def _paid_back(refund: Row) -> int:
     if refund["minor"] is not None:
         return int(refund["minor"])
-    return sum(line.price.minor * line.quantity for line in _decode_lines(refund["lines"]) if line.price)
+    return sum(line.price.minor * line.quantity for line in decode_lines(refund["lines"]) if line.price)
 
 
 def _lines_left(told: str, refunds: Sequence[Row]) -> str:
     """The lines without the pieces that came back."""
-    left = list(_decode_lines(told))
-    for back in (line for refund in refunds for line in _decode_lines(refund["lines"])):
+    left = list(decode_lines(told))
+    for back in (line for refund in refunds for line in decode_lines(refund["lines"])):
         pieces = back.quantity
         for place, line in enumerate(left):
             if _article(line) == _article(back):
                 taken = min(pieces, line.quantity)
                 left[place], pieces = replace(line, quantity=line.quantity - taken), pieces - taken
-    return _encode_lines([line for line in left if line.quantity > 0])
+    return encode_lines([line for line in left if line.quantity > 0])
 
 
 def _article(line: Line) -> str:
@@ -424,7 +424,7 @@ def tell_apart(
     `name` is the shop's key of a refund, `amount` what was paid back, `lines` the pieces that came back.
     """
     minor = amount.minor if amount else None
-    yield sql("mirror.add_word", shop=shop, order_key=key, kind=word, key=name, at=to_micros(at), minor=minor, lines=_encode_lines(lines))
+    yield sql("mirror.add_word", shop=shop, order_key=key, kind=word, key=name, at=to_micros(at), minor=minor, lines=encode_lines(lines))
     known = yield sql("mirror.order", shop=shop, key=key)
     if not known:
         return None
@@ -502,7 +502,7 @@ def _order(row: Row) -> Order:
         status=row["status"],
         total=Money(row["total_minor"], row["currency"]),
         placed_at=from_micros(row["placed_at"]),
-        lines=_decode_lines(row["lines"]),
+        lines=decode_lines(row["lines"]),
         tracking_link=row["tracking_link"],
         reorder_link=row["reorder_link"],
         payment_link=row["payment_link"],
@@ -517,7 +517,8 @@ def _micros(length: timedelta) -> int:
     return length // timedelta(microseconds=1)
 
 
-def _encode_lines(lines: Sequence[Line]) -> str:
+def encode_lines(lines: Sequence[Line]) -> str:
+    """Lines as a column holds them."""
     return json.dumps([_encode_line(line) for line in lines])
 
 
@@ -526,7 +527,8 @@ def _encode_line(line: Line) -> list[object]:
     return [line.name, line.quantity, minor, currency, line.product, line.category, line.variant, line.sku]
 
 
-def _decode_lines(text: str) -> tuple[Line, ...]:
+def decode_lines(text: str) -> tuple[Line, ...]:
+    """The lines behind `encode_lines`."""
     return tuple(_decode_line(*told) for told in json.loads(text))
 
 

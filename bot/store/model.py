@@ -20,6 +20,7 @@ class IdentityKind(StrEnum):
     CART = "cart"  # the shop's cart key; scope is the shop
     ORDER = "order"  # the shop's order key; scope is the shop
     CLICK = "click"  # the id in a recovery link somebody came by; scope is the shop
+    VISITOR = "visitor"  # the key that a browser made up on the shop's pages; scope is the shop
 
 
 MESSAGE = "message"  # the kind of an update that a customer wrote
@@ -40,6 +41,7 @@ class Source(StrEnum):
 
     WHATSAPP = "whatsapp"
     SHOP = "shop"
+    VISITOR = "visitor"  # somebody's browser on a shop's pages, which can prove nothing
     CLOCK = "clock"
     DESK = "desk"
     HOUSE = "house"

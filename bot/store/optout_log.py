@@ -26,7 +26,7 @@ from bot.store.model import Identity, IdentityKind
 from bot.store.step import Row, Step, T, from_micros, sql, to_micros
 
 SOURCE = "the opt-out log"
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.CLICK})  # they lead to a person, but are nobody's name
+_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.CLICK, IdentityKind.VISITOR})  # they lead to a person only
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,16 +38,23 @@ class Superseded(Exception):
 
 
 class Need(StrEnum):
-    """What must still be so when a message goes, of the checkout or order it is about."""
+    """What must still be so when a message goes, of the checkout, order, look at a product or news of one it is about."""
 
     CART_OPEN = "cart_open"
     ORDER_UNPAID = "order_unpaid"
+    IN_STOCK = "in_stock"
+    PRICE_LOW = "price_low"
+    NOT_BOUGHT = "not_bought"  # of a product they looked at: neither bought since, nor anything in a cart
+
+
+_ASKED = frozenset({Need.CART_OPEN, Need.ORDER_UNPAID})  # what a shop that was silent for long is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message to queue. `key` is the same for the same step of the same run, so queueing it twice changes nothing. `needs` is asked of
-    the checkout or order `needs_of` as it is claimed: nobody is reminded of what they bought, or to pay what they paid."""
+    the checkout, order or news `needs_of` as it is claimed: nobody is reminded of what they bought, or to pay what they paid, or told of
+    what is gone."""
 
     key: str
     contact: int
@@ -323,20 +330,22 @@ def _due(now: datetime, limit: int, resting: Collection[str]) -> Step[Sequence[R
 
 @dataclass(frozen=True, slots=True)
 class _Addressee:
-    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`: what
-    the message needs is not so any more. `forbidden`: by the law, or by the shop in whose name it is. `heard_at`: when the message's shop
-    last told anything."""
+    """Whom a message is for: as policy sees them, and the names they go by, the newest first. `answers` as in Claimed. `pointless`,
+    `sold_out`, `dearer`: what the message needs is not so any more. `forbidden`: by the law, or by the shop in whose name it is.
+    `heard_at`: when the message's shop last told anything."""
 
     person: Person
     names: tuple[Name, ...]
     answers: str | None
     pointless: bool
+    sold_out: bool
+    dearer: bool
     forbidden: Reason | None
     heard_at: int | None
 
     def is_doubtful(self, message: Row, since: datetime | None) -> bool:
         """Whether what a message needs is known from before that moment only; without one nobody can be asked."""
-        if since is None or message["needs"] is None:
+        if since is None or message["needs"] not in _ASKED:
             return False
         return max(self.heard_at or 0, message["verified_at"] or 0) < to_micros(since)
 
@@ -363,8 +372,9 @@ def _addressee(row: Row) -> _Addressee:
         country=row["country"],
         phone=_newest(names, IdentityKind.PHONE),
     )
+    pointless, sold_out, dearer = (bool(row[name]) for name in ("pointless", "sold_out", "dearer"))
     forbidden = Reason(row["forbidden"]) if row["forbidden"] else None
-    return _Addressee(person, names, row["answers"], bool(row["pointless"]), forbidden, row["heard_at"])
+    return _Addressee(person, names, row["answers"], pointless, sold_out, dearer, forbidden, row["heard_at"])
 
 
 def _as_it_goes(row: Row, addressee: _Addressee, now: datetime) -> Step[Row]:
@@ -428,6 +438,8 @@ def _message(row: Row, addressee: _Addressee, obstacles: _Obstacles) -> Message:
         stopped=template in obstacles.stopped,
         barred=bool(obstacles.closed) and (row["number"], _country(addressee)) in obstacles.closed,
         pointless=addressee.pointless,
+        sold_out=addressee.sold_out,
+        dearer=addressee.dearer,
         forbidden=addressee.forbidden,
     )
 

@@ -21,6 +21,7 @@ EMPTY_BODY = b"{}"
 _PEOPLE = "(select id from contact where id = :contact or merged_into = :contact)"
 _OF_SHOP = "shop = :shop"
 _OF_SHOPS_ORDERS = "(shop = :shop or shop_order in (select id from shop_order where shop = :shop))"
+_VARIANTS = "(select id from variant where shop = :shop)"
 _ORDERS = f"select id from shop_order where contact in {_PEOPLE}"
 
 
@@ -58,7 +59,13 @@ _LAST_WORDS = (
     f"select max(id) from consent_record where contact in {_PEOPLE} and effective = 1 and method <> 'shop' group by channel"
 )
 _OF_THEIR_ORDERS = f"(contact in {_PEOPLE} or shop_order in ({_ORDERS}))"
+_OF_THEIR_KEYS = f"(shop, key) in (select scope, value from identity where contact in {_PEOPLE})"
 _EMPTY_CONTENT = encode_content(Text("")).replace("'", "''")
+
+_BROWSERS = (
+    "select w.id from visitor w join identity i on i.kind = 'visitor' and i.scope = w.shop and i.value = w.key"
+    f" where i.contact in {_PEOPLE}"
+)
 
 # in this order: what refers to others goes before them
 PERSONAL: Sequence[Kept] = (
@@ -76,6 +83,7 @@ PERSONAL: Sequence[Kept] = (
         theirs=f"contact in {_PEOPLE}",
     ),
     Kept("audit", of_shop="about = :shop"),
+    Kept("wish", of_shop="product in (select id from product where shop = :shop)"),
     Kept("awaited_purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOPS_ORDERS, key=("contact", "shop", "what")),
     Kept("credit", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order",)),
     Kept("purchase", whose=_OF_THEIR_ORDERS, of_shop=_OF_SHOP, key=("shop_order", "product")),
@@ -92,6 +100,11 @@ PERSONAL: Sequence[Kept] = (
         instead="leaked_order = 'erased'",
         written=False,
     ),
+    Kept("product_view", whose=f"visitor in ({_BROWSERS})", of_shop=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=f"id in ({_BROWSERS})", of_shop=_OF_SHOP),
+    Kept("sent_link", of_shop=_OF_SHOP, key=("click",)),
+    Kept("missed", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "part", "key", "at"), written=False),
+    Kept("wanted_resource", whose=_OF_THEIR_KEYS, of_shop=_OF_SHOP, key=("shop", "address"), written=False),
     Kept("shop_order", of_shop=_OF_SHOP),
     Kept("checkout", of_shop=_OF_SHOP),
     Kept(  # what was promised still counts against its flow's budget, and an unused code is still taken out of the store
@@ -146,21 +159,35 @@ STAYS: Mapping[str, str] = {
     "portfolio": "how many people a day all numbers may reach",
     "closed_country": "countries",
     "heard": "when a shop last told anything",
+    "shop_reading": "how far a store was read",
+    "read_entry": "which deliveries a reading brought in, by numbers",
     "code_pool": "pools of codes",
     "code_budget": "flows",
     "sold_product": "products",
     "product_evidence": "what many people together did",
+    **dict.fromkeys(("product", "variant", "stock_level", "variant_price", "product_news"), "products"),
     "process": "processes of this bot (PostgreSQL)",
 }
 
 # what else goes with a shop, once its people are erased
 OF_SHOP: Sequence[Kept] = (
+    Kept("product_view", whose=f"visitor in (select id from visitor where {_OF_SHOP})"),
+    Kept("visitor", whose=_OF_SHOP),
     Kept("order_word", whose=_OF_SHOP, key=("shop", "order_key", "kind", "key")),
     Kept("product_evidence", whose=_OF_SHOP, key=("shop", "product")),
     Kept("sold_product", whose=_OF_SHOP, key=("shop", "product")),
+    Kept("product_news", whose=f"variant in {_VARIANTS}"),
+    Kept("variant_price", whose=f"variant in {_VARIANTS}", key=("variant", "at")),
+    Kept("stock_level", whose=_OF_SHOP, key=("shop", "stock_item", "place")),
+    Kept("variant", whose=_OF_SHOP),
+    Kept("product", whose=f"{_OF_SHOP} and not exists (select 1 from wish where wish.product = product.id)"),
     Kept("pool_code", whose=_OF_SHOP),
     Kept("code_pool", whose=_OF_SHOP),
     Kept("heard", whose=_OF_SHOP, key=("shop",)),
+    Kept("missed", whose=_OF_SHOP, key=("shop", "part", "key", "at")),
+    Kept("wanted_resource", whose=_OF_SHOP, key=("shop", "address")),
+    Kept("read_entry", whose="reading in (select id from shop_reading where shop = :shop)", key=("reading", "inbox")),
+    Kept("shop_reading", whose=_OF_SHOP),
 )
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from bot.policy.decision import Consent
 from bot.store import contacts, discounts, mirror, personal
-from bot.store.erasure_log import Erased, Erasures, Line, Marks, Stop
+from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Marks, Stop
 from bot.store.line import line_of
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import Identity, IdentityKind, Source
 from bot.store.personal import EMPTY_BODY
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
@@ -25,7 +25,7 @@ DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify 
 LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
-LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK})
+LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 
 
 class What(StrEnum):
@@ -118,6 +118,11 @@ def claim(now: datetime) -> Step[Ask | None]:
     """The next ask to go on with: ours for the time of a lease."""
     rows = yield sql("privacy.claim", now=to_micros(now), until=to_micros(now + LEASE))
     return (yield from load(rows[0]["id"])) if rows else None
+
+
+def let_go(now: datetime) -> Step[None]:
+    """A process starts: what another had in hand when it died is gone on with at once."""
+    yield sql("privacy.let_go", now=to_micros(now))
 
 
 def load(ask_id: int) -> Step[Ask | None]:
@@ -361,8 +366,8 @@ def names(contact: int) -> Step[list[Identity]]:
 def _vanish(eraser: Eraser, ask_id: int, contact: int, more: Collection[Identity]) -> Step[None]:
     """The names go, and with them what leads to the person. Who said stop stays stopped by the marks of their names."""
     theirs = yield from names(contact)
-    stops = yield from _stops(contact, eraser.now)
     known = eraser.log.marks.of_all((*theirs, *more))
+    stops = yield from _stops(contact, known, eraser.now)
     eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops))
     yield from mark(known, stops, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop="")
@@ -399,8 +404,24 @@ def _forget_copies(ask_id: int, contact: int) -> Step[None]:
         yield sql("privacy.forget_copy", id=row["id"])
 
 
-def _stops(contact: int, now: datetime) -> Step[tuple[Stop, ...]]:
-    """What the person said no to, last; what the shop said in their name counts until the shop says otherwise."""
+def _stops(contact: int, marks: Collection[str], now: datetime) -> Step[tuple[Stop, ...]]:
+    """What the person said no to, last, also before they were erased another time; what the shop said in their name counts until the shop
+    says otherwise."""
+    found = list((yield from _own_stops(contact, now)))
+    left = yield from marked(marks)
+    for stop in left.stops if left else ():
+        if stop.channel not in {one.channel for one in found} and not (yield from _said_since(contact, stop)):
+            found.append(stop)
+    return tuple(found)
+
+
+def _said_since(contact: int, stop: Stop) -> Step[bool]:
+    """Whether somebody said something in the chat after a stop, or it is that stop itself."""
+    said = {"contact": contact, "channel": stop.channel, "at": to_micros(stop.at), "method": stop.method, "shop": contacts.SHOP}
+    return bool((yield sql("privacy.said_since", **said)))
+
+
+def _own_stops(contact: int, now: datetime) -> Step[tuple[Stop, ...]]:
     row = (yield sql("contact.load", id=contact))[0]
     in_chat = {stop.channel: Stop(stop.channel, stop.at, stop.method) for stop in (yield from contacts.stops_in_chat(contact))}
     found: list[Stop] = []
@@ -476,8 +497,7 @@ def stay_stopped(contact: int, left: Marked, now: datetime) -> Step[bool]:
     it was news."""
     news = False
     for stop in left.stops:
-        said = {"contact": contact, "channel": stop.channel, "at": to_micros(stop.at), "method": stop.method, "shop": contacts.SHOP}
-        if not (yield sql("privacy.said_since", **said)):
+        if not (yield from _said_since(contact, stop)):
             agreement = contacts.Agreement(stop.channel, Consent.WITHDRAWN, stop.at, stop.method, "before they were erased")
             news = (yield from contacts.agree(contact, agreement, now)) or news
     return news
@@ -486,6 +506,16 @@ def stay_stopped(contact: int, left: Marked, now: datetime) -> Step[bool]:
 def anybody_marked() -> Step[bool]:
     """Whether anybody was ever erased here."""
     return bool((yield sql("privacy.marks_are_there")))
+
+
+def is_foreign(log: ErasureLog) -> Step[bool]:
+    """Whether a log tells of erasures, and of none that this database knows."""
+    tells = False
+    for line in log.read():
+        tells = tells or bool(line.marks)
+        if (yield from marked(line.marks)) is not None:
+            return False
+    return tells
 
 
 def lost(lines: Sequence[Line]) -> Step[list[Line]]:
@@ -577,7 +607,7 @@ def bodies(after: int, before: int, limit: int) -> Step[list[Body]]:
     return [
         Body(
             row["id"],
-            row["place"] if row["source"] == "shop" else "",
+            row["place"] if row["source"] in (Source.SHOP, Source.VISITOR) else "",
             bytes(row["body"]),
             nameless is not None and row["merged_into"] == nameless,
             row["state"] == "waiting",

@@ -156,6 +156,12 @@ def stop(shop: str, cause: Cause, now: datetime) -> Step[None]:
     yield sql("reading.stop", shop=shop, cause=cause, now=to_micros(now))
 
 
+def is_half_read(shop: str = "") -> Step[bool]:
+    """Whether the orders of a shop (without one: of any) are being read since long ago, the newest last: who seems to have bought nothing
+    since may have."""
+    return bool((yield sql("reading.half_read", shop=shop)))
+
+
 def latest(shop: str, cause: Cause) -> Step[list[Reading]]:
     """The parts of what was begun last for a cause."""
     return [_reading(row) for row in (yield sql("reading.latest", shop=shop, cause=cause))]

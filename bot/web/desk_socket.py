@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bot.desk import actions, owner, privacy
 from bot.store import held, readings
+from bot.store import privacy as asks
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erasures
 from bot.store.privacy import What
@@ -153,7 +154,9 @@ class DeskSocket:
         return ask
 
 def _read_store(shop: str, parts: Sequence[tuple[str, datetime]], now: datetime) -> Step[str]:
-    """Begin to read a store as its owner wants, unless it is being read so already."""
+    """Begin to read a store as its owner wants, unless it is being read so already. Raises Refused for one that took us out."""
+    if (yield from asks.closed_since(shop)) is not None:
+        raise actions.Refused(f"{shop} took the app out: 'comeback shop connect' or 'comeback privacy reopen {shop}' says that it is back")
     if any(one.state is ReadingState.WAITING for one in (yield from readings.latest(shop, Cause.ASKED))):
         return "going on"
     yield from readings.begin(shop, parts, Cause.ASKED, now)

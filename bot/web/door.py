@@ -97,7 +97,7 @@ class Door:
         """A delivery from WhatsApp: one POST, up to a thousand updates."""
         began = monotonic()
         try:
-            body = await _body(request)
+            body = await body_of(request)
         except web.HTTPException as refusal:
             self.metrics.refused(Source.WHATSAPP, refusal.status)
             raise
@@ -132,7 +132,7 @@ class Door:
         if shop is None or shop.platform != request.match_info["platform"]:
             raise web.HTTPNotFound(text="there is no shop of this name here")
         began = monotonic()
-        body = await _body(request)
+        body = await body_of(request)
         delivery = Delivery(name, request.headers, body, self.clock(), request.match_info.get("word"))
         match shop.adapter.admit(delivery):
             case Admission.REFUSED:
@@ -218,7 +218,8 @@ def _heard(keeping: "asyncio.Task[None]") -> None:
         keeping.exception()
 
 
-async def _body(request: web.Request) -> bytes:
+async def body_of(request: web.Request) -> bytes:
+    """All of a request's body. Raises what to answer where it does not come."""
     try:
         if request.content.is_eof():  # all of it is here already, as a rule
             return await request.read()

@@ -88,7 +88,7 @@ class Metrics(Tally):
         )
         self._doors = {  # looked up once: it is the hot path
             source: (acknowledged.labels(source.value), repeated.labels(source.value), acknowledge_seconds.labels(source.value))
-            for source in (Source.WHATSAPP, Source.SHOP)
+            for source in (Source.WHATSAPP, Source.SHOP, Source.VISITOR)
         }
         self._depths = {
             field: Gauge(f"comeback_{name}", about, registry=self.registry) for field, (name, about) in _DEPTHS.items()

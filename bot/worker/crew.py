@@ -10,10 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.store import mirror, outbox
+from bot.store import mirror, outbox, visitors, wishes
 from bot.store.database import Database, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.store.outbox import Superseded
@@ -41,6 +42,7 @@ HELD_SECONDS = 0.02  # how long to leave people alone whom others work on: as lo
 ASK_LIMITS_FIRST = 1  # seconds after the start: until then a number goes as it did before, or as the slowest of the usual
 COMPARE_FIRST = 45  # seconds after the start: shops tell again first what they could not tell while nobody listened
 FORESEE_FIRST = 60  # seconds after the start: nothing waits for it, and a start has enough to do
+ASKS_SECONDS = 0.9  # between two looks for what the law lets people ask: less than a heartbeat
 STUMBLE_SECONDS = 1.0  # how long a loop rests after an error before it goes on
 DRAIN_SECONDS = 6.0  # how long a stop waits for requests on the wire: with the door's closing, the whole stop stays under ten
 
@@ -96,8 +98,10 @@ class Crew:
             self._loops += [_Loop("store reader", self._read_stores), _Loop("store fetcher", self._fetch_from_stores)]
         if fetcher is not None:
             self._loops.append(_Loop("fetcher", fetcher.fetch_wanted))
+        self._privacy = privacy
+        self._no_asks_until = 0.0
         if privacy is not None:
-            self._loops.append(_Loop("privacy", privacy.work))
+            self._loops.append(_Loop("privacy", self._see_to_asks))
         self._tasks: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
@@ -177,6 +181,9 @@ class Crew:
                 await self._absence.keep_fresh()
             await self._ledger.keep_fresh()
             await self._store.run(mirror.forget_bought(self._house().now))
+            await self._store.run(wishes.forget_expired(self._house().now))
+            while await self._store.run(visitors.forget_old(self._house().now)) and not self._stopping:
+                pass  # some at a time: everybody else works on between
 
     async def _compare(self) -> None:
         """Ask the stores what webhooks missed: soon after a start what was told while nobody listened, then every night."""
@@ -204,6 +211,8 @@ class Crew:
             self._scheduler.pause()
         if self._fetcher is not None:
             self._fetcher.stop()
+        if self._privacy is not None:
+            self._privacy.stop()
         self.wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -258,6 +267,16 @@ class Crew:
         if look.doubts:
             self.wake()
         return look.more
+
+    async def _see_to_asks(self) -> bool:
+        """They are few, and have days: while there are none nobody looks more often than once a second."""
+        assert self._privacy is not None
+        if monotonic() < self._no_asks_until:
+            return False
+        more = await self._privacy.work()
+        if not more:
+            self._no_asks_until = monotonic() + ASKS_SECONDS
+        return more
 
     async def _verify(self) -> bool:
         assert self._verifying is not None

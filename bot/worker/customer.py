@@ -37,7 +37,7 @@ from bot.store.inbox import Entry
 from bot.store.runs import Live
 from bot.store.step import Step
 from bot.store.templates import Standing
-from bot.worker import account, charging, crediting, failures, flows, signs
+from bot.worker import account, charging, crediting, failures, flows, shopping, signs
 from bot.worker.files import expected
 from bot.worker.playbook import House
 
@@ -112,6 +112,7 @@ def _message(house: House, contact: int, number: str, event: MessageReceived) ->
         yield from contacts.refer(contact, number, _referred(event.at, referral))
     if event.attachment is not None:
         yield from files.want(contact, number, event.id, event.at, expected(event.attachment), house.now)
+    event = yield from shopping.referred(house, contact, event)  # staff see the code, flows do not
     yield from contacts.engaged(contact, event.at)
     if event.name and (name := _NAME.match(event.name.strip())):
         yield from contacts.name_if_unknown(contact, name.group())

@@ -19,6 +19,7 @@ from typing import Any
 from bot.channel.event import IdentityChanged
 from bot.channel.whatsapp import reading
 from bot.shop import reading as shop_reading
+from bot.shop import snippet
 from bot.shop.delivery import is_fetched
 from bot.shop.event import PrivacyAsked, ShopUninstalled
 from bot.store import contacts, inbox, runs
@@ -54,8 +55,8 @@ def work(house: House) -> Step[Worked]:
     claim = yield from inbox.claim(house.now, BATCH)
     held_back = yield from inbox.held_back(house.now)
     people: dict[int | None, list[Entry]] = {}
-    for entry in claim.entries:
-        people.setdefault(entry.person, []).append(entry)
+    for entry in claim.entries:  # what is about nobody (products) is worked off in its order, too
+        people.setdefault(None if entry.person == -entry.id else entry.person, []).append(entry)
     worked = yield from together([partial(_work_through, house, entries, held_back) for entries in people.values()])
     more = fired == TIMERS or len(claim.entries) == BATCH
     return Worked(sum(worked), more, claim.held_elsewhere)
@@ -96,7 +97,10 @@ def _whose(house: House, entry: Entry) -> Step[Resolved | Unheard | None]:
         if whose is not None and whose.new:
             yield from privacy.known_again(house, whose.contact, (yield from privacy.left_of(house, whose.new)))
         return whose
-    return Resolved((yield from contacts.live_id(entry.contact))) if entry.contact is not None else None
+    if entry.source is Source.VISITOR and (yield from privacy.has_left(house, entry.place)):
+        return Unheard(privacy.WHY_LEFT)
+    contact = (yield from contacts.by_id(entry.contact)) if entry.contact is not None else None
+    return None if contact is None else Resolved(contact)
 
 
 def _whose_in_shop(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Resolved | Unheard | None]:
@@ -145,6 +149,8 @@ def _read(entry: Entry) -> Any:
         return reading.read(entry.kind, entry.body)
     if entry.source is Source.SHOP:
         return shop_reading.read(entry.kind, entry.body)
+    if entry.source is Source.VISITOR:
+        return snippet.read(entry.kind, entry.body)
     return json.loads(entry.body)
 
 
@@ -156,8 +162,10 @@ def _told(house: House, entry: Entry, whose: Resolved | None, event: Any) -> Ste
         return (yield from privacy.told(house, entry, event))
     if entry.source is Source.SHOP:
         return (yield from shopping.told(house, entry.place, whose, event, by_webhook=not is_fetched(entry.kind)))
+    if entry.source is Source.VISITOR:
+        return (yield from shopping.visited(house, entry.place, contact, event))
     if contact is None:
-        return "it names nobody"
+        return (yield from timers.of_nobody(house, entry.kind, event)) if entry.source is Source.CLOCK else "it names nobody"
     match entry.source:
         case Source.CLOCK:
             return (yield from timers.due(house, contact, entry.kind, event))

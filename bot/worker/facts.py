@@ -5,15 +5,28 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median
 
-from bot.flow.facts import ContactFacts, ConversationFacts, Facts, Money, OrderFacts, OrdersFacts, StaffFacts, StoreFacts
+from bot.flow.facts import (
+    CartFacts,
+    ContactFacts,
+    ConversationFacts,
+    Facts,
+    Line,
+    Money,
+    OrderFacts,
+    OrdersFacts,
+    ProductFacts,
+    StaffFacts,
+    StoreFacts,
+)
 from bot.flow.run import Subject, SubjectKind
 from bot.policy import hours
 from bot.policy.decision import Control
 from bot.policy.reorder import gaps_of
-from bot.store import contacts, conversations, mirror, purchases
+from bot.store import contacts, conversations, mirror, products, purchases, visitors
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.step import Step
+from bot.worker import waiting
 from bot.worker.playbook import House
 
 
@@ -22,9 +35,13 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
     contact = yield from contacts.load(contact_id)
     conversation = yield from conversations.load(contact_id, number)
     is_first = yield from conversations.is_first(contact_id, number)
-    cart = order = None
+    cart = order = product = None
     if subject is not None and subject.kind is SubjectKind.CART:
-        cart = yield from mirror.cart(subject.id)
+        cart = yield from _cart(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.PRODUCT:
+        product = yield from _product(subject.id)
+    elif subject is not None and subject.kind is SubjectKind.VIEW:
+        product = yield from _seen(subject.id)
     elif subject is not None:
         order = yield from _order(subject)
     rules = house.playbook.rules
@@ -34,10 +51,37 @@ def load(house: House, contact_id: int, number: str, subject: Subject | None) ->
         orders=(yield from _orders(contact, rules.currency)),
         store=StoreFacts(rules.name, rules.currency, rules.timezone, rules.links, rules.catalog),
         staff=_staff(house),
-        cart=cart.facts if cart else None,
+        cart=cart,
         order=order,
+        product=product,
         tags=contact.tags,
     )
+
+
+def _cart(checkout: int) -> Step[CartFacts | None]:
+    cart = yield from mirror.cart(checkout)
+    if cart is None:
+        return None
+    sold_out = yield from products.sold_out(cart.shop, cart.facts.lines)
+    return replace(cart.facts, sold_out=sold_out) if sold_out else cart.facts
+
+
+def _seen(view: int) -> Step[ProductFacts | None]:
+    """What they looked at, as its page told it; whether it can be bought now, the shop tells."""
+    looked = yield from visitors.looked(view)
+    if looked is None:
+        return None
+    about = yield from products.of_line(looked.shop, Line(looked.product, product=looked.product))
+    return replace(looked.facts, is_in_stock=about.in_stock) if about else looked.facts
+
+
+def _product(news: int) -> Step[ProductFacts | None]:
+    about = yield from waiting.about_news(news)
+    if about is None:
+        return None
+    one, was = about.variant, about.news.was
+    cheaper = was if was and one.price and was.currency == one.price.currency and was.minor > one.price.minor else None
+    return ProductFacts(one.name, one.price, cheaper, one.link, one.image, one.in_stock)
 
 
 def _orders(contact: Contact, currency: str) -> Step[OrdersFacts]:

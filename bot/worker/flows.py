@@ -29,16 +29,17 @@ from bot.flow.run import (
     SetTimer,
     Subject,
     SubjectKind,
+    TellWhenBack,
     TemplateMessage,
     Waiting,
 )
 from bot.policy.decision import Author, Consent, Control
 from bot.shop.discounts import new_code
-from bot.store import contacts, conversations, discounts, inbox, outbox, runs, templates
+from bot.store import contacts, conversations, discounts, inbox, outbox, runs, templates, wishes
 from bot.store.contacts import Agreement
 from bot.store.runs import Live
 from bot.store.step import Step, attempt
-from bot.worker import codes, consent, facts
+from bot.worker import codes, consent, facts, links, waiting
 from bot.worker.playbook import MARKETING_WORTH, REPLY_WORTH, House
 
 MAX_LIVE_RUNS = 10  # of one person: more means that flows start each other
@@ -153,11 +154,18 @@ def begin(
     yield from contacts.audit(contact, house.now, revision.flow.id, f"started as run {run_id}")
     house.tally.run_started(revision.flow.id)
     known = yield from facts.load(house, contact, number, subject)
+    click = links.new_click()
     advance = interpreter.start(
-        revision, run_id, known, house.playbook.segments, house.now, by_customer=by_customer, subject=subject
+        revision,
+        run_id,
+        links.marked(house, known, click),
+        house.playbook.segments,
+        house.now,
+        by_customer=by_customer,
+        subject=subject,
     )
     live = Live(advance.run, contact, number, shop, house.now)
-    yield from _carry_out(house, live, revision, advance, chain=chain)
+    yield from _carry_out(house, live, revision, advance, click, chain=chain)
     return True
 
 
@@ -179,11 +187,18 @@ def _why_not(house: House, revision: Revision, contact: int, number: str, subjec
     last = yield from runs.last_start(contact, flow.id)
     if flow.again_after and last and house.now < last + flow.again_after:
         return f"it ran on {last:%Y-%m-%d}, and starts again only after {_days(flow.again_after)}"
-    if flow.start.if_ is not None:
-        known = yield from facts.load(house, contact, number, subject)
-        if not condition.holds(condition.parse(flow.start.if_), known, None, house.playbook.segments, house.now):
-            return f"'{flow.start.if_}' is not so"
+    if not (yield from takes(house, revision, contact, number, subject)):
+        return f"'{flow.start.if_}' is not so"
     return None
+
+
+def takes(house: House, revision: Revision, contact: int, number: str, subject: Subject | None) -> Step[bool]:
+    """Whether what a flow says under `if:` is so."""
+    written = revision.flow.start.if_
+    if written is None:
+        return True
+    known = yield from facts.load(house, contact, number, subject)
+    return condition.holds(condition.parse(written), known, None, house.playbook.segments, house.now)
 
 
 def _days(length: timedelta) -> str:
@@ -195,8 +210,9 @@ def advance(house: House, live: Live, event: Event) -> Step[None]:
     """Something happened to a run: on it goes."""
     revision = yield from house.playbook.revision(live.run.revision)
     known = yield from facts.load(house, live.contact, live.number, live.run.subject)
-    result = interpreter.advance(revision, live.run, event, known, house.playbook.segments, house.now)
-    yield from _carry_out(house, live, revision, result, chain=0)
+    click = links.new_click()
+    result = interpreter.advance(revision, live.run, event, links.marked(house, known, click), house.playbook.segments, house.now)
+    yield from _carry_out(house, live, revision, result, click, chain=0)
 
 
 def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
@@ -208,16 +224,19 @@ def end(house: House, live: Live, outcome: str, why: str) -> Step[None]:
     yield from contacts.audit(live.contact, house.now, run.flow, why)
 
 
-def end_unsent(house: House, run_id: int, why: str, *, owed: bool) -> Step[None]:
+def end_unsent(house: House, run_id: int, why: str, *, owed: bool, sold_out: bool = False) -> Step[None]:
     """A message of a run will never go: the run ends there, for it would wait for an answer to a question nobody read.
 
-    `owed`: it would have answered what the customer wrote, so a person must.
+    `owed`: it would have answered what the customer wrote, so a person must. `sold_out`: what it is about was gone before they heard of
+    it, so they go on waiting.
     """
     live = yield from runs.load(run_id)
     if live is None:
         return
     if live.run.outcome is None:
         yield from end(house, live, "not sent", f"ended: a message could not be sent ({why})")
+    if live.run.subject is not None and live.run.subject.kind is SubjectKind.PRODUCT and sold_out:
+        yield from wishes.wait_again(live.contact, live.run.subject.id, untold=live.run.sends < 2)
     conversation = yield from conversations.load(live.contact, live.number)
     if owed and conversation.control is Control.BOT:
         yield from conversations.give(live.contact, live.number, Control.WAITING, house.now, reason=f"an answer could not be sent: {why}")
@@ -247,7 +266,7 @@ def leave_to_staff(house: House, contact: int, why: str) -> Step[None]:
 # ---- effects
 
 
-def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *, chain: int) -> Step[None]:
+def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, click: str, *, chain: int) -> Step[None]:
     run = advance.run
     yield from runs.save(run, house.now)
     if run.outcome is not None:
@@ -258,6 +277,7 @@ def _carry_out(house: House, live: Live, revision: Revision, advance: Advance, *
     happened: list[Trigger] = []
     for effect in advance.effects:
         happened += yield from _effect(house, here, revision, effect)
+        yield from links.remember(house, live.contact, run.id, effect, click)
     for trigger in happened:
         yield from happen(house, live.contact, live.number, live.shop, trigger, chain=chain + 1)
 
@@ -269,16 +289,14 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
         case Send():
             marketing = yield from _is_marketing(effect)
             yield from outbox.enqueue(_draft(house, live, revision, effect, marketing=marketing), now)
-        case SetTimer():
-            yield from inbox.set_timer(effect.due, contact, RUN_TIMER, run.id, effect.generation)
+        case SetTimer() | RemoveTag() | TellWhenBack() | Finish():
+            yield from _write_down(house, live, effect)
         case MakeDiscount():
             code = _discount(house, effect)
             yield from discounts.want(run.id, effect.generation, contact, live.shop, code, now, flow=run.flow, terms=effect.terms)
         case AddTag():
             if (yield from contacts.add_tag(contact, effect.tag, now)):
                 return (Trigger.TAG_ADDED,)
-        case RemoveTag():
-            yield from contacts.remove_tag(contact, effect.tag)
         case HandOver():
             yield from conversations.give(contact, live.number, Control.WAITING, now, reason=effect.reason)
             yield from contacts.audit(contact, now, run.flow, f"handed over to staff: {effect.reason}")
@@ -290,9 +308,21 @@ def _effect(house: House, live: Live, revision: Revision, effect: Effect) -> Ste
                 return (Trigger.OPTED_IN,)
         case OptOut():
             yield from opt_out(house, contact, live.number, "flow", f"flow {run.flow}, run {run.id}")
-        case Finish():
-            yield from contacts.audit(contact, now, run.flow, f"ended: {effect.outcome}")
     return ()
+
+
+def _write_down(house: House, live: Live, effect: SetTimer | RemoveTag | TellWhenBack | Finish) -> Step[None]:
+    """An effect that makes nothing happen now."""
+    run, contact = live.run, live.contact
+    match effect:
+        case SetTimer(due=due, generation=generation):
+            yield from inbox.set_timer(due, contact, RUN_TIMER, run.id, generation)
+        case RemoveTag(tag=tag):
+            yield from contacts.remove_tag(contact, tag)
+        case TellWhenBack(product=product):
+            yield from waiting.asked(house, contact, live.shop, product, run.subject)
+        case Finish(outcome=outcome):
+            yield from contacts.audit(contact, house.now, run.flow, f"ended: {outcome}")
 
 
 def _is_marketing(effect: Send) -> Step[bool]:
@@ -305,7 +335,13 @@ def _is_marketing(effect: Send) -> Step[bool]:
 
 
 _OF_ONE_ORDER = frozenset({Trigger.ORDER_CANCELLED, Trigger.ORDER_REFUNDED})
-_NEEDS = {Trigger.CART_ABANDONED: outbox.Need.CART_OPEN, Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID}
+_NEEDS = {
+    Trigger.CART_ABANDONED: outbox.Need.CART_OPEN,
+    Trigger.PAYMENT_FAILED: outbox.Need.ORDER_UNPAID,
+    Trigger.PRODUCT_VIEWED: outbox.Need.NOT_BOUGHT,
+    Trigger.BACK_IN_STOCK: outbox.Need.IN_STOCK,
+    Trigger.PRICE_DROPPED: outbox.Need.PRICE_LOW,
+}
 
 
 def _draft(house: House, live: Live, revision: Revision, effect: Send, *, marketing: bool) -> outbox.Draft:
@@ -377,5 +413,6 @@ def stop_marketing(house: House, contact: int, why: str, *, said_stop: bool = Fa
         if said_stop or flow.purpose is Purpose.MARKETING:
             yield from end(house, live, "opted out", "the person stopped marketing messages")
     yield from outbox.cancel_contact(contact, "the person stopped marketing messages", marketing_only=not said_stop)
+    yield from wishes.forget(contact)
     yield from contacts.audit(contact, house.now, "consent", why)
     yield from codes.opted_out(house, contact)

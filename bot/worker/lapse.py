@@ -14,7 +14,7 @@ from bot.flow.model import USUAL_GAPS, Start, Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import Subject, SubjectKind
 from bot.policy.reorder import Evidence, GapCount, expected, gaps_of
-from bot.store import contacts, inbox, mirror, purchases, runs
+from bot.store import contacts, inbox, mirror, purchases, readings, runs
 from bot.store.database import Database
 from bot.store.purchases import Awaited, Customer
 from bot.store.step import Step
@@ -120,9 +120,9 @@ class Absence:
         self._house = house
 
     async def keep_fresh(self) -> None:
-        """Look again, if the last time was a night ago."""
+        """Look again, if the last time was a night ago and no shop's history is half read."""
         house = self._house()
-        if not house.playbook.starting_on(Trigger.CUSTOMER_LAPSED):
+        if not house.playbook.starting_on(Trigger.CUSTOMER_LAPSED) or await self._store.read(readings.is_half_read()):
             return
         last = await self._store.read(purchases.evidence_at(ANY_SHOP, EVERY_ORDER))
         if last is None or last > house.now or house.now - last >= WORTH_FOR:

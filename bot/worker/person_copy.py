@@ -31,6 +31,7 @@ _WORDS: Mapping[str, str] = {  # tables by the names a person understands
     "purchase": "products_bought",
     "awaited_purchase": "products_expected_to_be_needed",
     "credit": "orders_brought_about_by_messages",
+    "wish": "products_waited_for",
     "order_word": "order_news",
     "reaction": "reactions",
     "conversation": "conversations",

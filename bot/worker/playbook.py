@@ -124,6 +124,7 @@ class House:
     now: datetime
     tally: Tally = SILENT  # is told what happens, to be counted
     erasures: Erasures | None = None  # who was erased; in a rehearsal nobody is
+    sites: Mapping[str, str] = field(default_factory=dict)  # where pages are that have our snippet -> the shop they are of
 
     @property
     def code_prefix(self) -> str:

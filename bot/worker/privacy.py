@@ -37,7 +37,6 @@ PEOPLE_AT_ONCE = 100  # of a shop, until what else holds them is looked for
 BUSY_RETRY = timedelta(seconds=1)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
-BACK_AFTER = timedelta(minutes=10)  # a delivery of so long after a shop left shows that it is back: clocks differ, and some come late
 SHORTEST_NUMBER = 9  # digits by which a number without its country's is still one person's
 WHY_LEFT = "the shop took the app out"
 
@@ -62,19 +61,21 @@ class Heard:
 
 
 def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | Unheard]:
-    """Whether what a shop told may be taken in: not of a shop that left, nor old words of people who were erased. A shop that tells
-    something new after it left is back."""
+    """Whether what a shop told may be taken in: not of a shop that left, nor old words of people who were erased. A shop that left is back
+    when its owner says so, and not because something is heard of it: deliveries come late, and webhooks outlive an app."""
     if house.erasures is None:
         return Heard()
-    since = yield from privacy.closed_since(entry.place)
-    if since is not None:
-        if entry.occurred_at <= since + BACK_AFTER:
-            return Unheard(WHY_LEFT)
-        yield from reopen(house.erasures, entry.place, house.now)
+    if (yield from privacy.closed_since(entry.place)) is not None:
+        return Unheard(WHY_LEFT)
     left = yield from privacy.marked(house.erasures.marks_of(names))
     if left is not None and entry.occurred_at <= left.at:
         return Unheard("it is an old word of somebody who was erased since")
     return Heard(left)
+
+
+def has_left(house: House, shop: str) -> Step[bool]:
+    """Whether a shop took us out."""
+    return house.erasures is not None and (yield from privacy.closed_since(shop)) is not None
 
 
 def leave_unheard(entry: Entry, why: str) -> Step[None]:
@@ -149,16 +150,11 @@ def _leave(erasures: Erasures, shop: str, since: datetime, now: datetime) -> Ste
     yield from privacy.close_shop(shop, since)
 
 
-def reopen(erasures: Erasures, shop: str, now: datetime) -> Step[bool]:
-    """A shop is back; returns whether it had left."""
-    was_closed = yield from privacy.reopen_shop(shop)
-    if was_closed:
-        erasures.append(Line(now, Erased.SHOP_BACK, shop))
-        log.warning("shop %s is back: it may be written for again", shop)
-    return was_closed
-
-
 # ---- the work
+
+
+class _Stopped(Exception):
+    """This process ends."""
 
 
 class Privacy:
@@ -176,9 +172,15 @@ class Privacy:
     ) -> None:
         self._store, self._house, self._erasures, self._optouts = store, house, erasures, optouts
         self._shelf, self._copies, self._overflows = shelf, copies, overflows
+        self._begun = self._stopped = False
 
     async def work(self) -> bool:
         """Go on with one ask; returns whether there may be another to go on with now."""
+        if self._stopped:
+            return False
+        if not self._begun:
+            await self._store.run(privacy.let_go(self._now))
+            self._begun = True
         ask = await self._store.run(privacy.claim(self._now))
         if ask is None or ask.about is None:
             return False
@@ -186,6 +188,8 @@ class Privacy:
             await self._carry_out(ask, ask.about)
         except StoreUnavailable:
             raise
+        except _Stopped:
+            return False
         except StillBusy as trouble:
             await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
         except Exception as error:
@@ -194,6 +198,14 @@ class Privacy:
             why = f"it failed here ({type(error).__name__}): see the log; it is tried again"
             await self._store.run(privacy.later(ask.id, self._now + pause, why, failed=True))
         return True
+
+    def stop(self) -> None:
+        """Leave what is under way, after the transaction that is, to the next process: it may take minutes."""
+        self._stopped = True
+
+    def _check_going(self) -> None:
+        if self._stopped:
+            raise _Stopped
 
     @property
     def _now(self) -> datetime:
@@ -256,6 +268,7 @@ class Privacy:
         more = said.with_them(names)
         over = False
         while not over:
+            self._check_going()
             eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
             over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, more))).over
 
@@ -291,6 +304,7 @@ class Privacy:
         """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
         before, after = await self._store.read(privacy.next_entry()), 0
         while page := await self._store.read(privacy.bodies(after, before, PAGE)):
+            self._check_going()
             found = [
                 one.id
                 for one in page
@@ -356,7 +370,7 @@ class Privacy:
     async def _silence(self, ask: Ask) -> None:
         """Nothing that was begun in a shop's name goes on, unless it is back by now."""
         while await self._store.run(self._silence_some(ask)):
-            pass
+            self._check_going()
 
     def _silence_some(self, ask: Ask) -> Step[bool]:
         """Some of it; whether there is more."""

@@ -27,7 +27,7 @@ from bot.policy.reorder import (
     gaps_of,
     outlooks,
 )
-from bot.store import contacts, conversations, inbox, mirror, purchases
+from bot.store import contacts, conversations, inbox, mirror, purchases, readings
 from bot.store.database import Database, StoreUnavailable
 from bot.store.mirror import Order
 from bot.store.purchases import Awaited, Bought, Place, Sold
@@ -285,9 +285,12 @@ class Foresight:
         self._house = house
 
     async def keep_fresh(self) -> None:
-        """Find out again, if the last time was a night ago. What cannot be done now is done the next time."""
+        """Find out again, if the last time was a night ago and no shop's history is half read. What cannot be done now is done the next
+        time."""
         now = self._house().now
         try:
+            if await self._store.read(readings.is_half_read()):
+                return
             last = await self._store.read(purchases.worked_out_at())
             if last is None or last > now or now - last >= WORTH_FOR:
                 await self.work_out()

@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.policy.consent import Consent
 from bot.store import held, optout_log, privacy
 from bot.store.database import Database
-from bot.store.erasure_log import Erasures
+from bot.store.erasure_log import Erased, Erasures
 from bot.store.held import Held
 from bot.store.optout_log import Logged, OptOutLog
 from bot.store.shelf import Shelf
@@ -38,7 +38,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was done to make a database safe. `erased`: how many erasures of people or shops it knew nothing of."""
+    """What was done to make a database safe. `erased`: how many people and shops were in it who had been erased."""
 
     held: Held
     worked_off: int
@@ -71,14 +71,16 @@ async def make_safe(store: Database, playbook: Playbook, number: str, now: datet
 
 
 def _ask_again(erasures: Erasures, now: datetime) -> Step[int]:
-    """What the erasure log tells that the copy knows nothing of; how many."""
+    """What the erasure log tells that the copy knows nothing of is asked for again; how many people and shops that is about."""
     lines = yield from privacy.lost(list(erasures.log.read()))
     owners = yield from privacy.owners_of(erasures.marks, {mark for line in lines for mark in line.marks})
+    found: set[int | str] = set()
     for line in lines:
         people = {owners[mark] for mark in line.marks if mark in owners}
+        found |= people if line.what is Erased.PERSON else {line.shop}
         key = erasures.marks.of_ask(f"{line.what}:{line.shop}:{to_micros(line.at)}:{','.join(line.marks)}")
         yield from privacy.once_more(line, people, key, now)
-    return len(lines)
+    return len(found)
 
 
 async def _replay(store: Database, house: House, log: OptOutLog) -> Replayed:

@@ -148,7 +148,7 @@ class Sender:
                 yield from contacts.audit(held.contact, house.now, about, f"a message was not sent: {held.why.sentence}")
                 if held.run is not None:
                     owed = held.reply and held.why not in NOT_OWED
-                    yield from flows.end_unsent(house, held.run, held.why.sentence, owed=owed)
+                    yield from flows.end_unsent(house, held.run, held.why.sentence, owed=owed, sold_out=held.why is Reason.SOLD_OUT)
             elif held.news:
                 text = f"a message waits until {held.until:%Y-%m-%d %H:%M} UTC: {held.why.sentence}"
                 yield from contacts.audit(held.contact, house.now, about, text)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.channel.event import MessageReceived
 from bot.flow.facts import Money
 from bot.flow.model import Trigger
 from bot.flow.run import Subject, SubjectKind
@@ -21,6 +22,7 @@ from bot.shop.event import (
     Origin,
     ProductChanged,
     ProductViewed,
+    ProductWanted,
     Refunded,
     ShipmentChanged,
     ShipmentState,
@@ -33,15 +35,17 @@ from bot.shop.event import (
     StockCounted,
     Thin,
     VariantStocked,
+    VisitorCame,
 )
 from bot.shop.field import NO_CURRENCY
-from bot.store import contacts, inbox, mirror, readings, runs
+from bot.shop.snippet import is_visitors
+from bot.store import contacts, inbox, mirror, readings, runs, visitors
 from bot.store.contacts import SHOP, Agreement, Resolved
 from bot.store.mirror import Cart, CartState, CartTold, OrderRecorded, OrderTold, Word
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Wanted
 from bot.store.step import Step
-from bot.worker import codes, crediting, flows, lapse, reorder
+from bot.worker import codes, crediting, flows, lapse, reorder, stock, visiting, waiting
 from bot.worker.playbook import House
 
 BACKLOG = timedelta(seconds=1)  # longer than the rest of a delivery's burst takes to arrive
@@ -52,7 +56,6 @@ NEWS = timedelta(days=2)  # how old an order may be for flows to start on it
 _TOLD: dict[type[ShopEvent], str] = {
     DraftChanged: "prepares an order",
     ShipmentChanged: "sent a parcel on its way",
-    ProductViewed: "saw a product looked at",
 }
 _ORDER_TRIGGERS = {
     OrderStatus.PLACED: Trigger.ORDER_PLACED,
@@ -71,7 +74,7 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
         case Thin():
             yield from readings.want(Wanted(shop, event.address, event.resource, event.key, event.topic, event.at), house.now)
             return "it does not say how: that is fetched"
-        case CartChanged() | OrderChanged() | ShopperChanged():
+        case CartChanged() | OrderChanged() | ShopperChanged() | ProductWanted():
             return (yield from _about_somebody(house, shop, whose, event))
         case CartClosed():
             return (yield from _cart_closed(house, shop, whose, event))
@@ -83,11 +86,42 @@ def told(house: House, shop: str, whose: Resolved | None, event: ShopEvent, *, b
             return (yield from _refunded(house, shop, event))
         case ShoppersMerged():
             return (yield from _merged(house, shop, event))
+        case ProductViewed():
+            return (yield from _viewed(house, shop, whose.contact if whose else None, event))
         case ProductChanged() | VariantStocked() | StockCounted():
-            return "nothing comes of it yet"  # and no note: Shopify tells a product with each order of it
+            return (yield from stock.told(house, shop, event))  # and no note: Shopify tells a product with each order of it
         case _:  # kept, and nothing comes of it yet
             yield from contacts.audit(whose.contact if whose else None, house.now, shop, _about(event))
             return None
+
+
+def visited(house: House, shop: str, contact: int | None, event: ProductViewed | CartChanged | VisitorCame) -> Step[str | None]:
+    """Work off what a browser told; `contact` is whose it is, where that is known. It is no word of the shop's: only the cart of somebody
+    who is known by their message or their order counts, and of it what a page says is believed."""
+    match event:
+        case ProductViewed():
+            return (yield from _viewed(house, shop, contact, event))
+        case VisitorCame():
+            return (yield from visiting.came(house, shop, event))
+        case CartChanged():
+            owner = yield from visiting.keep_cart(house, shop, event)
+            return "nobody knows well enough whose cart it is" if owner is None else (yield from _cart(house, shop, owner, event))
+
+
+def _viewed(house: House, shop: str, contact: int | None, event: ProductViewed) -> Step[str | None]:
+    why = yield from visiting.viewed(house, shop, contact, event)
+    if contact is not None:
+        yield from flows.happen(house, contact, house.number, shop, Trigger.PRODUCT_VIEWED, begins=False)
+    return why
+
+
+def referred(house: House, contact: int, event: MessageReceived) -> Step[MessageReceived]:
+    """A message without the code that the shop's page put into it. What its writer has in the cart there counts from now on."""
+    event, visitor = yield from visiting.wrote(house, contact, event)
+    cart = (yield from visiting.cart_of(house, visitor)) if visitor else None
+    if visitor is not None and cart is not None:
+        yield from _cart(house, visitor.shop, contact, cart)
+    return event
 
 
 def _about(event: ShopEvent) -> str:
@@ -99,7 +133,7 @@ def _about(event: ShopEvent) -> str:
 
 
 def _about_somebody(
-    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged
+    house: House, shop: str, whose: Resolved | None, event: CartChanged | OrderChanged | ShopperChanged | ProductWanted
 ) -> Step[str | None]:
     whose = whose or (yield from _buyer(house, shop, event))
     if whose is None:
@@ -112,6 +146,9 @@ def _about_somebody(
             return (yield from _cart(house, shop, contact, event))
         case OrderChanged():
             return (yield from _order(house, shop, whose, event))
+        case ProductWanted():
+            yield from stock.wanted(house, shop, contact, event)
+            return None
         case ShopperChanged():
             return None
 
@@ -151,7 +188,7 @@ def _agree(house: House, shop: str, contact: int, consents: Iterable[ShopConsent
 def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str | None]:
     if event.test or event.origin is not Origin.SHOPPER:
         return "a shopper does not leave what was made by staff, at a till, by a subscription or as a test"
-    if not event.is_checkout and event.shopper == NOBODY:
+    if not event.is_checkout and event.shopper == NOBODY and not is_visitors(event):
         return "the cart before a checkout: what is in it and whose it is, its checkout tells"
     told_cart = CartTold(
         key=event.checkout,
@@ -164,10 +201,14 @@ def _cart(house: House, shop: str, contact: int, event: CartChanged) -> Step[str
         click=event.click,
         names=tuple(delivery.names(event, shop)),
     )
+    if event.visitor is not None and event.shopper != NOBODY:
+        yield from visiting.ordered(house, shop, contact, event.visitor)
     cart = yield from mirror.record_cart(shop, contact, told_cart)
     if cart is None:
         return "an older word of a cart that is known already"
     subject = Subject(SubjectKind.CART, cart.id)
+    if cart.state is CartState.EMPTIED and is_visitors(event):
+        return "a page tells no more of an emptied cart than of a bought one"
     if cart.state is CartState.EMPTIED:
         yield from flows.happen(house, contact, house.number, shop, Trigger.CART_EMPTIED, subject)
     elif cart.state is CartState.OPEN:
@@ -246,12 +287,25 @@ def _order(house: House, shop: str, whose: Resolved, event: OrderChanged) -> Ste
     recorded = yield from mirror.record_order(shop, contact, told_order)
     for other in whose.others:
         yield from _may_have_bought(house, other, shop, recorded.order)
+    yield from _of_browser(house, shop, contact, event, recorded.order)
+    if recorded.before is None and event.status is not OrderStatus.CANCELLED:
+        for buyer in (contact, *whose.others):
+            yield from waiting.bought(shop, buyer, event.lines)
     yield from codes.ordered(house, shop, event.order, (contact, *whose.others), event.discount_codes, recorded)
     yield from crediting.settle(house, recorded.order.id)
     yield from reorder.follow(house, recorded.order, told_order.at if event.status is OrderStatus.DELIVERED else None)
     yield from lapse.follow(house, contact)
-    yield from _follow(house, shop, contact, recorded, told_order.at)
+    yield from _follow(house, shop, contact, recorded, told_order.at, chased=event.origin is Origin.SHOPPER)
     return None
+
+
+def _of_browser(house: House, shop: str, contact: int, event: OrderChanged, order: mirror.Order) -> Step[None]:
+    """The browser it was made in is the buyer's; and whoever was sent the link it was come by may have bought."""
+    if event.visitor is not None and event.shopper != NOBODY:
+        yield from visiting.ordered(house, shop, contact, event.visitor)
+    sent_to = (yield from visitors.clicked(shop, event.click, house.now)) if event.click else None
+    if sent_to is not None and sent_to != contact:
+        yield from _may_have_bought(house, sent_to, shop, order)
 
 
 def _told_apart(house: House, shop: str, key: str, word: Word, at: datetime) -> Step[str | None]:
@@ -291,9 +345,12 @@ def _merged(house: House, shop: str, event: ShoppersMerged) -> Step[str | None]:
     return None
 
 
-def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None) -> Step[None]:
-    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own.
-    Nothing begins with what changed long ago (`told_at`): it is heard of because the shop was asked."""
+def _follow(
+    house: House, shop: str, contact: int, recorded: OrderRecorded, told_at: datetime | None = None, *, chased: bool = True
+) -> Step[None]:
+    """What an order's new state sets off. One whose payment failed is not placed yet: it ends reminders, and begins none but its own, if
+    it is to be `chased`: who tried to pay is, not whom staff or a subscription charged. Nothing begins with what changed long ago
+    (`told_at`): it is heard of because the shop was asked."""
     order, status = recorded.order, OrderStatus(recorded.order.facts.status)
     subject = Subject(SubjectKind.ORDER, order.id)
     is_news = house.now - order.facts.placed_at < NEWS  # an import of last year's orders is no news to anybody
@@ -309,7 +366,7 @@ def _follow(house: House, shop: str, contact: int, recorded: OrderRecorded, told
         yield from inbox.set_timer(order.facts.placed_at + house.playbook.rules.payment_left, contact, PAYMENT_TIMER, order.id, 0)
     if order.unpaid and not recorded.was_unpaid and is_news:
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_PLACED, subject, begins=False)
-        yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject)
+        yield from flows.happen(house, contact, house.number, shop, Trigger.PAYMENT_FAILED, subject, begins=chased)
     if order.given_back and not recorded.was_given_back and (is_news or recorded.before is not None):
         yield from flows.happen(house, contact, house.number, shop, Trigger.ORDER_REFUNDED, subject, begins=has_just_changed)
     if recorded.was_unpaid and not order.unpaid:

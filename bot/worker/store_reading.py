@@ -12,11 +12,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from bot.shop.event import CartChanged, OrderChanged, OrderStatus, Origin, Resource, ShopEvent, ShopperChanged, Thin
 from bot.shop.reader import Found, Page, Part, StoreReader
 from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
-from bot.store import contacts, inbox, mirror, readings
+from bot.store import contacts, inbox, mirror, privacy, readings
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Cause, Reading, Wanted
@@ -24,6 +25,7 @@ from bot.store.step import Step
 
 log = logging.getLogger(__name__)
 
+REST = 0.9  # seconds: a heartbeat later there is another look
 MOST_WAITING = 200  # entries of the inbox; a fifth of a second's work stands before whoever writes
 WANTED_AT_ONCE = 5  # stores limit their interfaces to a few calls a second
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)  # before a store that could not be asked is asked again
@@ -37,10 +39,28 @@ UNDER_WAY = timedelta(minutes=15)  # a change this young may still be told
 LOOK_SECONDS = 3_600  # between two questions whether it is time to look
 
 
-class StoreReading:
-    """Reads the stores. `readers` by the shop's name."""
+@dataclass(slots=True)
+class _Rest:
+    """Whoever writes or orders wakes the whole house, and hardly ever is anything to be read because of it."""
 
-    def __init__(self, store: Database, readers: Mapping[str, StoreReader], clock: Callable[[], datetime]) -> None:
+    seconds: float
+    until: float = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is not over."""
+        return monotonic() < self.until
+
+    def begin(self) -> None:
+        """From now on."""
+        self.until = monotonic() + self.seconds
+
+
+class StoreReading:
+    """Reads the stores. `readers` by the shop's name; `rest` is how many seconds it looks for nothing after it found nothing to do."""
+
+    def __init__(self, store: Database, readers: Mapping[str, StoreReader], clock: Callable[[], datetime], rest: float = REST) -> None:
+        self._reading, self._fetching = _Rest(rest), _Rest(rest)
         self._store = store
         self._readers = readers
         self._clock = clock
@@ -54,10 +74,12 @@ class StoreReading:
 
     async def read_on(self) -> bool:
         """Read the next page that waits to be read; returns whether there was one."""
-        if await self._store.read(inbox.count_waiting()) > MOST_WAITING:
+        if self._reading.rests:
             return False
-        reading = await self._store.run(readings.claim(self._clock()))
+        reading, has_room = await self._store.run(_next(self._clock()))
         if reading is None:
+            if has_room:
+                self._reading.begin()
             return False
         try:
             page = await self._reader(reading.shop).page(Part(reading.part), reading.since, reading.cursor)
@@ -99,7 +121,11 @@ class StoreReading:
 
     async def fetch_wanted(self) -> bool:
         """Fetch what webhooks only named; returns whether there was something."""
+        if self._fetching.rests:
+            return False
         wanted = await self._store.run(readings.wanted(self._clock(), WANTED_AT_ONCE))
+        if not wanted:
+            self._fetching.begin()
         await asyncio.gather(*map(self._fetch, wanted))
         return bool(wanted)
 
@@ -127,6 +153,13 @@ class StoreReading:
         return reader
 
 
+def _next(now: datetime) -> Step[tuple[Reading | None, bool]]:
+    """What to read now, and whether the inbox has room for it."""
+    if (yield from inbox.count_waiting()) > MOST_WAITING:
+        return None, False
+    return (yield from readings.claim(now)), True
+
+
 def _wait(tries: int, after: float) -> timedelta:
     backoff: timedelta = FIRST_WAIT * (1 << min(tries, 10))
     return max(min(backoff, LONGEST_WAIT), timedelta(seconds=after))
@@ -139,6 +172,8 @@ def _bring_in(one: Wanted, found: Iterable[Found], now: datetime) -> Step[None]:
 
 
 def _begin_look(shop: str, parts: Iterable[Part], now: datetime, apart: timedelta) -> Step[None]:
+    if (yield from privacy.closed_since(shop)) is not None:
+        return
     last = yield from readings.last_begun(shop, Cause.NIGHTLY)
     if last is not None and last <= now and now - last < apart:
         return
@@ -169,6 +204,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         return
     brought: list[int] = []
     missed = 0
+    is_first = (yield from readings.read_until(reading.shop, reading.part)) is None  # webhooks may be younger than what it finds
     for found in page.found:
         news = (yield from _news(reading.shop, found.event)) if reading.cause is Cause.NIGHTLY and found.event is not None else None
         if reading.cause is Cause.NIGHTLY and news is None and found.event is not None:
@@ -177,7 +213,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         if entry is None:
             continue
         brought.append(entry)
-        if news is not None and news.counts and now - news.at > UNDER_WAY:
+        if news is not None and news.counts and not is_first and now - news.at > UNDER_WAY:
             missed += 1
             yield from readings.miss(reading, news.key, news.at, news.name, now, is_new=news.is_new)
     yield from readings.go_on(

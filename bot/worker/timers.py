@@ -12,14 +12,15 @@ from bot.flow.model import Trigger
 from bot.flow.revision import Revision
 from bot.flow.run import DiscountMade, DiscountRefused, Purpose, Subject, SubjectKind, TimeIsUp, Waiting
 from bot.policy.decision import Control
-from bot.store import contacts, conversations, discounts, inbox, mirror, outbox, runs
+from bot.store import contacts, conversations, discounts, inbox, mirror, outbox, readings, runs
 from bot.store.mirror import CartState
 from bot.store.runs import Live
 from bot.store.step import Step, from_micros
-from bot.worker import flows, lapse, reorder, shopping
+from bot.worker import flows, lapse, reorder, shopping, stock, visiting, waiting
 from bot.worker.playbook import House
 
 STAFF_TURN = timedelta(hours=1)  # when to look again whether staff still have the conversation
+READ_TURN = timedelta(minutes=10)  # when to look again whether all of a shop's orders are read
 CODE_TIMER = "code"  # a code whose run had to wait its turn
 LATE_START = timedelta(days=2)  # after down-time: a cart left longer ago than this is not reminded of, a nudge not given
 
@@ -30,12 +31,14 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
     late = house.now - from_micros(int(body["due"]))
     if kind == flows.RUN_TIMER:
         return (yield from _run(house, contact, subject, generation, late))
+    if kind == stock.TURN_TIMER:
+        return (yield from _stock(house, contact, subject))
     if kind != CODE_TIMER and late > LATE_START:
         return "too late: we were down when it was due"
     if kind.startswith(flows.START_TIMER):
         return (yield from _start(house, contact, kind.removeprefix(flows.START_TIMER), subject, generation))
     if lapse.is_timer(kind):
-        wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+        wait_until = yield from _not_yet(house, contact, lapse.ANY_SHOP)
         return (yield from lapse.rings(house, contact, kind, subject, generation, wait_until))
     if reorder.is_timer(kind):
         return (yield from _reorder(house, contact, kind, subject, generation))
@@ -43,6 +46,13 @@ def due(house: House, contact: int, kind: str, body: dict[str, Any]) -> Step[str
         return (yield from code_decided(house, subject))
     if kind == shopping.PAYMENT_TIMER:
         return (yield from shopping.payment_left(house, subject))
+    return f"nobody knows the timer '{kind}'"
+
+
+def of_nobody(house: House, kind: str, body: dict[str, Any]) -> Step[str | None]:
+    """The same, for a timer of the house's own."""
+    if kind == stock.NEWS_TIMER:
+        return (yield from stock.look(house, int(body["subject"]), int(body["generation"])))
     return f"nobody knows the timer '{kind}'"
 
 
@@ -90,6 +100,13 @@ def not_its_turn(house: House, contact: int, number: str, run_id: int | None, *,
     return None
 
 
+def _not_yet(house: House, contact: int, shop: str) -> Step[datetime | None]:
+    """When to look again whether somebody has bought nothing since, if that cannot be known now or it is not its turn."""
+    if (yield from readings.is_half_read(shop)):
+        return house.now + READ_TURN
+    return (yield from not_its_turn(house, contact, house.number, None, asks=True))
+
+
 def _start(house: House, contact: int, written: str, subject: int, generation: int) -> Step[str | None]:
     flow, category, product = flows.read_start(written)
     revision = house.playbook.library.flows.get(flow)
@@ -97,6 +114,8 @@ def _start(house: House, contact: int, written: str, subject: int, generation: i
         return f"there is no flow '{flow}' any more"
     if revision.flow.start.when is Trigger.CART_ABANDONED:
         return (yield from _cart(house, revision, contact, subject, generation))
+    if revision.flow.start.when is Trigger.PRODUCT_VIEWED:
+        return (yield from _viewed(house, revision, contact, subject))
     when = revision.flow.start.when
     about, shop = yield from _about(when, subject)
     if about is not None:
@@ -122,9 +141,12 @@ def _is_last(contact: int, order_id: int) -> Step[bool]:
 
 
 def _about(when: Trigger, subject: int) -> Step[tuple[Subject | None, str]]:
-    """What a flow that waited its turn is about, and in which shop: carts and orders are numbered apart."""
+    """What a flow that waited its turn is about, and in which shop: carts, orders and news are numbered apart."""
     if subject == flows.NO_SUBJECT:
         return None, ""
+    if when in (Trigger.BACK_IN_STOCK, Trigger.PRICE_DROPPED):
+        about = yield from waiting.about_news(subject)
+        return (Subject(SubjectKind.PRODUCT, subject), about.variant.shop) if about else (None, "")
     of_cart = when is Trigger.CART_EMPTIED
     found = (yield from mirror.cart(subject)) if of_cart else (yield from mirror.order(subject))
     return (Subject(SubjectKind.CART if of_cart else SubjectKind.ORDER, found.id), found.shop) if found else (None, "")
@@ -149,11 +171,28 @@ def _cart(house: House, revision: Revision, contact: int, checkout: int, generat
     return None
 
 
+def _viewed(house: House, revision: Revision, contact: int, visitor: int) -> Step[str | None]:
+    judged = yield from visiting.judge(house, revision, contact, visitor)
+    if isinstance(judged, str):
+        yield from contacts.audit(contact, house.now, revision.flow.id, f"did not start: {judged}")
+        return judged
+    timer = flows.START_TIMER + revision.flow.id
+    if isinstance(judged, visiting.Later):  # set already when they looked, unless the owner made the wait longer since
+        yield from inbox.set_timer(judged.at, contact, timer, visitor, 0)
+        return "they went on looking around: looked at again later"
+    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+    if wait_until is not None:
+        yield from inbox.set_timer(wait_until, contact, timer, visitor, 0)
+        return "it is not its turn: looked at again later"
+    yield from flows.begin(house, revision, contact, house.number, judged.shop, Subject(SubjectKind.VIEW, judged.id))
+    return None
+
+
 def _reorder(house: House, contact: int, kind: str, order_id: int, generation: int) -> Step[str | None]:
     judged = yield from reorder.judge(house, contact, kind, order_id, generation)
     if isinstance(judged, str):
         return judged
-    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+    wait_until = yield from _not_yet(house, contact, judged.order.shop)
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, contact, kind, order_id, generation)
         return "it is not its turn: looked at again later"
@@ -164,6 +203,21 @@ def _reorder(house: House, contact: int, kind: str, order_id: int, generation: i
     yield from contacts.audit(contact, house.now, "reorder", f"{judged.need.name} should be used up")
     about = judged.need.of(order_id)
     yield from flows.happen(house, contact, house.number, judged.order.shop, Trigger.REORDER_DUE, about)
+    return None
+
+
+def _stock(house: House, contact: int, news: int) -> Step[str | None]:
+    """They wait for a product that is back, or cheaper, and their turn has come."""
+    judged = yield from stock.judge(contact, news)
+    if isinstance(judged, str):
+        return judged
+    wait_until = yield from not_its_turn(house, contact, house.number, None, asks=True)
+    if wait_until is None and (yield from stock.is_busy(house, contact, judged)):
+        wait_until = house.now + flows.ITS_TURN
+    if wait_until is not None:
+        yield from inbox.set_timer(wait_until, contact, stock.TURN_TIMER, news, 0)
+        return "it is not its turn: looked at again later"
+    yield from stock.tell(house, contact, judged)
     return None
 
 

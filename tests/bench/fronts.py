@@ -14,7 +14,7 @@ from typing import cast
 
 from aiohttp import web
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.store.arrivals import Arrivals
 from bot.store.database import Database, open_database
 from bot.store.model import Update

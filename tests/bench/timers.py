@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.store import inbox
 from bot.store.database import Database, is_server, open_database
 from bot.store.step import Statement, Step, to_micros

@@ -61,11 +61,11 @@ async def demo() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium, without a window."""
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
+    """The system's Chromium, without a window. `flags` on top of those that all tests need."""
     path = chromium_path()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from bot.flow.facts import CartFacts, ContactFacts, Facts, Line, Money, OrderFacts, OrdersFacts, StoreFacts
+from bot.flow.facts import CartFacts, ContactFacts, Facts, Line, Money, OrderFacts, OrdersFacts, ProductFacts, StoreFacts
 from bot.flow.run import Discount
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)  # a Sunday, 13:00 in Madrid
@@ -24,14 +24,18 @@ ORDER = OrderFacts(
     payment_link="https://casa.example/pay/1001",
     nth=4,
 )
-CART = CartFacts(euros("80"), ORDER.lines, "https://casa.example/cart/7?from=bot")
+CART = CartFacts(euros("80"), ORDER.lines, "https://casa.example/cart/7?from=bot", ("Mug",))
 STORE = StoreFacts("Casa Bonita", "EUR", "Europe/Madrid", {"returns": "https://casa.example/returns"})
+PRODUCT = ProductFacts(
+    "House blend", euros("12"), euros("15"), "https://casa.example/p/blend", "https://casa.example/p/blend.jpg", is_in_stock=True
+)
 ANA = Facts(
     contact=ContactFacts("es", "Ana", "ES", last_order=NOW - timedelta(days=90)),
     store=STORE,
     orders=OrdersFacts(4, euros("400"), ORDER, ("House blend", "Mug"), ("coffee", "gifts"), Decimal("29.5")),
     cart=CART,
     order=ORDER,
+    product=PRODUCT,
     tags=frozenset({"vip", "Hesitant"}),
 )
 NOBODY = Facts(ContactFacts("en"), STORE, OrdersFacts(0, euros("0")))

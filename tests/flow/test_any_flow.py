@@ -42,7 +42,7 @@ wordings = texts | st.builds(
 conditions = st.sampled_from(["in regulars", "in nowhere", "tags has x", "cart.total is at least 50", "what", "discount.percent is 5"])
 lengths = st.sampled_from(["1 minute", "2 days", "9999 weeks"])
 simple = st.one_of(
-    st.sampled_from(["continue", "end", "opt_in", "opt_out"]),
+    st.sampled_from(["continue", "end", "opt_in", "opt_out", "tell_when_back"]),
     st.builds(lambda wording: {"send": wording}, wordings),
     st.builds(lambda length: {"wait": length}, lengths),
     st.builds(lambda tag: {"tag": tag}, st.just("x")),

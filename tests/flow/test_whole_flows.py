@@ -83,6 +83,7 @@ quiet = st.one_of(  # steps that take no time
     st.builds(lambda use: {"send": use}, bye),
     st.just({"tag": "vip"}),
     st.just({"untag": "vip"}),
+    st.just({"tell_when_back": "p-espresso"}),
     st.just("opt_in"),
 )
 slow = st.builds(lambda length: {"wait": length}, lengths)

@@ -16,6 +16,8 @@ from bot.__main__ import main
 from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.shop.admin_api import CLIENT_ID, CLIENT_SECRET
+from bot.sandbox.shop.big_api import CLIENT_SECRET as BIG_SECRET
+from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.books import Books, Checkout
 from bot.sandbox.shop.shop import Shop
 from bot.sandbox.shop.store_api import StoreApi
@@ -24,7 +26,8 @@ from bot.sandbox.shop.year import Year
 from .serving import ROOT, Ran, clean_environment, command, served
 
 TOKEN, WOO_SECRET, APP_SECRET = "cs_of_the_shop", "a secret, made up & long", "app-secret-of-meta"
-SECRETS = (TOKEN, WOO_SECRET, CLIENT_SECRET, APP_SECRET)
+SECRETS = (TOKEN, WOO_SECRET, CLIENT_SECRET, BIG_SECRET, APP_SECRET)
+PRIVACY_LINE = 'compliance_topics = [ "customers/data_request", "customers/redact", "shop/redact" ]'
 PLAIN_SECRET = "whsec_" + "c2VjcmV0" * 5
 
 
@@ -60,7 +63,7 @@ class Walk:
         key = next(books.ids)
         left = Checkout(
             id=key,
-            token=f"token-{key}",
+            token=f"{key:032x}",
             cart_token=f"cart-{key}",
             lines=old.lines,
             address=replace(old.address, phone=phone, country="ES"),
@@ -101,9 +104,10 @@ async def _walk(folder: Path, port: int) -> AsyncIterator[Walk]:
         COMEBACK_WHATSAPP_VERIFY_TOKEN="verify",
         COMEBACK_WHATSAPP_NUMBER=cloud.number.id,
         COMEBACK_WHATSAPP_API=f"{url}/v24.0",
-        COMEBACK_SHOPS="casa,lola",
+        COMEBACK_SHOPS="casa,lola,gran",
         **_settings("CASA", PLATFORM="shopify", SECRET=CLIENT_SECRET, API_URL=url, API_KEY=CLIENT_ID, DOMAIN=books.domain, REGION="ES"),
         **_settings("LOLA", PLATFORM="woocommerce", SECRET=WOO_SECRET, API_URL=url, API_KEY="ck_sandbox", API_SECRET=TOKEN, REGION="ES"),
+        **_settings("GRAN", PLATFORM="bigcommerce", SECRET=BIG_SECRET, API_URL=f"{url}/stores/{STORE_HASH}", API_TOKEN=TOKEN, REGION="ES"),
     )
     said: list[str] = []
     try:
@@ -117,25 +121,26 @@ def _settings(shop: str, **values: str) -> Mapping[str, str]:
     return {f"COMEBACK_SHOP_{shop}_{name}": value for name, value in values.items()}
 
 
-async def test_a_stranger_connects_both_shops_and_carts_are_known(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_a_stranger_connects_shops_of_three_platforms_and_a_cart_is_known_from_each(tmp_path: Path, unused_tcp_port: int) -> None:
     async with _walk(tmp_path, unused_tcp_port) as walk:
-        for platform in ("shopify", "woocommerce"):
+        for platform in ("shopify", "woocommerce", "bigcommerce"):
             first = await walk.run("shop", "connect", platform)
             assert first.code in (0, 1)  # the sandbox's app lacks scopes that are hints
             assert "webhooks registered" in first.out, first.out + first.err
-            second = await walk.run("shop", "connect", platform, "--json")
-            assert {one["act"] for one in json.loads(second.out)["webhooks"]} == {"keep"}
+            assert (PRIVACY_LINE in first.out) is (platform == "shopify")  # the only ones that are set by hand
+        second = await walk.run("shop", "connect", "shopify", "--json")
+        assert {one["act"] for one in json.loads(second.out)["webhooks"]} == {"keep"}
         await walk.store.idle()
         assert {one["pinged"] for one in walk.store.woo.webhooks.values()} == {200}
 
         left = await walk.leave_checkout()
-        assert await walk.knows(left, "casa")
-        assert await walk.knows(left, "lola")
+        for shop in ("casa", "lola", "gran"):
+            assert await walk.knows(left, shop)
         assert {one.status for courier in walk.store.couriers.values() for one in courier.carried} == {200}
 
         after = await walk.run("shop", "--json")
         told = json.loads(after.out)
-        assert [(one["state"], one["webhooks"] == one["wanted"]) for one in told] == [("connected", True)] * 2
+        assert [(one["state"], one["webhooks"] == one["wanted"]) for one in told] == [("connected", True)] * 3
         assert all(one["heard_at"] for one in told)
 
         gone = await walk.run("shop", "connect", "woocommerce", "--remove")

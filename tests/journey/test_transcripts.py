@@ -20,6 +20,7 @@ STORY_SECONDS = 60.0  # `comeback demo --story` promises it
 CHANGING = (
     (re.compile(r"http://127\.0\.0\.1:\d+"), "http://127.0.0.1:PORT"),
     (re.compile(r"\bCASA[A-Z0-9]{8}\b"), "CASA-CODE"),
+    (re.compile(r"[?&]comeback=[a-z2-7]{16}"), ""),
     (re.compile(r"\bwamid\.\w+"), "wamid.ID"),
     (re.compile(r"written to \S*/"), "written to FOLDER/"),
 )

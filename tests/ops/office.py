@@ -15,6 +15,7 @@ from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf
 from bot.worker import dispatcher
 from bot.worker.playbook import House
+from bot.worker.privacy import Privacy
 from bot.worker.restoring import Beside
 from bot.worker.sender import Sender
 from tests.worker.bench import MONDAY, NUMBER, ROOT, Bench, playbook
@@ -33,6 +34,14 @@ class Office(Bench):
 
     def house(self) -> House:
         return replace(super().house(), erasures=self.beside.erasures)
+
+    async def erase(self) -> None:
+        """Carry out what the law let somebody ask."""
+        await self.work()
+        beside = self.beside
+        work = Privacy(self.store, self.house, beside.erasures, beside.optouts, beside.shelf, beside.copies)
+        while await work.work():
+            pass
 
     async def work(self) -> int:
         """Work the inbox off until nothing more can be; returns how many entries were."""

@@ -79,6 +79,25 @@ def test_a_file_of_the_owners_that_cannot_be_read_is_told(examined: Examine, tmp
     assert found["database"]
 
 
+def test_each_shop_is_looked_at_and_its_secrets_are_not_shown(examined: Examine) -> None:
+    given = {
+        "SHOPS": "casa,mia",
+        "SHOP_CASA_PLATFORM": "shopify",
+        "SHOP_CASA_SECRET": "shpss_hidden",
+        "SHOP_CASA_API_TOKEN": "shpat_hidden",
+    }
+    more = {"SHOP_CASA_API_URL": "http://127.0.0.1:9", "SHOP_MIA_SECRET": "whsec_" + "aGlkZGVu" * 4, "PUBLIC_URL": "http://127.0.0.1:9"}
+    code, found = examined(**{f"COMEBACK_{name}": value for name, value in (given | more).items()})
+    assert code == 1
+    assert [verdict for verdict, _ in found["casa access"]] == ["ill"]
+    assert "cannot be reached" in found["casa access"][0][1]
+    for shop in ("casa", "mia"):
+        assert [verdict for verdict, _ in found[f"{shop} heard"]] == ["hint"]
+        assert "is 'comeback serve' running behind it" in found[f"{shop} address"][0][1]
+    assert "hidden" not in str(found)
+    assert "aGlkZGVu" not in str(found)
+
+
 def test_a_password_in_an_address_is_not_shown(examined: Examine) -> None:
     _, found = examined(COMEBACK_DATABASE="postgresql://bot:hunter2@127.0.0.1:1/shop")
     assert "hunter2" not in str(found)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,18 +13,25 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot import settings as settings_module
-from bot.command import doctor_shop, shop_connect
+from bot.command import doctor, doctor_shop, shop_connect
+from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.finding import Finding, Health
 from bot.command.shop_connect import Outcome
 from bot.flow.rules import StoreRules
 from bot.sandbox.shop.admin_api import CLIENT_ID, CLIENT_SECRET, VERSION
+from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
 from bot.settings import Settings, ShopSettings
 from bot.shop.hooks import Act
 from bot.shop.shopify import TOPICS
+from bot.shop.woocommerce import TOPICS as WOO_TOPICS
+from bot.store import erasure_log, privacy
+from bot.store.database import open_database, read_only
+from bot.store.erasure_log import ErasureLog
 from tests.shop.front import SECRET, front
 
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 TOKEN, DOMAIN = "shpat_of_the_tests", "casa-lola.myshopify.com"
 RULES = StoreRules(name="Casa", currency="EUR", timezone="Europe/Madrid")
 ALL_SCOPES = frozenset(
@@ -63,7 +71,7 @@ class Place:
 
 
 @asynccontextmanager
-async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9", **access: str) -> AsyncIterator[Place]:
+async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9", **access: Any) -> AsyncIterator[Place]:
     """A store on loopback. Nobody listens at the public address unless told otherwise."""
     books = Year(lambda: datetime.now(UTC), orders=40).books
     books.domain = DOMAIN
@@ -85,7 +93,8 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     api.at(url)
-    shop = ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=url, **access)
+    front_page = f"{url}/stores/{STORE_HASH}" if platform == "bigcommerce" else url
+    shop = replace(ShopSettings(name, (SECRET,), region="ES", platform=platform, api_url=front_page), **access)
     settings = replace(settings_module.read({}, serving=False), public_url=public_url, shops={name: shop})
     place = Place(api, settings, shop, {name: datetime.now(UTC)})
     try:
@@ -94,10 +103,11 @@ async def _place(name: str, platform: str, public_url: str = "http://127.0.0.1:9
         await runner.cleanup()
 
 
-SHOPIFY, WOO = ("casa", "shopify"), ("lola", "woocommerce")
+SHOPIFY, WOO, BIG = ("casa", "shopify"), ("lola", "woocommerce"), ("gran", "bigcommerce")
 ACCESS: Mapping[tuple[str, str], Mapping[str, str]] = {
     SHOPIFY: {"domain": DOMAIN, "api_token": TOKEN},
     WOO: {"api_key": "ck_sandbox", "api_secret": TOKEN},
+    BIG: {"domain": STORE_HASH, "api_token": TOKEN},
 }
 
 
@@ -118,6 +128,32 @@ async def test_a_shop_that_is_all_well_is_told_so_and_what_is_there_stays(tmp_pa
         again = await place.connected()
         assert (again.code, {one.move.act for one in again.done}) == (0, {Act.KEEP})
         assert await door.rows() == []  # none of the knocks was kept
+
+
+async def test_a_bigcommerce_store_that_is_all_well_is_told_so() -> None:
+    async with _place(*BIG, **ACCESS[BIG]) as place:
+        report = await place.connected()
+        assert ({one.move.act for one in report.done}, {one.outcome for one in report.done}) == ({Act.REGISTER}, {Outcome.DONE})
+        found = _verdicts(await place.examined())
+        assert found.pop("address") == [Health.ILL]  # nobody listens there
+        assert found == {about: [Health.WELL] for about in ("access", "webhooks", "phones", "heard")}
+        assert {one.move.act for one in (await place.connected()).done} == {Act.KEEP}
+
+
+async def test_a_shop_that_had_taken_the_app_out_is_back_once_it_is_connected(tmp_path: Path) -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        place.settings = replace(place.settings, database=str(tmp_path / "comeback.db"))
+        store = await open_database(place.settings.database)
+        await store.run(privacy.close_shop("lola", NOON))
+        await store.close()
+        planned = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
+        assert "the app" not in {one.about for one in planned.findings}
+        assert await read_only(place.settings.database, privacy.closed_shops()) == {"lola": NOON}
+        assert "took the app out on 2026-11-02" in "".join(one.sentence for one in await doctor.database(place.settings))
+        (back,) = [one for one in (await place.connected()).findings if one.about == "the app"]
+        assert (back.verdict, "is back" in back.sentence) == (Health.WELL, True)
+        assert await read_only(place.settings.database, privacy.closed_shops()) == {}
+        assert [line.what for line in ErasureLog(erasure_log.beside(place.settings.database, None)).read()] == ["shop_back"]
 
 
 Change = Callable[[Place], object]
@@ -161,6 +197,14 @@ def _woo_hooks(**changes: str) -> Change:
     return change
 
 
+def _big_hooks(**changes: object) -> Change:
+    def change(place: Place) -> None:
+        for one in place.api.big.hooks.values():
+            one.update(changes)
+
+    return change
+
+
 def _later(**length: float) -> Change:
     def change(place: Place) -> None:
         place.now += timedelta(**length)
@@ -196,12 +240,26 @@ SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("hooks filtered", _hooks(filter="total_price:>100"), "webhooks", Health.ILL, "a filter kept some of it back"),
     ("hooks cut", _hooks(include_fields=("id",)), "webhooks", Health.ILL, "it told some fields only"),
     ("hooks old", _hooks(api_version="2026-04"), "webhooks", Health.HINT, "choose 2026-07 or later"),
-    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), "phones", Health.ILL, "Protected customer data"),
+    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), "phones", Health.ILL, "custom distribution"),
     ("no phones", _without_phones, "phones", Health.ILL, "Shipping address phone number: Required"),
     ("clock ahead", _later(minutes=10), "clock", Health.ILL, "ours is 10 minutes ahead of the shop's"),
     ("clock behind", _later(minutes=-7), "clock", Health.ILL, "ours is 7 minutes behind the shop's"),
     ("never heard", lambda place: place.heard.clear(), "heard", Health.HINT, "put something into a cart there"),
     ("silent", lambda place: place.heard.update(casa=place.now - timedelta(days=4)), "heard", Health.HINT, "is that all it sold"),
+]
+BIG_ILLS: list[tuple[str, Change, str, Health, str]] = [
+    ("token wrong", _sets(api_token="another"), "access", Health.ILL, "Store-level API accounts"),
+    ("store unknown", lambda place: place.sets(api_url=f"{place.shop.api_url}x"), "access", Health.ILL, "behind /stores/"),
+    ("switched off", _big_hooks(is_active=False), "webhooks", Health.ILL, "ninety without an event"),
+    (
+        "moved",
+        _big_hooks(destination="https://old.example/webhooks/bigcommerce/gran"),
+        "webhooks",
+        Health.ILL,
+        "it led to https://old.example",
+    ),
+    ("another store", _sets(domain="otherhash"), "store", Health.ILL, f"it calls itself {STORE_HASH}"),
+    ("no phones", _without_phones, "phones", Health.ILL, "Phone number: required"),
 ]
 WOO_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("key wrong", _sets(api_key="ck_other"), "access", Health.ILL, "WooCommerce knows no such key"),
@@ -232,9 +290,18 @@ async def test_each_fault_of_a_shopify_store_is_found_with_what_to_do(change: Ch
     assert (verdict, True) in [(one.verdict, said in one.sentence) for one in found.get(about, [])], found
 
 
-@pytest.mark.parametrize(("change", "about", "verdict", "said"), [row[1:] for row in WOO_ILLS], ids=[row[0] for row in WOO_ILLS])
-async def test_each_fault_of_a_woocommerce_shop_is_found_with_what_to_do(change: Change, about: str, verdict: Health, said: str) -> None:
-    async with _place(*WOO, **ACCESS[WOO]) as place:
+OTHER_ILLS = [(WOO, *row[1:]) for row in WOO_ILLS] + [(BIG, *row[1:]) for row in BIG_ILLS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "about", "verdict", "said"),
+    OTHER_ILLS,
+    ids=[f"{kind} {row[0]}" for kind, rows in (("woocommerce", WOO_ILLS), ("bigcommerce", BIG_ILLS)) for row in rows],
+)
+async def test_each_fault_of_the_others_is_found_with_what_to_do(
+    kind: tuple[str, str], change: Change, about: str, verdict: Health, said: str
+) -> None:
+    async with _place(*kind, **ACCESS[kind]) as place:
         await place.connected()
         change(place)
         found = await place.examined()
@@ -284,6 +351,32 @@ async def test_a_dry_run_changes_nothing() -> None:
         report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=True)
         assert {(one.move.act, one.outcome) for one in report.done} == {(Act.REGISTER, Outcome.PLANNED)}
         assert not place.api.shopify.subscriptions.all
+
+
+async def test_a_shop_that_breaks_off_in_the_middle_is_gone_on_with_later() -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        place.api.faults.pages = 6  # after so many answers it is gone
+        broken = await place.connected()
+        assert broken.code == EX_TEMPFAIL
+        made = len(place.api.woo.webhooks)
+        assert 0 < made < len(WOO_TOPICS)
+        place.api.faults.pages = None
+        whole = await place.connected()
+        assert [one.move.act for one in whole.done].count(Act.KEEP) == made
+        assert sorted(one["topic"] for one in place.api.woo.webhooks.values()) == sorted(WOO_TOPICS)
+
+
+async def test_topics_that_are_kept_from_an_app_that_is_not_approved_say_what_to_do() -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        place.api.shopify.approved = False
+        report = await place.connected()
+        assert {one.move.topic for one in report.done if one.outcome is Outcome.DONE} >= {
+            "carts/create",
+            "products/update",
+            "app/uninstalled",
+        }
+        assert {one.move.topic for one in report.done if one.outcome is Outcome.FAILED} >= {"orders/create", "checkouts/update"}
+        assert any("topics that tell of customers are kept from this app. If" in one.sentence for one in report.findings)
 
 
 async def test_topics_that_are_refused_leave_the_others_and_are_told() -> None:

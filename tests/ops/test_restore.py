@@ -11,7 +11,8 @@ import pytest
 from bot.channel import Failure, SendError
 from bot.command import restore
 from bot.policy.decision import Consent
-from bot.store import backup, held
+from bot.settings import SettingsError
+from bot.store import backup, held, privacy
 from bot.store.database import StoreTaken, StoreUnavailable
 from bot.store.optout_log import OptOutLog
 from bot.worker.restoring import Restored
@@ -322,3 +323,73 @@ async def test_two_people_who_turn_out_to_be_one_stay_stopped(tmp_path: Path) ->
     async with office(tmp_path, house.now) as house:
         assert len(await house.rows("select distinct contact from identity where value like '%lola%' or value like '%34600%'")) == 1
         assert (await house.person()).consent is Consent.WITHDRAWN
+
+
+async def test_who_was_erased_after_the_backup_is_erased_again_and_stays_stopped(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        await house.cart("k1", LOLA, email="lola@example.com")
+        await house.cart("k2", PEPE)
+        await house.go()
+        copy(tmp_path, house.now)
+        await house.writes("STOP", LOLA)
+        await house.go()
+        await house.shop("privacy.redact", phone=f"+{LOLA}", email="lola@example.com")
+        await house.erase()
+        assert (await house.rows("select count(*) as n from identity where value like '%lola%'"))[0]["n"] == 0
+        house.now += HOUR
+    assert LOLA not in (tmp_path / "comeback.db.optouts").read_text()
+    restored = await put_back(tmp_path, house.now)
+    assert restored.erased == 1
+    content = (tmp_path / "comeback.db").read_bytes()
+    assert [word for word in (LOLA, "lola@example.com") if word.encode() in content] == []
+    assert PEPE.encode() in content
+    again = await put_back(tmp_path, house.now)
+    assert again.erased == 1, "each copy is made safe by itself"
+    async with office(tmp_path, house.now + HOUR) as house:
+        await house.cart("k9", LOLA)
+        await house.go()
+        assert (await house.person()).consent is Consent.WITHDRAWN
+        assert {ask.way for ask in await house.store.read(privacy.every())} == {"restore"}
+
+
+async def test_who_was_erased_before_the_backup_and_came_back_is_not_erased_by_a_restore(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        await house.cart()
+        await house.go()
+        await house.shop("privacy.redact", phone=f"+{LOLA}")
+        await house.erase()
+        await house.go(HOUR)
+        await house.cart("k-new")
+        await house.go()
+        copy(tmp_path, house.now)
+    assert (await put_back(tmp_path, house.now)).erased == 0
+    async with office(tmp_path, house.now) as house:
+        assert await house.person()
+
+
+async def test_a_shop_that_left_after_the_backup_is_left_alone_after_the_restore(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        await house.cart()
+        await house.go()
+        copy(tmp_path, house.now)
+        await house.shop("store.uninstalled")
+        await house.erase()
+    now = house.now + HOUR
+    await put_back(tmp_path, now)
+    async with office(tmp_path, now) as house:
+        await house.store.run(held.release())
+        assert await house.go() == []
+        assert await house.go(HOUR) == []
+        assert list(await house.store.read(privacy.closed_shops())) == ["casa"]
+
+
+async def test_without_the_erasure_log_a_copy_that_knows_of_erasures_is_not_put_back(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        await house.cart()
+        await house.go()
+        await house.shop("privacy.redact", phone=f"+{LOLA}")
+        await house.erase()
+        copy(tmp_path, house.now)
+    (tmp_path / "comeback.db.erased").unlink()
+    with pytest.raises(SettingsError, match="people were erased from this database: bring the file back"):
+        await put_back(tmp_path, house.now)

@@ -109,15 +109,35 @@ def _now_and_then(now: datetime) -> Step[None]:
         f" values ('casa', 'pool', 'cart_reminder', '5%', '5', {micros}, {micros}, 'PARENT', {micros})",
         "insert into pool_code (pool, shop, code, state) values (1, 'casa', 'CASA1234', 'ready')",
         f"insert into code_budget (flow, looked) values ('cart_reminder', {micros})",
+        "insert into shop_reading (shop, part, cause, since, begun_at, cursor, found, fresh, retry_at)"
+        f" values ('casa', 'order', 'asked', {micros}, {micros}, 'eyJ9', 20, 19, {micros})",
+        "insert into read_entry (reading, inbox) values (1, 1)",
+        "insert into missed (shop, part, key, at, name, is_new, reading, found_at)"
+        f" values ('casa', 'order', '77', {micros}, '#77', 1, 1, {micros})",
+        "insert into wanted_resource (shop, address, resource, key, topic, at, retry_at)"
+        f" values ('casa', '/v2/orders/7', 'order', '7', 'store/order/updated', {micros}, {micros})",
         "insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation)"
         f" select contact, shop, 'reorder:coffee', id, {micros}, {micros}, 1 from shop_order limit 1",
+        f"insert into product (shop, key, title, told_at) values ('casa', 'p-huila', 'Huila', {micros})",
+        "insert into variant (product, shop, key, price_minor, currency, told_at, pieces, in_stock, stock_item, stocked_at)"
+        f" values (1, 'casa', 'p-huila', 3000, 'EUR', {micros}, 0, 0, 'i-1', {micros})",
+        f"insert into stock_level (shop, stock_item, place, pieces, at) values ('casa', 'i-1', 'l-1', 0, {micros})",
+        f"insert into variant_price (variant, at, price_minor, currency) values (1, {micros}, 3000, 'EUR')",
+        "insert into wish (contact, product, what, source, joined_at, expires_at)"
+        f" values (1, 1, 'back_in_stock', 'form', {micros}, {micros})",
+        f"insert into product_news (variant, what, at) values (1, 'back_in_stock', {micros})",
         "insert into credit (shop_order, contact, shop, placed_at, kind, flow, minor, back_minor, currency)"
-        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1",
+        f" select id, contact, shop, {micros}, 'click', 'cart_reminder', 4000, 2000, 'EUR' from shop_order limit 1 on conflict do nothing",
         "insert into privacy_ask (what, shop, key, way, asked_at, received_at, due_at, retry_at)"
         f" values ('data', 'casa', 'r1', 'privacy.data', {micros}, {micros}, {micros}, {micros})",
         "insert into privacy_person (contact, ask) values (1, 1)",
         f"insert into erased_name (mark, at, whatsapp_stopped_at, whatsapp_method) values ('{'0' * 32}', {micros}, {micros}, 'word')",
         f"insert into closed_shop (shop, since) values ('gone', {micros})",
+        "insert into visitor (shop, key, joined_by, first_at, seen_at, cart, cart_minor, cart_currency, cart_at)"
+        f" values ('casa', 'ABCDEFGH23456789ABCDEFGH', 'message', {micros}, {micros}, '[]', 0, 'EUR', {micros})",
+        "insert into product_view (visitor, product, title, link, price_minor, currency, times, first_at, last_at)"
+        f" select id, 'p-huila', 'Huila', 'https://casa.example/p', 1250, 'EUR', 2, {micros}, {micros} from visitor",
+        f"insert into sent_link (click, shop, contact, run, sent_at) values ('abcdefgh23456723', 'casa', 1, 1, {micros})",
         "insert into outbox (key, contact, number, shop, author, marketing, reply, content, body, created_at, not_before, expires_at,"
         " state) values ('held-1', 1, 'old', '', 'staff', 0, 1, '{\"text\":{\"body\":\"x\"}}', 'x', 0, 0, 0, 'held')",
     ):

@@ -107,6 +107,14 @@ def test_what_cannot_be_done_is_a_sentence(typed: Typed, line: str, words: str) 
     assert "Traceback" not in err
 
 
+def test_who_looked_at_something_is_asked_about_it(typed: Typed) -> None:
+    out, err = typed("browse_reminder", *MONDAY, lines="1\n/look\n")
+    assert err == ""
+    assert "Hi Ana, you had a look at House blend." in out
+    assert "https://shop.example/p/1" in out
+    assert "you look at House blend" in out
+
+
 @pytest.mark.parametrize("flow", ["reorder_nudge", "welcome"])
 def test_every_shipped_flow_can_be_set_off(typed: Typed, flow: str) -> None:
     out, err = typed(flow, *MONDAY, lines="hello\n/help\n")
@@ -116,7 +124,8 @@ def test_every_shipped_flow_can_be_set_off(typed: Typed, flow: str) -> None:
 
 def test_a_flow_that_is_not_there_is_a_sentence(typed: Typed) -> None:
     assert "did you mean 'cart_reminder'?" in typed("cart_remindr", code=1)[1]
-    assert "name a flow to play: cart_reminder, cross_sell, loyalty, reorder_nudge, review_request, welcome, win_back" in typed(code=1)[1]
+    known = "back_in_stock, browse_reminder, cart_reminder, cross_sell, loyalty, price_drop, reorder_nudge, review_request, welcome"
+    assert f"name a flow to play: {known}, win_back" in typed(code=1)[1]
     assert "one flow at a time" in typed("welcome", "cart_reminder", code=1)[1]
 
 

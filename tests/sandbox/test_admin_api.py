@@ -33,10 +33,10 @@ class Asked:
     url: str
     session: aiohttp.ClientSession
 
-    async def __call__(self, document: str, /, *, token: str = TOKEN, **variables: Any) -> dict[str, Any]:
+    async def __call__(self, document: str, /, *, token: str = TOKEN, version: str = "2026-10", **variables: Any) -> dict[str, Any]:
         body = {"query": document, "variables": variables}
         headers = {"X-Shopify-Access-Token": token}
-        async with self.session.post(f"{self.url}/admin/api/2026-10/graphql.json", json=body, headers=headers) as response:
+        async with self.session.post(f"{self.url}/admin/api/{version}/graphql.json", json=body, headers=headers) as response:
             return dict(await response.json())
 
 
@@ -74,6 +74,39 @@ async def test_pages_tell_every_order_once_and_in_order() -> None:
         found = await pages(ask)
         assert [one["updatedAt"] for one in found] == sorted(one["updatedAt"] for one in found)
         assert sorted(one["id"] for one in found) == sorted(f"gid://shopify/Order/{order.id}" for order in ask.year.books.orders)
+
+
+async def test_pages_backwards_tell_the_same_the_other_way_round() -> None:
+    backwards = ORDERS.replace("sortKey: UPDATED_AT", "sortKey: UPDATED_AT, reverse: true")
+    async with store(90) as ask:
+        found, after = list[str](), None
+        while True:
+            told = (await ask(backwards, first=20, after=after))["data"]["orders"]
+            found += [one["id"] for one in told["nodes"]]
+            if not told["pageInfo"]["hasNextPage"]:
+                break
+            after = told["pageInfo"]["endCursor"]
+        assert found == [one["id"] for one in await pages(ask)][::-1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_goes_on_meanwhile_pages_by_change_lose_no_order(seed: int) -> None:
+    clock = [NOW]
+    year = Year(lambda: clock[0], orders=80, seed=seed)
+    api = StoreApi(token=TOKEN, books=year.books, plan=Plan(1e9, 1e9))
+    async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
+        ask, seen, after = Asked(year, api, url, session), set[str](), None
+        for page in range(100):
+            told = (await ask(ORDERS, first=10, after=after))["data"]["orders"]
+            seen |= {one["id"] for one in told["nodes"]}
+            if not told["pageInfo"]["hasNextPage"]:
+                break
+            after = told["pageInfo"]["endCursor"]
+            if page < 12:
+                clock[0] += timedelta(seconds=1)
+                year.live(3)
+        assert seen == {f"gid://shopify/Order/{one.id}" for one in year.books.orders}
+        assert len(seen) > 80
 
 
 async def test_an_order_that_changes_while_pages_are_read_comes_again_and_none_is_lost() -> None:
@@ -125,11 +158,46 @@ async def test_a_name_that_no_search_knows_counts_for_nothing_and_is_warned_of()
         assert told["extensions"]["search"][0]["warnings"][0]["field"] == "colour"
 
 
+@pytest.mark.parametrize("query", ["(id:1", "id:1)", "AND id:1", "updated_at:>soon", "id:1 OR"])
+async def test_a_search_that_cannot_be_read_is_refused(query: str) -> None:
+    async with store(3) as ask:
+        (error,) = (await ask(ORDERS, first=1, query=query))["errors"]
+        assert error["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"first": 251}, "first cannot exceed 250"),
+        ({"first": 1, "after": "no cursor"}, "Invalid cursor for current pagination sort."),
+        ({"first": "many"}, "Variable '$first'"),
+        ({}, "Variable '$first'"),
+    ],
+)
+async def test_a_page_that_cannot_be_is_refused(variables: dict[str, Any], why: str) -> None:
+    async with store(3) as ask:
+        (error,) = (await ask(ORDERS, **variables))["errors"]
+        assert error["message"].startswith(why)
+
+
 async def test_a_field_that_does_not_exist_fails_as_at_shopify() -> None:
     async with store(3) as ask:
         (error,) = (await ask("{ abandonedCheckouts(first: 1) { nodes { id phone } } }"))["errors"]
         assert error["message"] == "Field 'phone' doesn't exist on type 'AbandonedCheckout'"
         assert error["extensions"] == {"code": "undefinedField", "typeName": "AbandonedCheckout", "fieldName": "phone"}
+
+
+@pytest.mark.parametrize(
+    ("version", "consent", "token"),
+    [("2026-10", True, True), ("2026-07", True, True), ("2026-04", False, False), ("2024-01", False, False)],
+)
+async def test_a_field_that_came_later_does_not_exist_in_an_older_version(version: str, consent: bool, token: bool) -> None:
+    whatsapp = "{ customers(first: 1) { nodes { defaultPhoneNumber { whatsAppMarketingConsent { state } } } } }"
+    async with store(3) as ask:
+        assert ("errors" not in await ask(whatsapp, version=version)) is consent
+        assert ("errors" not in await ask("{ orders(first: 1) { nodes { checkoutToken } } }", version=version)) is token
+        assert "errors" not in await ask("{ orders(first: 1) { nodes { name } } }", version=version)
+        assert (await ask("{ shop { name } }", version="tomorrow"))["errors"] == "Not Found"
 
 
 def everything(kind: GraphQLObjectType, depth: int) -> str:
@@ -144,7 +212,9 @@ def everything(kind: GraphQLObjectType, depth: int) -> str:
             if inside := everything(of, depth - 1):
                 parts.append(f"{name}{arguments} {{ {inside} }}")
         elif isinstance(of, GraphQLInterfaceType | GraphQLUnionType) and depth:
-            inside = " ".join(f"... on {each.name} {{ {everything(each, 0)} }}" for each in admin_api._schema().get_possible_types(of))
+            inside = " ".join(
+                f"... on {each.name} {{ {everything(each, 0)} }}" for each in admin_api._schema(admin_api.VERSION).get_possible_types(of)
+            )
             parts.append(f"{name}{arguments} {{ __typename {inside} }}")
     return " ".join(parts)
 
@@ -154,7 +224,7 @@ async def test_each_field_of_the_schema_says_something(name: str, monkeypatch: p
     monkeypatch.setattr(admin_api, "MOST_COST", 10**9)
     async with store(60, plan=Plan(1e12, 1e12)) as ask:
         ask.year.books.refund(next(one.id for one in ask.year.books.orders if one.parcels and one.code), 10**6)
-        kind = admin_api._schema().type_map[f"{name[0].upper()}{name[1:-1]}"]
+        kind = admin_api._schema(admin_api.VERSION).type_map[f"{name[0].upper()}{name[1:-1]}"]
         assert isinstance(kind, GraphQLObjectType)
         told = await ask(f"{{ {name}(first: 60) {{ nodes {{ {everything(kind, 3)} }} }} }}")
         assert "errors" not in told

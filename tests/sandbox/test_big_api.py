@@ -95,6 +95,16 @@ async def test_an_order_its_products_its_codes_and_where_it_goes() -> None:
         assert (status, told) == (404, [{"status": 404, "message": "The requested resource was not found."}])
 
 
+async def test_what_orders_sold_comes_with_their_list_where_it_is_asked_for() -> None:
+    async with store(60) as ask:
+        told = (await ask("/v2/orders", limit="250", include="consignments.line_items", consignment_structure="object"))[1]
+        for one in told:
+            parts = one["consignments"]["shipping"] + one["consignments"]["pickups"]
+            alone = (await ask(f"/v2/orders/{one['id']}/products"))[1]
+            assert [line for part in parts for line in part["line_items"]] == alone
+        assert "consignments" not in (await ask("/v2/orders"))[1][0]
+
+
 async def test_a_cart_has_a_way_back_and_its_checkout_the_phone() -> None:
     async with store() as ask:
         left = next(one for one in ask.year.books.checkouts if one.completed_at is None and one.address and one.address.phone)

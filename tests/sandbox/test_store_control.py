@@ -5,15 +5,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
 from bot.__main__ import main
+from bot.sandbox.shop.store_api import StoreApi
+from bot.sandbox.shop.store_control import StoreControls
+from bot.sandbox.shop.year import Year
 from bot.settings import read
+from tests.worker.till import listening
 
 
 @asynccontextmanager
@@ -28,6 +33,24 @@ async def running(*words: str) -> AsyncIterator[dict[str, Any]]:
     finally:
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+@asynccontextmanager
+async def led() -> AsyncIterator[tuple[Ask, Year, list[str]]]:
+    """A store that is led by HTTP; an answer, or the status of none. What happened is listed, too."""
+    year, heard = Year(lambda: datetime.now(UTC), orders=20), list[str]()
+    year.books.listeners.append(lambda happened, _: heard.append(happened))
+    routes = StoreControls(StoreApi(token="t", books=year.books), year).routes()
+    async with listening(routes) as url, aiohttp.ClientSession(url) as session:
+
+        async def ask(path: str, body: object) -> Any:
+            async with session.post(f"/control/store{path}", json=body) as answer:
+                return await answer.json() if answer.status == 200 else answer.status
+
+        yield ask, year, heard
 
 
 async def test_a_test_of_any_language_looks_lets_it_live_and_breaks_it() -> None:
@@ -63,6 +86,42 @@ async def test_a_test_of_any_language_looks_lets_it_live_and_breaks_it() -> None
         for wrong in wrongs:
             assert await ask("/faults", wrong) == 400
         assert await ask("/access", {"scopes": "all"}) == 400
+
+
+async def test_somebody_leaves_a_checkout_buys_it_and_gets_a_parcel() -> None:
+    async with led() as (ask, year, _):
+        left = await ask("/checkouts", {"phone": "+34600000001", "name": "Ana Ruiz"})
+        there = year.books.checkouts[left["id"]]
+        assert (there.phone, there.address and there.address.first_name, there.completed_at) == ("+34600000001", "Ana", None)
+        order = await ask(f"/checkouts/{left['token']}", {})
+        assert order["total"] == left["total"]
+        assert year.books.checkouts[left["id"]].completed_at is not None
+        assert await ask(f"/checkouts/{left['token']}", {}) == 400
+        for happens in ("send", "deliver", "refund"):
+            await ask(f"/orders/{order['id']}", {"happens": happens})
+        after = year.books.orders[order["id"]]
+        assert (after.delivered, after.payment.value, after.refunded) == (True, "REFUNDED", after.total)
+        wrongs: list[tuple[str, object, int]] = [
+            ("/checkouts", {"phone": 34600000001}, 400),
+            ("/checkouts/none", {}, 404),
+            (f"/orders/{order['id']}", {"happens": "burn"}, 400),
+            ("/orders/x", {"happens": "pay"}, 404),
+            ("/products/none", {"stock": 1}, 404),
+        ]
+        for path, body, status in wrongs:
+            assert await ask(path, body) == status
+
+
+async def test_a_product_that_is_there_again_or_costs_less_is_told() -> None:
+    async with led() as (ask, year, heard):
+        variant = next(iter(year.books.variants()))
+        await ask(f"/products/{variant.sku}", {"stock": 0})
+        told = await ask(f"/products/{variant.sku}", {"stock": 7, "price": "1.00"})
+        assert told["variants"][variant.sku] == {"stock": 7, "price": "1.00"}
+        assert next(iter(year.books.variants())).compare_at == variant.price
+        assert heard == ["product.updated"] * 2
+        for wrong in ({"stock": -1}, {"price": "cheap"}, {"stock": True}):
+            assert await ask(f"/products/{variant.sku}", wrong) == 400
 
 
 async def test_what_the_command_says_is_what_the_settings_take() -> None:

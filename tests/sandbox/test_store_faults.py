@@ -48,8 +48,10 @@ async def test_each_fault_happens_as_often_as_it_was_asked_for(platform: str) ->
         api.faults.down, api.faults.error, api.faults.gateway = 1, 1, 1
         assert [await ask() for _ in range(4)] == [503, 500, 502, 200]
         api.faults.cut_answers = 1
-        with pytest.raises(aiohttp.ClientError):
-            await ask()
+        api.faults.lost_pages = 1 if platform == "shopify" else 2  # aiohttp asks once more by itself where a GET's line dies
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientError):
+                await ask()
         api.faults.slow, api.faults.slow_seconds = 1, 0.2
         began = monotonic()
         assert await ask() == 200

@@ -18,7 +18,7 @@ from bot.sandbox.shop.year import Year
 from bot.shop import shopify, woocommerce
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.delivery import Admission, Delivery, Told
-from bot.shop.event import CartChanged, OrderChanged, Payment, ProductChanged, ShopperChanged
+from bot.shop.event import CartChanged, OrderChanged, Payment, ProductChanged, ShopperChanged, VariantStocked
 from bot.shop.field import Fields, decode
 from bot.shop.shopify import Shopify
 from bot.shop.woocommerce import WooCommerce
@@ -127,6 +127,21 @@ async def test_shopify_tells_one_cancellation_in_three_topics_and_signs_each() -
         assert {one.header("X-Shopify-Topic") for one in door.came} == {"orders/updated", "orders/cancelled", "refunds/create"}
         assert len({one.header("X-Shopify-Event-Id") for one in door.came}) == 1
         assert len({one.header("X-Shopify-Webhook-Id") for one in door.came}) == 3
+
+
+async def test_shopify_tells_when_something_is_gone_and_there_again() -> None:
+    async with told_store() as (year, api, door, url):
+        api.shopify.scopes |= {"read_inventory"}
+        await subscribe(url, "VARIANTS_IN_STOCK", "VARIANTS_OUT_OF_STOCK", "INVENTORY_LEVELS_UPDATE")
+        product = next(iter(year.books.products))
+        for stock in (5, 0, 4):
+            year.books.stock(replace(product, variants=tuple(replace(one, stock=stock) for one in product.variants[:1])))
+        await api.idle()
+        topics = [one.header("X-Shopify-Topic") for one in door.came]
+        assert topics[-3:] == ["variants/out_of_stock", "inventory_levels/update", "variants/in_stock"]
+        back = shopify.read(told("variants/in_stock"), decode(door.came[-1].body))
+        assert isinstance(back, VariantStocked)
+        assert (back.available, back.variant.variant, back.variant.stock) == (True, str(product.variants[0].id), 4)
 
 
 async def test_woocommerce_greets_tells_once_and_switches_off() -> None:

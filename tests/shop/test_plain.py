@@ -541,6 +541,11 @@ TYPED: list[tuple[str, dict[str, Any], ShopEvent]] = [
         ProductViewed(AT, "p1", Shopper(), "Lamp", "https://casa.example/p", "v", "K7"),
     ),
     (
+        "product.viewed",
+        {"product_id": "p1", "customer_key": "1", "price": "24.00", "currency": "EUR", "image_url": "https://casa.example/p.jpg"},
+        ProductViewed(AT, "p1", Shopper(customer="1"), price=Money(2400, "EUR"), image="https://casa.example/p.jpg"),
+    ),
+    (
         "product.updated",
         {"product_id": "p1", "title": "Lamp", "variants": [{"variant_id": "v1", "price": "24", "compare_at_price": "30.00", "stock": 3}]},
         ProductChanged(AT, "p1", "Lamp", (Variant("v1", None, None, Decimal(24), Decimal("30.00"), 3),)),
@@ -582,6 +587,7 @@ def test_where_the_money_of_an_order_is(kind: str, told: dict[str, Any], payment
 
 
 def test_a_cart_tells_its_click_its_codes_and_who_made_it() -> None:
+    assert cart(visitor_key="v").visitor == "v"
     told = cart(click="K7", discount_codes=["CASA7"], origin="staff", is_test=True)
     assert (told.click, told.discount_codes, told.origin, told.test, told.is_checkout) == ("K7", ("CASA7",), Origin.STAFF, True, True)
     assert not cart(checkout_key=None).is_checkout

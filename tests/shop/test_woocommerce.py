@@ -152,6 +152,8 @@ def test_a_topics_body_becomes_its_event(topic: str, body: dict[str, Any], expec
 UNPAID = {"date_paid": None, "date_paid_gmt": None}
 STATUSES: list[tuple[dict[str, Any], OrderStatus, Payment, str | None]] = [
     ({"status": "pending"} | UNPAID, OrderStatus.PLACED, Payment.BEGUN, PAY),
+    ({"status": "pending", "created_via": "admin"} | UNPAID, OrderStatus.PLACED, Payment.AWAITED, PAY),
+    ({"status": "pending", "created_via": "subscription"} | UNPAID, OrderStatus.PLACED, Payment.AWAITED, PAY),
     ({"status": "failed"} | UNPAID, OrderStatus.PLACED, Payment.FAILED, PAY),
     ({"status": "on-hold", "payment_method": "bacs"} | UNPAID, OrderStatus.PLACED, Payment.AWAITED, PAY),
     ({"status": "processing"}, OrderStatus.PAID, Payment.PAID, None),

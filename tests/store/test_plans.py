@@ -19,6 +19,7 @@ from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
 from bot.worker.pacer import Pacer
 from bot.worker.sender import Sender
+from bot.worker.store_reading import StoreReading
 from tests.postgres_server import Server
 from tests.worker.bench import DAY, HOUR, PEPE, Bench, playbook
 
@@ -47,6 +48,8 @@ insert into shop_order (shop, key, contact, number, status, placed_at, updated_a
 insert into purchase (shop_order, product, contact, shop, pieces, at) select i, 'p-huila', i, 'old', 1, 0 from n;
 insert into sold_product (shop, product, name, category) select 'old', 'p' || i, 'Coffee', 'coffee' from n;
 insert into product_evidence (shop, product, buyers, people, gaps, worked_out_at) select 'old', 'p' || i, 1, 0, 0, 0 from n;
+insert into shop_reading (shop, part, cause, since, begun_at, state, retry_at) select 'old', 'order', 'nightly', 0, i, 'done', 0 from n;
+insert into missed (shop, part, key, at, name, is_new, reading, found_at) select 'old', 'order', 'o' || i, 0, '#1', 1, 1, 0 from n;
 insert into awaited_purchase (contact, shop, what, shop_order, since, due, generation) select i, 'old', 'reorder:coffee', i, 0, 0, 1 from n;
 insert into revision (id, flow, source, stored_at) values ('old', 'old', '{}', 0);
 insert into run (contact, number, shop, flow, revision, state, outcome, body, started_at, ended_at)
@@ -106,6 +109,9 @@ async def seconds_pass(store: Database, bench: Bench) -> None:
     await store.read(gauges.read(bench.now))
     await store.read(outbox.next_due())
     await store.read(inbox.next_timer())
+    reading = StoreReading(store, {}, lambda: bench.now, rest=0)
+    await reading.read_on()
+    await reading.fetch_wanted()
 
 
 async def scans(address: str) -> Counter[str]:

@@ -1,11 +1,12 @@
 """The reference in `flows/README.md`, written from the models: every key there is, or this fails."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from bot.flow import condition, document, limit, model, names, rules, template
+from bot.flow import condition, document, limit, model, names, rules, spoken, template
 from bot.flow.check import words as check_words
 from bot.flow.interpreter import MAX_STEPS
 from bot.flow.model import VERBS, Trigger
@@ -69,6 +70,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
     },
     "TagStep": {"tag": "a word to find the person by, in conditions and audiences"},
     "UntagStep": {"untag": "the word to take off"},
+    "TellWhenBackStep": {"tell_when_back": "a product's key or SKU in the shop; may be left out where the flow is about one"},
     "HandOverStep": {"hand_over": "what staff read: why the conversation is theirs now"},
     "GoToStep": {"go_to": "the label of the step to go on with"},
     "EndStep": {"end": "what came of it, for reports; may be left out"},
@@ -127,6 +129,17 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "catalog": "the id of the store's catalog at Meta, for messages with products",
         "payment_left": "how long an order may stand at the payment page (WooCommerce: `pending`) before its payment counts as failed; "
         "30 minutes where nothing is said",
+        "back_in_stock": "how those are told who wait for a product that is back",
+        "price_dropped": "which lower prices are told",
+    },
+    "BackInStockFile": {
+        "people_per_piece": "how many people are told at a time for each piece in stock",
+        "pause": "when the next are told, if pieces are left by then",
+        "waits_for": "how long somebody stays on the list",
+    },
+    "PriceDroppedFile": {
+        "by": "how much lower a price must be than the lowest of the last thirty days",
+        "again_after": "how long one person hears of no other drop of the same product",
     },
     "PricesFile": {
         "currency": "Meta's bill's; the store's where nothing is said",
@@ -248,6 +261,12 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     ),
     "tag": ("Puts a tag on the person.", "- tag: likes_coffee\n- end"),
     "untag": ("Takes a tag off.", "- untag: likes_coffee\n- end"),
+    "tell_when_back": (
+        "Puts the person on the list of those who hear when a product is back in stock: the one that is named, else what the flow is "
+        "about; of a cart or an order, what is sold out in it. They leave the list by ordering it, by a stop, and after `waits_for` of "
+        "store.yaml.",
+        "- tell_when_back: CB-ESP-1000\n- send: We tell you as soon as it is back.\n- end: waits",
+    ),
     "hand_over": (
         "Gives the conversation to staff and ends the flow. The bot is silent until they hand it back.",
         "- hand_over: Asks about a gift",
@@ -293,9 +312,9 @@ _EVENTS: Mapping[Trigger, str] = {
     Trigger.TAG_ADDED: "a flow put a tag on the person",
     Trigger.OPTED_IN: "the person agreed to marketing messages",
     Trigger.HANDED_BACK: "staff handed the conversation back",
-    Trigger.PRODUCT_VIEWED: "not told by any shop yet",
-    Trigger.BACK_IN_STOCK: "not told by any shop yet",
-    Trigger.PRICE_DROPPED: "not told by any shop yet",
+    Trigger.PRODUCT_VIEWED: "somebody looked at a product and left, for the length under `for`, with no cart and no order of it",
+    Trigger.BACK_IN_STOCK: "a product can be bought again that the person waits for, or left in a cart, and it is their turn",
+    Trigger.PRICE_DROPPED: "a product that the person left in a cart, or waits for, costs less than at any time of the last thirty days",
     Trigger.ENTERED_SEGMENT: "not told yet: use an event and `if: in the_segment`",
 }
 
@@ -404,7 +423,9 @@ def _names() -> Iterator[str]:
     yield ""
     about_cart = ", ".join(f"`{event}`" for event in Trigger if event in check_words.ABOUT_A_CART)
     about_order = ", ".join(f"`{event}`" for event in Trigger if event in check_words.ABOUT_AN_ORDER)
-    yield f"`cart.*` is there in flows that start on {about_cart}; `order.*` in those that start on {about_order}."
+    about_product = ", ".join(f"`{event}`" for event in Trigger if event in check_words.ABOUT_A_PRODUCT)
+    yield f"`cart.*` is there in flows that start on {about_cart}; `order.*` in those that start on {about_order};"
+    yield f"`product.*` in those that start on {about_product}."
 
 
 def _conditions() -> Iterator[str]:
@@ -445,6 +466,14 @@ def _store() -> Iterator[str]:
     yield "`prices:`"
     yield ""
     yield from _keys(rules.PricesFile)
+    yield ""
+    yield "`back_in_stock:`"
+    yield ""
+    yield from _keys(rules.BackInStockFile)
+    yield ""
+    yield "`price_dropped:`"
+    yield ""
+    yield from _keys(rules.PriceDroppedFile)
 
 
 def _template() -> Iterator[str]:
@@ -558,6 +587,8 @@ def _needed(key: str, schema: Mapping[str, Any], described: Mapping[str, Any]) -
     if key in schema.get("required", ()):
         return "*needed*"
     default = described.get("default")
+    if isinstance(default, str) and default.startswith("P"):  # a length of time, as JSON Schema has it
+        default = spoken.length(TypeAdapter(timedelta).validate_python(default))
     return f"`{default}`" if isinstance(default, str | int) and not isinstance(default, bool) and default not in ("", 0) else ""
 
 

@@ -251,7 +251,7 @@ async def test_a_small_cart_is_left_alone_and_the_reason_is_left(bench: Bench) -
     await bench.cart(total="19.99")
     await bench.go()
     assert await bench.go(HOUR) == []
-    assert any("'cart.total is at least 20' is not so" in note for note in await bench.notes())
+    assert any("'cart.total is at least 20 and cart.is_in_stock' is not so" in note for note in await bench.notes())
 
 
 # ---- goals, carts and orders

@@ -1,14 +1,17 @@
 """What Shopify and WooCommerce tell, all the way to the reminder that is sent or not."""
 
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from bot.shop.delivery import Adapter, Admission, Delivery
 from bot.shop.shopify import Shopify
 from bot.shop.woocommerce import WooCommerce
+from bot.store.database import open_database
 from tests.shop.bodies import (
     ADDRESS,
     SHOPIFY_CHECKOUT,
@@ -22,7 +25,7 @@ from tests.shop.bodies import (
 )
 from tests.shop.test_way_in import SHOPIFY_TOPICS, WOO_TOPICS, mutated
 
-from .bench import HOUR, SHOP, Bench
+from .bench import HOUR, SHOP, Bench, owner_files, playbook
 
 SECRET = "a shop's own secret"
 SHOPIFY, WOO = Shopify((SECRET,), "ES"), WooCommerce((SECRET,), "ES", "opt_in")
@@ -201,3 +204,84 @@ async def test_whatever_a_shop_signs_is_worked_off(bench: Bench, seed: int) -> N
     rows = await bench.rows("select state, why, attempts from inbox")
     assert {row["state"] for row in rows} <= {"done", "dead"}
     assert not [row["why"] for row in rows if row["attempts"]]  # nothing was our own fault
+
+
+# ---- an order that stands at the payment page
+
+AFTER_PAYMENT = """
+name: After {event}
+about: Notes that it happened.
+purpose: service
+start:
+  when: {event}
+steps:
+  - tag: {event}
+  - end
+"""
+
+
+@pytest_asyncio.fixture
+async def till(where: str) -> AsyncIterator[Bench]:
+    """A house that notes what happens to an order."""
+    store = await open_database(where)
+    events = {event: AFTER_PAYMENT.format(event=event) for event in ("order_placed", "order_paid", "payment_failed")}
+    one = Bench(store, playbook(**events))
+    yield one
+    await one.sender.finish()
+    await store.close()
+
+
+def at_payment(at: datetime, **changed: Any) -> dict[str, Any]:
+    stamp = at.strftime("%Y-%m-%dT%H:%M:%S")
+    unpaid = {"status": "pending", "date_paid": None, "date_paid_gmt": None, "billing": WOO_ADDRESS | {"phone": "+34600111222"}}
+    return WOO_ORDER | unpaid | {"date_created_gmt": stamp, "date_modified_gmt": stamp} | changed
+
+
+async def noted(bench: Bench, length: timedelta = timedelta()) -> list[str]:
+    """What happened since the last time."""
+    before = {row["tag"] for row in await bench.rows("select tag from tag")}
+    await bench.go(length)
+    return sorted({row["tag"] for row in await bench.rows("select tag from tag")} - before)
+
+
+async def test_an_order_at_the_payment_page_is_placed_once_it_is_paid(till: Bench) -> None:
+    await woo(till, "order.created", at_payment(till.now))
+    assert await noted(till) == []
+    till.now += 2 * MINUTE
+    await woo(till, "order.updated", at_payment(till.now, status="processing", date_paid_gmt=till.now.strftime("%Y-%m-%dT%H:%M:%S")))
+    assert await noted(till) == ["order_paid", "order_placed"]
+    assert await noted(till, HOUR) == []
+
+
+async def test_one_that_stands_there_for_half_an_hour_has_failed_and_may_be_paid_after_all(till: Bench) -> None:
+    await woo(till, "order.created", at_payment(till.now))
+    assert await noted(till, 29 * MINUTE) == []
+    assert await noted(till, 2 * MINUTE) == ["payment_failed"]
+    await woo(till, "order.updated", at_payment(till.now))  # somebody of the shop writes a note to it: it is as it was
+    assert await noted(till, HOUR) == []
+    till.now += MINUTE
+    await woo(till, "order.updated", at_payment(till.now, status="processing", date_paid_gmt=till.now.strftime("%Y-%m-%dT%H:%M:%S")))
+    assert await noted(till) == ["order_paid", "order_placed"]
+
+
+@pytest.mark.parametrize("made", ["admin", "subscription", "pos_rest_api"])
+async def test_nobody_is_chased_to_pay_what_they_did_not_take_to_the_payment_page(till: Bench, made: str) -> None:
+    await woo(till, "order.created", at_payment(till.now, created_via=made))
+    assert await noted(till) == ["order_placed"]
+    assert await noted(till, HOUR) == []
+    await woo(till, "order.updated", at_payment(till.now, created_via=made, status="failed"))
+    assert await noted(till) == []
+    till.now += MINUTE
+    await woo(till, "order.updated", at_payment(till.now, created_via=made, status="processing", date_paid_gmt="2026-11-02T11:00:00"))
+    assert await noted(till) == ["order_paid"]
+
+
+async def test_the_owner_says_how_long_that_is(where: str) -> None:
+    store = await open_database(where)
+    rules = owner_files()["flows/store.yaml"] + "\npayment_left: 2 hours\n"
+    one = Bench(store, playbook(store=rules, payment_failed=AFTER_PAYMENT.format(event="payment_failed")))
+    await woo(one, "order.created", at_payment(one.now))
+    assert await noted(one, HOUR) == []
+    assert await noted(one, HOUR + MINUTE) == ["payment_failed"]
+    await one.sender.finish()
+    await store.close()

@@ -17,7 +17,7 @@ from bot.flow.check.parts import judge_message
 from bot.flow.check.rivals import judge_rivals
 from bot.flow.check.uses import judge_quick_replies, judge_use, judge_way_out
 from bot.flow.check.ways import judge_ways
-from bot.flow.check.words import judge_condition, judge_text
+from bot.flow.check.words import ABOUT_A_CART, ABOUT_A_PRODUCT, ABOUT_AN_ORDER, judge_condition, judge_text
 from bot.flow.condition import ConditionError, parse
 from bot.flow.measure import read_budget, read_discount
 from bot.flow.model import (
@@ -32,6 +32,7 @@ from bot.flow.model import (
     SendStep,
     Step,
     TagStep,
+    TellWhenBackStep,
     Trigger,
     UntagStep,
     Wording,
@@ -75,6 +76,9 @@ def _judge_head(case: Case) -> None:
         told.tell("steps", Mistake.EMPTY_LIST, "a flow needs at least one step: write '- ' and what happens below 'steps:'")
     if flow.start.when is Trigger.CART_ABANDONED and flow.start.for_ is None and not told.is_broken("start.for"):
         message = "say after how long a cart counts as abandoned: add 'for:', as in 'for: 1 hour'"
+        told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
+    if flow.start.when is Trigger.PRODUCT_VIEWED and flow.start.for_ is None and not told.is_broken("start.for"):
+        message = "say how long after they last looked at anything: add 'for:', as in 'for: 4 hours'"
         told.tell("start.when", Mistake.NO_ABANDONED_AFTER, message)
     _judge_after(case)
     if flow.start.when in NOT_TOLD_YET:
@@ -176,6 +180,14 @@ def _judge_lengths(case: Case) -> None:
             case.told.tell(entry.path, kind, message, remedy)
 
 
+def _judge_tell_when_back(case: Case, path: str, step: TellWhenBackStep) -> None:
+    when = case.flow.start.when
+    if step.tell_when_back.strip() or case.told.is_broken("start.when") or when in ABOUT_A_CART | ABOUT_AN_ORDER | ABOUT_A_PRODUCT:
+        return
+    remedy = "name one by its key or SKU in the shop, as in 'tell_when_back: CB-ESP-1000'"
+    case.told.tell(path, Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is about no product: {remedy}")
+
+
 _JUDGES: Mapping[type[Step], Callable[[Case, str, Any], None]] = {
     SendStep: _judge_send,
     AskStep: _judge_ask,
@@ -184,5 +196,6 @@ _JUDGES: Mapping[type[Step], Callable[[Case, str, Any], None]] = {
     GoToStep: _judge_go_to,
     TagStep: lambda case, path, step: _judge_tag(case, f"{path}.tag", step.tag),
     UntagStep: lambda case, path, step: _judge_tag(case, f"{path}.untag", step.untag),
+    TellWhenBackStep: _judge_tell_when_back,
 }
 """What there is to say of a step, by its kind."""

@@ -18,6 +18,7 @@ ABOUT_AN_ORDER = frozenset(
         Trigger.CUSTOMER_LAPSED,  # their last one
     }
 )
+ABOUT_A_PRODUCT = frozenset({Trigger.BACK_IN_STOCK, Trigger.PRICE_DROPPED, Trigger.PRODUCT_VIEWED})
 
 Fault = tuple[Mistake, str]
 
@@ -59,7 +60,7 @@ def judge_text(case: Case, path: str, text: str) -> None:
 def judge_placeholder(case: Case, path: str, placeholder: Placeholder, written: str) -> None:
     """A name in a text; `written` is how it would be written there."""
     name = placeholder.name
-    fault = _unknown(case, name) or _absent(case, name) or _maybe_empty(placeholder, written) or _miscounted(case, placeholder)
+    fault = _unknown(case, name) or _absent(case, name) or _maybe_empty(case, placeholder, written) or _miscounted(case, placeholder)
     if fault:
         case.told.tell_inside(path, placeholder.offset, *fault)
 
@@ -83,6 +84,12 @@ def _absent(case: Case, name: str) -> Fault | None:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a cart: there is no {name}, take it out"
     if name.startswith("order.") and when not in ABOUT_AN_ORDER:
         return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about an order: there is no {name}, take it out"
+    if name.startswith("product.") and when not in ABOUT_A_PRODUCT:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is not about a product: there is no {name}, take it out"
+    if name == "product.times" and when is not Trigger.PRODUCT_VIEWED:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} is about nobody's looks: there is no {name}, take it out"
+    if name == "product.was" and when is not Trigger.PRICE_DROPPED:
+        return Mistake.NAME_NOT_HERE, f"a flow that starts with {when} tells of no lower price: there is no {name}, take it out"
     link = case.rules.links.get(name.removeprefix(names.LINKS), "") if name.startswith(names.LINKS) else ""
     if names.PRODUCT in link and when not in ABOUT_A_CART | ABOUT_AN_ORDER:
         message = f"this link is one for products ({names.PRODUCT}), and a flow that starts with {when} is about none: take it out"
@@ -117,9 +124,13 @@ def _never_made(case: Case, path: str, name: str) -> Fault | None:
     return Mistake.NO_DISCOUNT_YET, f"this flow makes no discount, so {name} is empty: make one in a step above"
 
 
-def _maybe_empty(placeholder: Placeholder, written: str) -> Fault | None:
+NOT_ON_EVERY_PAGE = frozenset({"product.price", "product.image"})
+
+
+def _maybe_empty(case: Case, placeholder: Placeholder, written: str) -> Fault | None:
     name = names.find(placeholder.name)
-    if name is None or not name.can_be_missing or placeholder.fallback:
+    of_page = case.flow.start.when is Trigger.PRODUCT_VIEWED and placeholder.name in NOT_ON_EVERY_PAGE
+    if name is None or not (name.can_be_missing or of_page) or placeholder.fallback:
         return None
     words = "there" if placeholder.name == "contact.first_name" else "..."
     better = written.format(f'{placeholder.name} or "{words}"')

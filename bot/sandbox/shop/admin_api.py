@@ -5,6 +5,7 @@ app was not given. The schema is `admin.graphql` beside this file.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     OperationDefinitionNode,
+    StringValueNode,
     build_schema,
     execute_sync,
     get_operation_ast,
@@ -42,7 +44,9 @@ from bot.sandbox.shop.codes import Codes
 from bot.sandbox.shop.fault import StoreFaults, lose
 from bot.sandbox.shop.subscription import Subscriptions
 
-VERSION = "2026-10"
+VERSIONS = ("2025-10", "2026-01", "2026-04", "2026-07", "2026-10")  # each is supported for a year
+VERSION = VERSIONS[-1]
+AHEAD = ("2027-01", "unstable")  # not out yet
 CLIENT_ID, CLIENT_SECRET = "sandbox-client-id", "sandbox-client-secret"
 MOST_INPUT = 250  # things in one list of an input
 KEPT_DOCUMENTS = 100
@@ -113,16 +117,19 @@ class AdminApi:
             query, variables, name = str(asked["query"]), asked.get("variables") or {}, asked.get("operationName")
         except (ValueError, KeyError, TypeError):
             return web.json_response({"errors": {"query": "Required parameter missing or invalid"}}, status=400)
-        told, changed = self._answer(query, variables, name, request.match_info["version"])
+        version = served_version(request.match_info["version"])
+        if version is None:
+            return web.json_response({"errors": "Not Found"}, status=404)
+        told, changed = self._answer(query, variables, name, version)
         if changed and self.faults.use("lost_answers"):
-            await lose(request)
-        response = web.json_response(told, headers={"X-Shopify-API-Version": VERSION})
+            return await lose(request)
+        response = web.json_response(told, headers={"X-Shopify-API-Version": version})
         return await self.faults.after(request, response)
 
     def _answer(self, query: str, variables: Mapping[str, Any], name: str | None, version: str) -> tuple[Json, bool]:
         """The answer, and whether something was changed."""
         try:
-            document, errors = _read(query)
+            document, errors = _read(query, version)
         except GraphQLError as error:
             return {"errors": [_told(error)]}, False
         if errors:
@@ -131,13 +138,13 @@ class AdminApi:
         if operation is None:
             return {"errors": [{"message": "An operation name is required"}]}, False
         self.calls.append(operation.name.value if operation.name else "")
-        coerced = get_variable_values(_schema(), operation.variable_definitions or (), dict(variables))
+        coerced = get_variable_values(_schema(version), operation.variable_definitions or (), dict(variables))
         if isinstance(coerced, list):
             return {"errors": [_told(error) for error in coerced]}, False
         return self._run(_Call(document, operation, variables, coerced), version)
 
     def _run(self, call: _Call, version: str) -> tuple[Json, bool]:
-        price = bill(_schema(), call.document, call.operation, call.coerced)
+        price = bill(_schema(version), call.document, call.operation, call.coerced)
         requested = price.requested()
         if too_many := _most_input(call.variables):
             return {"errors": [too_many]}, False
@@ -163,7 +170,7 @@ class AdminApi:
 
     def _execute(self, call: _Call, sight: Sight) -> ExecutionResult:
         return execute_sync(
-            _schema(),
+            _schema(sight.version),
             call.document,
             context_value=sight,
             variable_values=dict(call.variables),
@@ -171,9 +178,16 @@ class AdminApi:
         )
 
 
-@lru_cache(1)
-def _schema() -> GraphQLSchema:
-    """The schema, where each field has what it says."""
+def served_version(asked: str) -> str | None:
+    """The version that answers: an older one than is supported is answered by the oldest that is. None for no version at all."""
+    if asked in AHEAD or asked in VERSIONS:
+        return asked
+    return VERSIONS[0] if re.fullmatch(r"20[0-9]{2}-(01|04|07|10)", asked) and asked < VERSIONS[0] else None
+
+
+@lru_cache(len(VERSIONS) + len(AHEAD))
+def _schema(version: str) -> GraphQLSchema:
+    """The schema of a version, where each field has what it says."""
     schema = build_schema(files("bot.sandbox.shop").joinpath("admin.graphql").read_text("utf-8"))
     table: dict[str, Fields] = {
         **FIELDS,
@@ -185,6 +199,8 @@ def _schema() -> GraphQLSchema:
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
             says = CONNECTION if name.endswith("Connection") else table.get(name, {})
+            for field_name in [one for one, field in kind.fields.items() if _since(field) > version]:
+                del kind.fields[field_name]
             for field_name, field in kind.fields.items():
                 _give(field, says.get(field_name))
         elif isinstance(kind, GraphQLInterfaceType | GraphQLUnionType):
@@ -193,10 +209,18 @@ def _schema() -> GraphQLSchema:
 
 
 @lru_cache(KEPT_DOCUMENTS)
-def _read(query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+def _read(query: str, version: str) -> tuple[DocumentNode, list[GraphQLError]]:
     """A query and what is wrong with it. Raises GraphQLError where it is none."""
     document = parse(query)
-    return document, validate(_schema(), document)
+    return document, validate(_schema(version), document)
+
+
+def _since(field: GraphQLField) -> str:
+    """The version that a field came with."""
+    for directive in field.ast_node.directives if field.ast_node else ():
+        if directive.name.value == "since" and isinstance(value := directive.arguments[0].value, StringValueNode):
+            return value.value
+    return ""
 
 
 def _give(field: GraphQLField, says: Field | None) -> None:

@@ -78,6 +78,8 @@ def _subscribe(_: Any, at: Sight, args: Args) -> Json:
     given, topic = args["webhookSubscription"], args["topic"]
     uri = given.get("uri") or given.get("callbackUrl") or ""
     at.need(_SCOPES.get(topic.partition("_")[0]), "webhookSubscriptionCreate")
+    if not at.approved and topic.partition("_")[0] in _PROTECTED:
+        return {"webhookSubscription": None, "userErrors": [{"field": ["webhookSubscription"], "message": _NOT_APPROVED}]}
     why = _refused(uri)
     if why is None and at.subscriptions.taken(topic, uri, given.get("filter")):
         why = "Address for this topic has already been taken"
@@ -144,6 +146,8 @@ def _refused(uri: str) -> str | None:
     return "Address protocol http:// is not supported" if uri.startswith("http://") else "Address is invalid"
 
 
+_PROTECTED = frozenset({"ORDERS", "CHECKOUTS", "CUSTOMERS", "FULFILLMENTS", "FULFILLMENT", "REFUNDS", "DRAFT"})  # the first word of a topic
+_NOT_APPROVED = "This app is not approved to subscribe to webhook topics containing protected customer data. See https://shopify.dev"
 _SCOPES = {  # the first word of a topic and the scope that it takes
     "ORDERS": "read_orders",
     "CHECKOUTS": "read_orders",

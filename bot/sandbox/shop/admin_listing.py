@@ -179,9 +179,20 @@ class Listed:
             search = Search(args.get("query") or "", self.names, at.now)
             test = search.test()
         except NotSearched as error:
-            raise GraphQLError(f"Invalid search query: {error}", extensions={"code": "BAD_REQUEST"}) from None
+            raise _not_searched(error) from None
         at.warnings += search.warnings
-        return test
+
+        def meant(one: Any) -> bool:
+            try:
+                return bool(test(one))
+            except NotSearched as error:  # what a value has to be is known by what it is compared with
+                raise _not_searched(error) from None
+
+        return meant
+
+
+def _not_searched(error: NotSearched) -> GraphQLError:
+    return GraphQLError(f"Invalid search query: {error}", extensions={"code": "BAD_REQUEST"})
 
 
 def _by(read: Callable[[Any], Any]) -> SortKey:

@@ -16,6 +16,7 @@ from bot.sandbox.shop.big_body import (
     cart_body,
     cart_id,
     checkout_body,
+    consignments_body,
     coupons_body,
     customer_body,
     goes_to_body,
@@ -161,7 +162,15 @@ class BigApi:
         """An empty page is no page: 204 and nothing."""
         self.calls.append("orders")
         page = _page(self._meant_orders(request.query), request.query)
-        return web.json_response([order_body(self.books, one, self._url()) for one in page]) if page else web.Response(status=204)
+        return web.json_response([self._told(one, request.query) for one in page]) if page else web.Response(status=204)
+
+    def _told(self, one: Order | Checkout, query: Mapping[str, str]) -> Json:
+        """With its consignments, where they are asked for; their old form is a list of one."""
+        body = order_body(self.books, one, self._url())
+        if {"consignments", "consignments.line_items"} & set(_several(query, "include")):
+            parts = consignments_body(one)
+            body["consignments"] = parts if query.get("consignment_structure") == "object" else [parts]
+        return body
 
     async def _count(self, request: web.Request) -> web.Response:
         self.calls.append("count")
@@ -191,7 +200,7 @@ class BigApi:
 
     async def _order(self, request: web.Request) -> web.Response:
         self.calls.append("order")
-        return web.json_response(order_body(self.books, self._order_of(request), self._url()))
+        return web.json_response(self._told(self._order_of(request), request.query))
 
     def _part(self, told: Callable[[Order | Checkout], list[Json]]) -> Work:
         async def answer(request: web.Request) -> web.Response:
@@ -285,7 +294,7 @@ class BigApi:
         _check_hook(given)
         now = int(self.books.clock().timestamp())
         made: Json = {
-            "id": FIRST_HOOK + len(self.hooks),
+            "id": max(self.hooks, default=FIRST_HOOK) + 1,
             "client_id": CLIENT_ID,
             "store_hash": STORE_HASH,
             "scope": given["scope"],

@@ -117,6 +117,19 @@ def _money(one: Order | Checkout) -> Json:
     }
 
 
+def consignments_body(one: Order | Checkout) -> Json:
+    """How an order reaches the buyer, with what it sold: the answer of `/products`, part by part (`consignment_structure=object`)."""
+    address = _billing(one.address, one.email) if one.address else {}
+    at_counter = isinstance(one, Order) and one.source is Source.COUNTER
+    part = {"id": one.id + 2, "line_items": products_body(one)}
+    return {
+        "pickups": [{**part, "pickup_method_display_name": "Counter"}] if at_counter else [],
+        "shipping": [] if at_counter else [{**address, **part, "shipping_method": "Standard"}],
+        "downloads": [],
+        "email": {"gift_certificates": []},
+    }
+
+
 def products_body(one: Order | Checkout) -> list[Json]:
     """What an order sold."""
     return [_sold(one, line) for line in one.lines]

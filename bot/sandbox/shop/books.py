@@ -240,7 +240,6 @@ class Entry(Protocol):
 
 
 T = TypeVar("T", bound=Entry)
-Key = Callable[[T], tuple[object, int]]
 
 
 class Shelf(Generic[T]):

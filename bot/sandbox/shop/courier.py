@@ -34,7 +34,7 @@ class Courier:
     """One store's deliveries. `pauses` are the seconds between tries; without any each is tried once. `carried` is what came of all."""
 
     def __init__(self, pauses: Sequence[float] = ()) -> None:
-        self._pauses = tuple(pauses)
+        self.pauses = tuple(pauses)
         self.carried: list[Carried] = []
         self._waiting: asyncio.Queue[Post] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -50,8 +50,13 @@ class Courier:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def idle(self) -> None:
-        """Returns when nothing waits any more."""
-        await self._waiting.join()
+        """Returns when nothing waits any more. Raises what a delivery raised, if it is our fault."""
+        assert self._task is not None  # it was started
+        quiet = asyncio.create_task(self._waiting.join())
+        await asyncio.wait([quiet, self._task], return_when=asyncio.FIRST_COMPLETED)
+        quiet.cancel()
+        if self._task.done():
+            self._task.result()
 
     def send(self, post: Post) -> None:
         """Queues a delivery."""
@@ -68,7 +73,7 @@ class Courier:
 
     async def _carry(self, session: aiohttp.ClientSession, post: Post) -> None:
         status, tries = None, 0
-        for pause in (0.0, *self._pauses):
+        for pause in (0.0, *self.pauses):
             await asyncio.sleep(pause)
             status, tries = await _try(session, post), tries + 1
             if status is not None and 200 <= status < 300:

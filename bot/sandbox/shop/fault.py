@@ -12,9 +12,9 @@ CUT_AFTER = 200  # bytes of an answer that breaks off
 class StoreFaults:
     """What goes wrong, how many times yet. `polls` is how often a bulk is asked for before it is done.
 
-    `down`, `error` and `gateway` answer 503, 500 and 502; `throttled` says that too much was asked; `lost_answers` do the work and say
-    nothing, `cut_answers` break off in the middle; `slow` waits `slow_seconds` before an answer. `pages` is how many answers there are
-    before the store is gone for good (None: it stays).
+    `down`, `error` and `gateway` answer 503, 500 and 502; `throttled` says that too much was asked; `lost_answers` change something and
+    say nothing, `lost_pages` say nothing to whatever is asked, `cut_answers` break off in the middle; `slow` waits `slow_seconds` before an
+    answer. `pages` is how many answers there are before the store is gone for good (None: it stays).
     """
 
     down: int = 0
@@ -22,6 +22,7 @@ class StoreFaults:
     gateway: int = 0
     throttled: int = 0
     lost_answers: int = 0
+    lost_pages: int = 0
     cut_answers: int = 0
     slow: int = 0
     slow_seconds: float = 0.1
@@ -41,7 +42,7 @@ class StoreFaults:
         """What stands in the way of a call, before any work is done."""
         if self.pages is not None:
             if self.pages <= 0:
-                await lose(request)
+                return await lose(request)
             self.pages -= 1
         if self.use("slow"):
             await asyncio.sleep(self.slow_seconds)
@@ -52,6 +53,8 @@ class StoreFaults:
 
     async def after(self, request: web.Request, response: web.Response) -> web.StreamResponse:
         """What becomes of an answer on its way."""
+        if self.use("lost_pages"):
+            return await lose(request)
         if not self.use("cut_answers"):
             return response
         whole = response.body if isinstance(response.body, bytes) else b""
@@ -63,8 +66,9 @@ class StoreFaults:
         return broken
 
 
-async def lose(request: web.Request) -> None:
+async def lose(request: web.Request) -> web.Response:
     """The line is dead, and nobody hears of what was done."""
     if request.transport is not None:
         request.transport.abort()
     await asyncio.sleep(0)
+    return web.Response()

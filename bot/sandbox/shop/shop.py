@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -44,12 +44,13 @@ class Discount:
 
 @dataclass(slots=True)
 class Checkout:
-    """A cart with its checkout. `lines` is product id -> pieces."""
+    """A cart with its checkout. `lines` is product id -> pieces; `visitor` what the bot's snippet put into the form it is bought with."""
 
     key: str
     shopper: Shopper
     lines: dict[str, int] = field(default_factory=dict)
     completed: bool = False
+    visitor: str | None = None
 
     @property
     def cart_key(self) -> str:
@@ -74,6 +75,7 @@ class Order:
     financial_state: str = "pending"
     email_only: bool = False
     is_test: bool = False
+    visitor: str | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Shop:
         retry_pauses: Sequence[float] = RETRY_PAUSES,
     ) -> None:
         self.name, self.base_url = name, base_url
+        self.snippet = ""  # where the script is that its pages run
         self.products = {product.id: product for product in PRODUCTS}
         self.shoppers = {shopper.key: shopper for shopper in SHOPPERS}
         self.checkouts: dict[str, Checkout] = {}
@@ -111,6 +114,7 @@ class Shop:
         self.pool_empty = False
         self.down = False
         self.consents: dict[tuple[str, str], Consent] = {}
+        self.stock: dict[str, int] = {}  # pieces of those products that are counted
         self._clock, self._key = clock, base64.b64decode(secret.removeprefix("whsec_"))
         self._open: dict[str, Checkout] = {}
         self.webhooks = Webhooks(
@@ -175,6 +179,8 @@ class Shop:
             raise ValueError("the cart is empty")
         order = self._order(checkout, code, email_only=email_only, is_test=is_test)
         self.orders.append(order)
+        for product in [product for product in checkout.lines if product in self.stock]:
+            self.count(product, max(0, self.stock[product] - checkout.lines[product]))
         checkout.completed = True
         del self._open[shopper]
         self._tell("order.created", self._order_data(order))
@@ -193,6 +199,28 @@ class Shop:
         """The order is called off and paid back."""
         order.status, order.financial_state = "cancelled", "refunded"
         self._tell("order.cancelled", self._order_data(order))
+
+    def count(self, product: str, pieces: int | None) -> None:
+        """So many pieces of a product are left; None: nobody counts them, and it can be bought. Raises KeyError for an unknown product."""
+        self.stock.pop(self.products[product].id, None)
+        if pieces is not None:
+            self.stock[product] = pieces
+        self._tell("product.updated", self.product_data(product))
+
+    def reprice(self, product: str, price: int) -> None:
+        """A product costs this from now on, in minor units. Raises KeyError for an unknown product."""
+        self.products[product] = replace(self.products[product], price=price)
+        self._tell("product.updated", self.product_data(product))
+
+    def want(self, shopper: str, product: str) -> None:
+        """A shopper asks on a product's page to be told when it is back, which says what they agree to. Raises KeyError for either."""
+        agreed = Consent("granted", self._clock(), f"told when {self.products[product].title} is back")
+        self.consents[shopper, "whatsapp"] = agreed
+        self._tell("product.wanted", self._shopper_data(self.shoppers[shopper]) | {"product_id": product})
+
+    def is_sold_out(self, product: str) -> bool:
+        """Whether a product cannot be bought."""
+        return self.stock.get(product) == 0
 
     def consent(self, shopper: str, channel: str, state: str, source: str = "account page") -> None:
         """The shopper grants or withdraws (`granted`, `withdrawn`) marketing over `whatsapp` or `ads`."""
@@ -239,6 +267,7 @@ class Shop:
             placed_at=self._clock(),
             email_only=email_only,
             is_test=is_test,
+            visitor=checkout.visitor,
         )
 
     def _remember_first_consents(self, shopper: Shopper) -> None:
@@ -293,6 +322,7 @@ class Shop:
     def _order_data(self, order: Order) -> Json:
         shopper = {"email": order.shopper.email} if order.email_only else self._shopper_data(order.shopper)
         origin = {} if order.email_only else {"checkout_key": order.checkout_key}
+        origin |= {"visitor_key": order.visitor} if order.visitor else {}
         return (
             shopper
             | origin
@@ -311,6 +341,20 @@ class Shop:
                 "is_test": order.is_test,
             }
         )
+
+    def product_data(self, product: str) -> Json:
+        """A product as the contract tells it."""
+        one, pieces = self.products[product], self.stock.get(product)
+        counted = {"available": True} if pieces is None else {"stock": pieces}
+        return {
+            "product_id": one.id,
+            "sku": one.sku,
+            "title": one.title,
+            "price": decimal(one.price),
+            "currency": CURRENCY,
+            "url": f"{self.base_url}/p/{one.id}",
+            **counted,
+        }
 
     def _items(self, lines: Mapping[str, int]) -> list[Json]:
         return [self._item(self.products[product], pieces) for product, pieces in lines.items()]

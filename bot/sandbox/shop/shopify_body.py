@@ -8,7 +8,21 @@ from datetime import datetime
 from typing import Any
 
 from bot.sandbox.shop.admin_listing import GATEWAYS, gid, iso, way_back
-from bot.sandbox.shop.books import Address, Books, Checkout, Consent, Customer, Line, Order, Parcel, Payment, Product, Refund, Source
+from bot.sandbox.shop.books import (
+    Address,
+    Books,
+    Checkout,
+    Consent,
+    Customer,
+    Line,
+    Order,
+    Parcel,
+    Payment,
+    Product,
+    Refund,
+    Source,
+    Variant,
+)
 from bot.sandbox.shop.catalog import decimal
 
 Json = dict[str, Any]
@@ -165,20 +179,28 @@ def product(one: Product) -> Json:
         "status": "active",
         "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),
-        "variants": [
-            {
-                "id": variant.id,
-                "product_id": one.id,
-                "title": variant.title,
-                "sku": variant.sku,
-                "price": decimal(variant.price),
-                "compare_at_price": decimal(variant.compare_at) if variant.compare_at else None,
-                "inventory_quantity": variant.stock,
-                "inventory_item_id": variant.id,
-            }
-            for variant in one.variants
-        ],
+        "variants": [variant(one, each) for each in one.variants],
     }
+
+
+def variant(of: Product, one: Variant) -> Json:
+    """A variant, as variants/in_stock and variants/out_of_stock tell it, and as part of its product."""
+    return {
+        "id": one.id,
+        "product_id": of.id,
+        "title": one.title,
+        "sku": one.sku,
+        "price": decimal(one.price),
+        "compare_at_price": decimal(one.compare_at) if one.compare_at else None,
+        "inventory_quantity": one.stock,
+        "inventory_item_id": one.id,
+        "updated_at": iso(of.updated_at),
+    }
+
+
+def stock(of: Product, one: Variant) -> Json:
+    """How many pieces of a variant there are, as inventory_levels/update tells it."""
+    return {"inventory_item_id": one.id, "location_id": 1, "available": one.stock, "updated_at": iso(of.updated_at)}
 
 
 def _customer_of(books: Books, key: int | None, *, approved: bool) -> Json | None:

@@ -52,6 +52,7 @@ class ShopifyTeller:
                 yield from self._of_customer(thing, before if isinstance(before, Customer) else None)
             case Product():
                 yield f"products/{'update' if before else 'create'}", shopify_body.product(thing)
+                yield from _of_stock(thing, before if isinstance(before, Product) else None)
 
     def _of_order(self, order: Order, before: Order | None) -> Iterator[Event]:
         body = shopify_body.order(self._books, order, self._store.base_url, approved=self._store.approved)
@@ -96,6 +97,17 @@ class ShopifyTeller:
         self._failures[one.id] = 0 if taken else self._failures.get(one.id, 0) + 1
         if self._failures[one.id] >= MOST_FAILURES:
             self._store.subscriptions.all.pop(one.id, None)
+
+
+def _of_stock(product: Product, before: Product | None) -> Iterator[Event]:
+    """Each variant whose stock changed, and those of which there are some again, or none any more."""
+    stocks = {variant.id: variant.stock for variant in before.variants} if before else {}
+    for variant in product.variants:
+        was = stocks.get(variant.id, variant.stock)
+        if was != variant.stock:
+            yield "inventory_levels/update", shopify_body.stock(product, variant)
+        if bool(was) is not bool(variant.stock):
+            yield f"variants/{'in_stock' if variant.stock else 'out_of_stock'}", shopify_body.variant(product, variant)
 
 
 def _iso(at: datetime) -> str:

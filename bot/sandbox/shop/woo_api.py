@@ -331,7 +331,7 @@ class WooApi:
             raise Refusal("woocommerce_rest_request_entity_too_large", why, 413)
         made = [self._make_coupon(one) for one in wanted]
         if self.faults.use("lost_answers"):
-            await lose(request)
+            return await lose(request)
         return web.json_response({"create": made})
 
     def _make_coupon(self, given: Json) -> Json:

@@ -35,7 +35,7 @@ class WooTeller:
         """A webhook was saved: is anybody there? Anything but 200 is no."""
         if webhook["status"] == "active":
             body = f"webhook_id={webhook['id']}".encode()
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "WooCommerce/10.4.2 Hookshot (WordPress/6.9)"}
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
             self._courier.send(Post(webhook["delivery_url"], headers, body, partial(self._pinged, webhook)))
 
     def _hear(self, _: str, thing: Entry) -> None:
@@ -67,7 +67,6 @@ class WooTeller:
         at = int(self._books.clock().timestamp())
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": "WooCommerce/10.4.2 Hookshot (WordPress/6.9)",
             "X-WC-Webhook-Source": f"{self._shop.base_url}/",
             "X-WC-Webhook-Topic": f"{resource}.{event}",
             "X-WC-Webhook-Resource": resource,

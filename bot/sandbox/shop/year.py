@@ -366,6 +366,50 @@ class Year:
         for order in self._random.sample(old, min(len(old), wanted)):
             self.books.keep(replace(order, updated_at=at, note_attributes=(("sorted", "2026"),)))
 
+    # ---- somebody in particular
+
+    def leaves(self, *, phone: str, name: str, country: str, locale: str) -> Checkout:
+        """Somebody with this phone fills a cart, comes as far as the checkout, and leaves."""
+        now, key = self.books.now(), next(self.books.ids)
+        first, _, last = name.partition(" ")
+        product = self._random.choice([one for one in self.books.products if one.kind == "coffee"])
+        checkout = Checkout(
+            id=key,
+            token=self._token(),
+            cart_token=self._cart_token(),
+            lines=(self._line(product.title, product.variants[0]),),
+            address=Address(first, last, "Calle Mayor 1", "Madrid", "28001", country, phone),
+            email=None,
+            phone=phone,
+            locale=locale,
+            created_at=now,
+            updated_at=now,
+        )
+        return self.books.leave(checkout)
+
+    def buys(self, checkout: Checkout) -> Order:
+        """Whoever left it comes back and pays by card. Raises ValueError where nobody said who they are, or it was bought."""
+        if checkout.address is None or checkout.completed_at is not None:
+            raise ValueError("nobody can buy this checkout")
+        now = self.books.now()
+        order = Order(
+            id=checkout.id,
+            number=self._number,
+            lines=checkout.lines,
+            address=checkout.address,
+            email=checkout.email,
+            phone=checkout.phone,
+            locale=checkout.locale,
+            placed_at=now,
+            updated_at=now,
+            customer=checkout.customer,
+            paid_at=now,
+            checkout_token=checkout.token,
+            cart_token=checkout.cart_token,
+        )
+        self._number += 1
+        return self.books.place(order)
+
     # ---- and on
 
     def live(self, steps: int = 1) -> None:

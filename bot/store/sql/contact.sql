@@ -63,7 +63,8 @@ select * from contact where id = :id
 select 1 from contact where id = :id
 
 -- name: live_id
-select coalesce(merged_into, id) as id from contact where id = :id
+-- gone: who was erased is merged into nobody, who is merged into itself
+select k.id, k.merged_into is not null as gone from contact c join contact k on k.id = coalesce(c.merged_into, c.id) where c.id = :id
 
 -- name: tags
 select tag from tag where contact = :contact
@@ -224,6 +225,9 @@ update shop_order set contact = :keep where contact = :gone
 -- name: merge_purchase
 update purchase set contact = :keep where contact = :gone
 
+-- name: merge_sent_link
+update sent_link set contact = :keep where contact = :gone
+
 -- name: merge_credit
 update credit set contact = :keep where contact = :gone
 
@@ -237,6 +241,21 @@ where excluded.since > awaited_purchase.since
 
 -- name: merge_awaited_purchase_rest
 delete from awaited_purchase where contact = :gone
+
+-- name: merge_wish
+-- whose turn has come keeps it: the timer is set
+insert into wish (contact, product, variant, what, source, state, joined_at, expires_at, news, told_at)
+select :keep, product, variant, what, source, state, joined_at, expires_at, news, told_at from wish where contact = :gone
+on conflict (contact, product, variant, what) do update set
+  news = case when wish.state = 'called' then wish.news when excluded.state = 'called' then excluded.news else wish.news end,
+  state = case when 'called' in (wish.state, excluded.state) then 'called' when 'waiting' in (wish.state, excluded.state) then 'waiting'
+    else 'told' end,
+  joined_at = case when excluded.joined_at < wish.joined_at then excluded.joined_at else wish.joined_at end,
+  expires_at = max(wish.expires_at, excluded.expires_at),
+  told_at = coalesce(max(wish.told_at, excluded.told_at), wish.told_at, excluded.told_at)
+
+-- name: merge_wish_rest
+delete from wish where contact = :gone
 
 -- name: merge_privacy_person
 insert into privacy_person (contact, ask, erases) select :keep, ask, erases from privacy_person where contact = :gone

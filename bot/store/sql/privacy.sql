@@ -19,6 +19,10 @@ returning id
 update privacy_ask set retry_at = :until where retry_at <= :now and state = 'open'
   and id = (select id from privacy_ask where state = 'open' and retry_at <= :now order by retry_at, id limit 1) returning id
 
+-- name: let_go
+-- who had them may be dead; should they live, the same is done twice, and the second finds nothing
+update privacy_ask set retry_at = :now where state = 'open' and retry_at > :now and why is null
+
 -- name: load
 select * from privacy_ask where id = :id
 
@@ -87,7 +91,7 @@ select shop, key from shop_order where contact = :contact
 -- name: of_shop
 -- everybody a shop told of, or in whose name they were written to
 select distinct coalesce(c.merged_into, c.id) as contact from contact c where c.id in (
-  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click') and scope = :shop
+  select contact from identity where kind in ('customer', 'checkout', 'cart', 'order', 'click', 'visitor') and scope = :shop
   union select contact from also_known where scope = :shop
   union select contact from checkout where shop = :shop
   union select contact from shop_order where shop = :shop

@@ -7,7 +7,9 @@ on conflict do nothing
 -- name: claim
 -- one part of a shop after the other, in the order they were asked for
 update shop_reading set retry_at = :until where id = (
-  select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now and not exists (
+  select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now
+    and not exists (select 1 from closed_shop c where c.shop = r.shop)  -- its tokens are dead
+    and not exists (
     select 1 from shop_reading e where e.state = 'waiting' and e.shop = r.shop and e.id < r.id)
   order by r.retry_at, r.id limit 1)
 returning *
@@ -38,6 +40,12 @@ insert into read_entry (reading, inbox) values (:reading, :inbox) on conflict do
 -- name: miss
 insert into missed (shop, part, key, at, name, is_new, reading, found_at) values (:shop, :part, :key, :at, :name, :is_new, :reading, :now)
 on conflict do nothing
+
+-- name: half_read
+-- of a shop, or of any: pages come oldest first, so what is known of its orders ends somewhere in the past
+select 1 as one from shop_reading r where r.state = 'waiting' and r.part = 'order' and r.cause = 'asked'
+  and (cast(:shop as text) = '' or r.shop = :shop)
+  and not exists (select 1 from closed_shop c where c.shop = r.shop) limit 1
 
 -- name: latest
 -- the parts of what was begun last
@@ -78,7 +86,8 @@ on conflict (shop, address) do update set times = wanted_resource.times + 1, top
 
 -- name: wanted
 update wanted_resource set retry_at = :until where (shop, address) in (
-  select shop, address from wanted_resource where retry_at <= :now order by retry_at limit :limit)
+  select shop, address from wanted_resource where retry_at <= :now
+    and not exists (select 1 from closed_shop c where c.shop = wanted_resource.shop) order by retry_at limit :limit)
 returning *
 
 -- name: got

@@ -28,7 +28,19 @@ select o.id, c.consent, c.unreachable, c.not_before, c.timezone, c.country, coal
     when o.needs = 'order_unpaid' and not exists (
       select 1 from shop_order s where s.id = o.needs_of and s.payment = 'failed' and s.status = 'placed' and not exists (
         select 1 from shop_order n where n.contact = s.contact and n.placed_at > s.placed_at and n.shop = s.shop and n.counted = 1)) then 1
+    when o.needs = 'not_bought' and exists (
+      select 1 from product_view v join visitor w on w.id = v.visitor where v.id = o.needs_of and (
+        -- ordered within a day before the last look, or after it; a cart that was touched within three days before, or after
+        exists (select 1 from purchase b join shop_order s on s.id = b.shop_order where b.contact = o.contact and b.shop = w.shop
+          and b.product = v.product and s.placed_at >= v.last_at - 86400000000)
+        or exists (select 1 from checkout k where k.contact = o.contact and k.shop = w.shop and k.state = 'open'
+          and k.updated_at >= v.last_at - 259200000000))) then 1
     else 0 end as pointless,
+  case when o.needs = 'in_stock' then 1 - coalesce((
+    select a.in_stock from product_news w join variant a on a.id = w.variant where w.id = o.needs_of), 0) else 0 end as sold_out,
+  case when o.needs = 'price_low' then 1 - coalesce((
+    select case when a.currency = w.currency and a.price_minor <= w.price_minor then coalesce(a.in_stock, 1) end
+    from product_news w join variant a on a.id = w.variant where w.id = o.needs_of), 0) else 0 end as dearer,
   case
     when exists (select 1 from privacy_person p where p.contact = o.contact and (p.erases = '' or p.erases = o.shop)) then 'erased'
     when exists (select 1 from closed_shop s where s.shop = o.shop) then 'shop_left' end as forbidden,
