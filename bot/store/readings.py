@@ -13,7 +13,7 @@ from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql
 
 FORGOTTEN_AT_ONCE = 20_000  # rows: nobody waits long for the commit
 PAGE_TIME, THING_TIME = timedelta(minutes=4), timedelta(minutes=1)  # how long a store may take: a page can be fifty calls
-LEASE = timedelta(seconds=10)  # how long nobody else reads on while one does; two that read one page bring in nothing twice
+LEASE = timedelta(seconds=10)  # how long nobody else reads on after one died; renewed while a page takes longer
 THING_LEASE = THING_TIME + timedelta(seconds=30)
 
 
@@ -102,6 +102,11 @@ def claim(now: datetime, busy: Collection[str] = ()) -> Step[Reading | None]:
     """A reading to go on with, of no shop that is `busy`. Nobody else is given it for the length of a lease."""
     rows = yield sql("reading.claim", now=to_micros(now), until=to_micros(now + LEASE), busy=_named(busy))
     return _reading(rows[0]) if rows else None
+
+
+def keep(reading: Reading, now: datetime) -> Step[None]:
+    """Whoever reads it still does: nobody else is given it for another lease."""
+    yield sql("reading.keep", id=reading.id, until=to_micros(now + LEASE))
 
 
 def let_go(now: datetime) -> Step[None]:

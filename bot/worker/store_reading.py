@@ -10,7 +10,8 @@ inbox like everything else; while much does, no more is read, so that nobody who
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -131,7 +132,7 @@ class StoreReading:
 
     async def _read(self, reading: Reading) -> None:
         try:
-            async with asyncio.timeout(readings.PAGE_TIME.total_seconds()):
+            async with asyncio.timeout(readings.PAGE_TIME.total_seconds()), self._held(reading):
                 page = await self._reader(reading.shop).page(Part(reading.part), reading.since, reading.cursor)
         except Garbled as fault:
             await self._stumble(reading, fault.why)
@@ -148,6 +149,23 @@ class StoreReading:
             await self._store.run(_take_in(reading, page, self._clock()))
             if page.cursor is None:
                 await self._tell(reading)
+
+    @asynccontextmanager
+    async def _held(self, reading: Reading) -> AsyncIterator[None]:
+        """Nobody else reads on while we do, however long a page takes."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(readings.LEASE.total_seconds() / 3)
+                with suppress(StoreUnavailable):
+                    await self._store.run(readings.keep(reading, self._clock()))
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
     async def _stumble(self, reading: Reading, why: str) -> None:
         """The shop answers, and a page cannot be read: after many tries that is so for good."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -278,3 +278,17 @@ async def test_whoever_stops_waits_for_no_shop(bench: Bench, monkeypatch: pytest
     assert await next_one.read_on()
     assert await next_one.fetch_wanted()
     assert await bench.rows("select 1 as one from wanted_resource") == []
+
+
+async def test_nobody_else_reads_a_page_that_takes_longer_than_a_lease(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.worker.store_reading.PATIENCE", 0.05)
+    monkeypatch.setattr("bot.store.readings.LEASE", timedelta(seconds=0.6))
+    reading = StoreReading(bench.store, {SHOP: Slow(())}, lambda: bench.now, rest=0)
+    await ask(bench)
+    assert await reading.read_on()
+    bench.now += HOUR
+    await asyncio.sleep(0.5)
+    assert await bench.store.run(readings.claim(bench.now)) is None
+    await reading.stop()
+    bench.now += HOUR
+    assert await bench.store.run(readings.claim(bench.now)) is not None

@@ -18,6 +18,9 @@ returning *
 -- name: let_go
 update shop_reading set retry_at = :now where state = 'waiting' and tries = 0 and retry_at > :now
 
+-- name: keep
+update shop_reading set retry_at = :until where id = :id and state = 'waiting'
+
 -- name: load
 select * from shop_reading where id = :id
 
