@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import wall_clock
+from bot.clock import wall_clock
 from bot.command import doctor
 from bot.command.exit_code import EX_CONFIG
 from bot.store import privacy
