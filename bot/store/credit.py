@@ -1,6 +1,7 @@
 """Which flow brought an order about, as far as that can be told: one row an order, in step with the order and with what became of messages.
 
-A code of ours on the order counts first, then a click on a link of ours, then a marketing message that was in the person's hands before
+A code of ours on the order counts first, then the click on a link that we sent to this person (`sent_link`; a link that was passed on to
+somebody else brings nothing), then a marketing message that was in the person's hands before
 they ordered, no longer ago than the owner says. Of several the last one counts. An order without any of these came by itself, and a code
 on somebody else's order has leaked: it brings its flow nothing. None of this says that they would not have ordered anyway.
 """
@@ -55,7 +56,7 @@ def settle(order: int, window: timedelta) -> Step[Settled]:
         contact=row["contact"],
         shop=row["shop"],
         key=row["key"],
-        clicked=int(row["click"] is not None),
+        click=row["click"] or "",
         placed_at=placed_at,
         since=placed_at - window // timedelta(microseconds=1),
     )
@@ -83,9 +84,10 @@ def _gross(row: Row) -> int:
     return int(row["total_minor"] if row["told_lines"] is None else row["told_minor"] + (row["told_refunded"] or 0))
 
 
-def orders_after(contact: int, since: datetime, window: timedelta) -> Step[list[int]]:
-    """Orders of somebody that a message which arrived then could be credited with."""
-    rows = yield sql("credit.orders_after", contact=contact, since=to_micros(since), until=to_micros(since + window))
+def orders_after(contact: int, message: int, since: datetime, window: timedelta) -> Step[list[int]]:
+    """Orders of somebody that a message which arrived then could be credited with, or is."""
+    until = to_micros(since + window)
+    rows = yield sql("credit.orders_after", contact=contact, message=message, since=to_micros(since), until=until)
     return [row["id"] for row in rows]
 
 

@@ -46,7 +46,8 @@ def arrived(house: House, message: Sent, at: datetime) -> Step[None]:
         return
     at = min(at, house.now)
     if (yield from outbox.arrived(message.id, at)):
-        for order in (yield from credit.orders_after(message.contact, at, house.playbook.rules.credit_for)):
+        window = house.playbook.rules.credit_for
+        for order in (yield from credit.orders_after(message.contact, message.id, at, window)):
             yield from settle(house, order)
 
 

@@ -439,6 +439,7 @@ async def test_after_the_move_what_waited_goes_out_exactly_once_and_what_was_on_
 ) -> None:
     async with surroundings(tmp_path / "around", server=address) as around:
         await move(source, address)
+        (tmp_path / "around" / "comeback.erased").touch()  # somebody of the town was erased: without this log nobody is served
         await _served_until_it_rests(around, source, address, COPIES)
 
 
@@ -505,7 +506,7 @@ async def test_a_hundred_thousand_people_with_timers_and_queued_messages_are_mov
         f"at most {max(killed.megabytes, resumed.megabytes):.0f} MB"
     )
     assert told["resumed"]
-    assert rows["contact"] == 10 * (copies + 1)
+    assert rows["contact"] == 9 * (copies + 1)
     async with town.bench(address, first.with_name("flows")) as house:  # the engine and the sender, at their own pace
         began = monotonic()
         assert await house.store.run(outbox.orphans(house.store.epoch, house.now)) == len(sending)

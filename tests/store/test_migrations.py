@@ -23,9 +23,11 @@ PUBLISHED = {
     "0001_first.sql": "59743ebc289480cbaec3211a33632edf28573819d5d6b8bcc89082af2f7a8d51",
     "0002_lanes_templates.sql": "2aa5ea4f391dd8148a9ef013da2fb562ce359d5a23ab670b7e777d6b8fb33c12",
     "0003_whatsapp_stores.sql": "143e5d11584a7daf45426c790c28a24cf93834ddb6e0c995010ee1f62d15ae3b",
+    "0004_shops.sql": "cb968bac8e5777a30fe603cc5801f0e397475212855b0dee90caf04c18fc1637",
     "postgres/0001_first.sql": "9af0a26b58380515c88c38805e71a8ed35f23849b6d5b90017a44d3376ab55c1",
     "postgres/0002_lanes_templates.sql": "56771408a5e7f1b5c8db1ad1cc117669a761bf2a56144b9c54d88baece10b4cb",
     "postgres/0003_whatsapp_stores.sql": "e30e0b7289c9a029c5efba33eb690eff3bac6537f05bfd9ae14090bb9cd37369",
+    "postgres/0004_shops.sql": "d56676e9dd2c898889d796e142080b6205a76795346968c0eb1e7393b811f976",
 }
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -67,7 +67,8 @@ def worlds(draw: st.DrawFn) -> World:
         if with_code != "none":
             promised = draw(st.sampled_from(range(len(messages)))) if messages and with_code == "own" else None
             codes.append((f"o{number}", promised))
-        told += draw(_words(f"o{number}", placed_at, bool(with_code != "none")))
+        click = draw(st.sampled_from((None, None, "passed-on", *(f"click-{place}" for place in range(len(messages))))))
+        told += draw(_words(f"o{number}", placed_at, click, bool(with_code != "none")))
     again = draw(st.lists(st.sampled_from(told), max_size=4))
     return World(messages, tuple(draw(st.permutations(told + again))), tuple(codes))
 
@@ -82,9 +83,8 @@ def _messages(draw: st.DrawFn) -> Message:
 
 
 @st.composite
-def _words(draw: st.DrawFn, key: str, placed_at: datetime, coded: bool) -> list[ShopTold]:
+def _words(draw: st.DrawFn, key: str, placed_at: datetime, click: str | None, coded: bool) -> list[ShopTold]:
     currency = draw(st.sampled_from(CURRENCIES))
-    click = draw(st.sampled_from((None, None, None, "click-1")))
     statuses = draw(st.lists(st.sampled_from(OrderStatus), min_size=1, max_size=3))
     refunds, removed = draw(st.integers(0, 2)), draw(st.integers(0, 2)) == 0
     minutes = iter(draw(st.permutations(range(1, 30))))
@@ -128,7 +128,7 @@ class Left:
     gross: int
     currency: str
     products: frozenset[str]
-    click: bool
+    click: str | None
     called_off: bool
 
 
@@ -147,7 +147,7 @@ def left_of(key: str, events: Sequence[ShopTold]) -> Left:
     counts = not called_off and not (minor == 0 and every_refund)
     kept = frozenset(name for name, number in pieces.items() if number and counts)
     currency, gross = newest.total.currency, newest.total.minor
-    return Left(key, newest.placed_at, counts, minor, gross, currency, kept, newest.click is not None, called_off)
+    return Left(key, newest.placed_at, counts, minor, gross, currency, kept, newest.click, called_off)
 
 
 Credited = tuple[str, str, int, int]  # the kind, the flow, what is left, what was taken off
@@ -159,9 +159,9 @@ def credit_of(order: Left, world: World) -> Credited | None:
     codes = dict(world.codes)
     if not order.called_off and codes.get(order.key) is not None:
         return ("code", f"flow_{codes[order.key]}", *amounts)
-    before = [(one.sent_at, number) for number, one in enumerate(world.messages) if one.sent_at <= order.placed_at]
-    if order.click and before:
-        return ("click", f"flow_{max(before)[1]}", *amounts)
+    came_by = {f"click-{number}": number for number, one in enumerate(world.messages) if one.sent_at <= order.placed_at}
+    if order.click in came_by:
+        return ("click", f"flow_{came_by[order.click]}", *amounts)
     told = {(number, at) for event in world.events if isinstance(event, tuple) for number, at, _ in [event]}
     arrived = {number: min(at for other, at in told if other == number) for number in {number for number, _ in told}}
     in_time = [(at, number) for number, at in arrived.items() if order.placed_at - WINDOW <= at <= order.placed_at]
@@ -215,6 +215,14 @@ def told(world: World, number: int) -> Step[Found]:
                 " 0, '{\"text\":{\"body\":\"x\"}}', 'x', :at, :at, :at, 'sent', 'sent', :at, :key)",
                 {**whose, "key": f"w{number}-{place}", "run": runs[-1], "at": to_micros(message.sent_at)},
             )
+    clicks = [(f"click-{place}", contact, runs[place], one.sent_at) for place, one in enumerate(world.messages)]
+    for click, owner, run, at in (*clicks, ("passed-on", stranger, runs[-1], NOW - 9 * DAY)):
+        yield Statement(
+            "insert into sent_link (click, shop, contact, run, sent_at) values (:click, :shop, :owner, :run, :at)"
+            " on conflict (click) do update set shop = excluded.shop, contact = excluded.contact, run = excluded.run,"
+            " sent_at = excluded.sent_at",
+            {"click": click, "shop": shop, "owner": owner, "run": run, "at": to_micros(at)},
+        )
     for nth, (key, promised) in enumerate(world.codes):
         run, owner = (runs[-1], stranger) if promised is None else (runs[promised], contact)
         yield Statement(

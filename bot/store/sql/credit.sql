@@ -7,15 +7,14 @@ select o.id, o.contact, o.shop, o.key, o.number, o.placed_at, o.counted, o.total
 from shop_order o left join credit k on k.shop_order = o.id where o.id = :id
 
 -- name: touch
--- a code of ours counts before a click on a link of ours, and that before a message that merely arrived; of several the last
+-- a code of ours counts before a click on a link that we sent to this person, and that before a message that merely arrived; of several the last
 select kind, flow, run, message from (
   select 1 as place, 'code' as kind, r.flow, d.run, d.id as nth,
     (select max(m.id) from outbox m where m.run = d.run and m.sent_at <= :placed_at) as message
   from discount d join run r on r.id = d.run where d.redeemed_order = :key and d.shop = :shop
   union all
-  select 2, 'click', m.flow, m.run, m.sent_at, m.id from outbox m
-  where cast(:clicked as bigint) = 1 and m.contact = :contact and m.marketing = 1 and m.run is not null and m.state = 'sent'
-    and m.sent_at <= :placed_at
+  select 2, 'click', r.flow, s.run, s.sent_at, (select max(m.id) from outbox m where m.run = s.run and m.sent_at <= :placed_at)
+  from sent_link s join run r on r.id = s.run where s.click = :click and s.contact = :contact and s.sent_at <= :placed_at
   union all
   select 3, 'view_through', m.flow, m.run, m.delivered_at, m.id from outbox m
   where m.contact = :contact and m.marketing = 1 and m.run is not null and m.delivered_at between :since and :placed_at) as touched
@@ -32,7 +31,11 @@ on conflict (shop_order) do update set contact = excluded.contact, placed_at = e
 delete from credit where shop_order = :id
 
 -- name: orders_after
-select id from shop_order where contact = :contact and placed_at between :since and :until order by id
+-- and those it is credited with, for it may have arrived earlier than was known
+select id from shop_order where contact = :contact and placed_at between :since and :until
+union
+select shop_order from credit where contact = :contact and message = :message
+order by 1
 
 -- name: orders_since
 -- of people whom something of ours reached
