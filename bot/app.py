@@ -199,7 +199,7 @@ async def start_app(
         receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
         pacer = Pacer(store.arrivals, alone=not is_server(settings.database))
         wires = {name: wire for name, shop in settings.shops.items() if (wire := wire_to(session, shop)) is not None}
-        readers = {name: _reader_of(settings.shops[name], wire, clock) for name, wire in wires.items()}
+        readers = {name: _reader_of(settings.shops[name], wire) for name, wire in wires.items()}
         store_reading = StoreReading(store, readers, clock)
         await store_reading.start(alone=not is_server(settings.database))
         verifying = Verifying(store, readers, house, settings.shops_silence)
@@ -271,15 +271,15 @@ def wire_to(session: aiohttp.ClientSession, shop: ShopSettings) -> Wire | None:
     return None
 
 
-def _reader_of(shop: ShopSettings, wire: Wire, clock: Clock) -> StoreReader:
+def _reader_of(shop: ShopSettings, wire: Wire) -> StoreReader:
     """What reads a store by its own interface."""
     match wire:
         case ShopifyGraphql():
-            return ShopifyReader(wire, shop.name, clock, shop.region, shop.domain)
+            return ShopifyReader(wire, shop.name, shop.region, shop.domain)
         case WooRest():
-            return WooReader(wire, shop.name, clock, shop.region, shop.consent_key)
+            return WooReader(wire, shop.name, shop.region, shop.consent_key)
         case BigRest():
-            return BigReader(wire, shop.name, clock, shop.region)
+            return BigReader(wire, shop.name, shop.region)
 
 
 def _shopify_token(session: aiohttp.ClientSession, shop: ShopSettings, front: str) -> Token | None:

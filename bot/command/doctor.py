@@ -133,10 +133,13 @@ async def database(settings: Settings) -> list[Finding]:
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
         asks = await read_only(settings.database, privacy.pressing(wall_clock()))
         closed = await read_only(settings.database, privacy.closed_shops())
+        closed = await read_only(settings.database, privacy.closed_shops())
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
     found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
+    left = "took the app out: nothing is sent in its name. Is it back? 'comeback privacy reopen"
+    found += [hint(f"shop {shop}", f"on {closed[shop]:%Y-%m-%d} it {left} {shop}'") for shop in settings.shops if shop in closed]
     found += [hint(name, f"it took the app out on {since:%Y-%m-%d}: {_BACK.format(name)}") for name, since in closed.items()]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 

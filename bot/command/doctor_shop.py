@@ -146,7 +146,16 @@ def webhooks(
             names = _named([move.topic for move in several])
             do = f"run 'comeback shop connect {shop.platform} {shop.name}'"
             yield ill("webhooks", f"{names} {'is' if len(several) == 1 else 'are'} {said}{f' ({whys})' if whys else ''}: {do}")
+    yield from strangers(shop, address, there)
     yield from versions(hooks.own(address, there))
+
+
+def strangers(shop: ShopSettings, address: str, there: Sequence[Hook]) -> Iterator[Finding]:
+    """Whether another bot is told the same, or this one where it was before."""
+    if others := hooks.elsewhere(address, there):
+        hosts = ", ".join(sorted({hooks.host(one.address) for one in others}))
+        do = f"'comeback shop connect {shop.platform} {shop.name} --move' takes them over"
+        yield hint("webhooks", f"{len(others)} lead to {hosts}, and stay: another bot's? If this one was there before, {do}")
 
 
 def _named(topics: Sequence[str]) -> str:

@@ -37,9 +37,10 @@ coming: what the access may do, phones that the platform holds back, another cou
   comeback shop connect bigcommerce           webhooks that cannot be made by hand there
   comeback shop connect shopify --dry-run     what it would do
   comeback shop connect shopify --remove      take our webhooks out again
+  comeback shop connect shopify --move        this bot has a new address: take over the webhooks that lead to its former one
 
-It can be run as often as you like: what is there stays; what leads to a former address of this bot, or was switched off, is mended;
-webhooks of others are never touched. If a setting is missing, it says which, and where in the shop's admin it is found. A shop that had
+It can be run as often as you like: what is there stays; what was switched off is mended; webhooks of others, and of another bot for the
+same shop, are never touched. If a setting is missing, it says which, and where in the shop's admin it is found. A shop that had
 taken the app out is back with it: what it tells is taken in again.
 Exit codes: 0 all is well, 1 something must be done, 75 the shop cannot be reached now, 78 settings are missing or wrong."""
 
@@ -53,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the shop's name in COMEBACK_SHOPS")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--remove", action="store_true", help="take our webhooks out of the shop")
+    parser.add_argument("--move", action="store_true", help="take over the webhooks that lead to a former address of this bot")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -105,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{missing}\n\n{shop_access.steps(shop.platform, shop.name)}")
         return EX_CONFIG
     rules = read_playbook(settings.flows, settings.locales).rules
-    report = asyncio.run(connect(settings, shop, rules, remove=args.remove, dry_run=args.dry_run))
+    report = asyncio.run(connect(settings, shop, rules, remove=args.remove, moved=args.move, dry_run=args.dry_run))
     print(as_json(_plain(report, dry_run=args.dry_run)) if args.json else "\n".join(_told(report)))
     return report.code
 
@@ -132,8 +134,10 @@ def _unknown(settings: Settings, platform: str, name: str | None) -> str:
     return "\n".join([f"{what}. Set:", *(f"  {one}" for one in sets), "", shop_access.steps(platform, called)])
 
 
-async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, remove: bool, dry_run: bool) -> Report:
-    """Connect a shop whose settings lack nothing, or take our webhooks out."""
+async def connect(
+    settings: Settings, shop: ShopSettings, rules: StoreRules, *, remove: bool, dry_run: bool, moved: bool = False
+) -> Report:
+    """Connect a shop whose settings lack nothing, or take our webhooks out. `moved`: this bot was at another address before."""
     address = shop_access.address_of(settings, shop)
     assert address is not None  # it was missing else
     report = Report(shop, address, remove)
@@ -146,7 +150,7 @@ async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, 
             elif remove:
                 await _apply(report, setup, hooks.removal(address, await setup.hooks()), dry_run=dry_run)
             else:
-                await _set_up(report, setup, settings, shop, rules, dry_run=dry_run)
+                await _set_up(report, setup, settings, shop, rules, dry_run=dry_run, moved=moved)
                 report.findings += [one async for one in doctor_shop.door(session, shop, address, wall_clock())]
         except ApiRefused as refusal:
             report.findings.append(ill("access", refusal.why))
@@ -157,7 +161,7 @@ async def connect(settings: Settings, shop: ShopSettings, rules: StoreRules, *, 
 
 
 async def _set_up(
-    report: Report, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules, *, dry_run: bool
+    report: Report, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules, *, dry_run: bool, moved: bool
 ) -> None:
     store = await setup.store()
     report.findings.append(well("access", f"{store.name or shop.name} lets us in"))
@@ -166,9 +170,11 @@ async def _set_up(
     report.findings += doctor_shop.scopes(setup, shop, granted)
     there = await setup.hooks()
     wanted = list(setup.topics) if granted is None else tellable(setup.topics, granted)
-    await _apply(report, setup, hooks.plan(wanted, report.address, there), dry_run=dry_run)
+    await _apply(report, setup, hooks.plan(wanted, report.address, there, moved=moved), dry_run=dry_run)
     report.findings += doctor_shop.kept_from_us(shop, [one.error for one in report.done if one.error])
-    report.findings += doctor_shop.versions(hooks.own(report.address, await setup.hooks()))
+    now_there = await setup.hooks()
+    report.findings += doctor_shop.strangers(shop, report.address, now_there)
+    report.findings += doctor_shop.versions(hooks.own(report.address, now_there))
     report.findings += [one async for one in doctor_shop.phones(setup, shop, granted)]
     if not dry_run:
         report.findings += [one async for one in _welcome_back(settings, shop.name)]

@@ -47,7 +47,8 @@ class Paper:
         self._revisions: dict[str, dict[str, Any]] = {}
         self._last_contact = self._last_run = self._last_message = self._last_checkout = self._last_order = 0
         self._last_discount = self._last_entry = 0
-        self.heard: dict[str, int] = {}  # it outlives the person
+        self.heard: dict[str, int] = {}  # it outlives the person, and so do the keys of products
+        self.products: dict[str, int] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -485,8 +486,8 @@ class Paper:
     def product_by_key(self, _: Values) -> Rows:
         return NONE
 
-    def product_find(self, _: Values) -> Rows:
-        return ({"id": 1},)
+    def product_find(self, values: Values) -> Rows:
+        return ({"id": self.products.setdefault(values["key"], len(self.products) + 1)},)
 
     def product_title(self, _: Values) -> Rows:
         return NONE

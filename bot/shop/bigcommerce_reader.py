@@ -3,7 +3,8 @@
 There is no list of carts. A cart has no phone: that stands in the checkout of the same id. An order's products are a call of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,9 @@ from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import Fields
 from bot.shop.keyset import Changed
-from bot.shop.reader import Found, Page, Part, found
+from bot.shop.reader import LONG_AGO, Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable, part_of
+from bot.shop.wire import Answer, ApiRefused, Garbled, NotThere, ShopUnreachable, part_of
 
 PAGE = 50  # orders: each costs a call for its products, and a page is kept or asked for again as a whole
 CUSTOMERS = 250
@@ -40,8 +41,8 @@ class BigReader:
     parts = (Part.SHOPPER, Part.ORDER)
     changes = parts
 
-    def __init__(self, wire: BigRest, shop: str, clock: Callable[[], datetime], region: str | None) -> None:
-        self._wire, self._shop, self._clock, self._region = wire, shop, clock, region
+    def __init__(self, wire: BigRest, shop: str, region: str | None) -> None:
+        self._wire, self._shop, self._region = wire, shop, region
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""
@@ -57,7 +58,7 @@ class BigReader:
             asked = {"min_date_modified": after, "limit": str(PAGE)} | where
             told, most = _objects(_listed((await self._wire.ask("/v2/orders", asked)).json())), PAGE
         new = [one for one in told if str(one.get("id")) not in place.seen and one.get("status_id") != bigcommerce.INCOMPLETE]
-        read = [self._customer(one) if part is Part.SHOPPER else await self._order(one) for one in new]
+        read = [self._customer(one) for one in new] if part is Part.SHOPPER else await self._orders(new)
         on = keyset.after(place, [Changed(str(one.get("id")), bigcommerce.moment(Fields(one), "date_modified")) for one in told], most)
         expected = await self._count(part, after) if cursor is None else None
         return Page(tuple(read), on.cursor if on else None, expected)
@@ -99,9 +100,17 @@ class BigReader:
             count = told.get("count") if isinstance(told, dict) else None
         return count if isinstance(count, int) else None
 
+    async def _orders(self, told: Iterable[Any]) -> list[Found]:
+        """Without those that are deleted while they are read."""
+        read = []
+        for one in told:
+            with suppress(NotThere):
+                read.append(await self._order(one))
+        return read
+
     async def _order(self, told: Any) -> Found:
         if not isinstance(told, dict) or not isinstance(told.get("id"), int):
-            raise ShopUnreachable("the shop's answer cannot be read")
+            raise Garbled
         asked = {"limit": str(MOST_PRODUCTS)}
         products = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/products", asked)).json())
         has_code = (Fields(told).amount("coupon_discount") or 0) > 0
@@ -130,8 +139,8 @@ class BigReader:
 
     def _found(self, thing: str, raw: Any, shape: Callable[[Any], dict[str, Any]]) -> Found:
         if not isinstance(raw, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
-        told = Told(f"{thing}/{FETCHED}", self._clock(), region=self._region)
+            raise Garbled
+        told = Told(f"{thing}/{FETCHED}", LONG_AGO, region=self._region)
         return found(bigcommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, bigcommerce.read)
 
 
@@ -150,7 +159,7 @@ def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def _object(told: Any, name: str) -> dict[str, Any]:
     found_there = told.get(name) if isinstance(told, dict) else None
     if not isinstance(found_there, dict):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return found_there
 
 
@@ -169,7 +178,7 @@ def _listed(told: Any) -> list[Any]:
     if told is None:
         return []
     if not isinstance(told, list):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return told
 
 

@@ -1,7 +1,7 @@
 """A shop's webhooks as they are and as they should be: which are ours, and what to do about each.
 
-A webhook is ours by the path it leads to, `/webhooks/{platform}/{name}`, on whatever host: a bot that moved finds its own again. What
-leads elsewhere belongs to somebody else and is never touched.
+A webhook is ours by where it leads: our host, and the path `/webhooks/{platform}/{name}`. One with our path on another host may be ours
+from before we moved, or that of another bot (a second one on trial, say): only the owner can tell. What leads elsewhere is never touched.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,9 +43,10 @@ class Move:
     why: str = ""
 
 
-def plan(topics: Sequence[str], address: str, there: Sequence[Hook]) -> list[Move]:
-    """What makes each topic be told to `address`, once. Done twice, the second time there is nothing to do."""
-    ours = own(address, there)
+def plan(topics: Sequence[str], address: str, there: Sequence[Hook], *, moved: bool = False) -> list[Move]:
+    """What makes each topic be told to `address`, once. Done twice, the second time there is nothing to do. `moved`: what leads to another
+    host is ours, too, says the owner."""
+    ours = own(address, there) + (elsewhere(address, there) if moved else [])
     return [move for topic in topics for move in _of_topic(topic, address, [hook for hook in ours if hook.topic == topic])]
 
 
@@ -56,7 +57,12 @@ def removal(address: str, there: Sequence[Hook]) -> list[Move]:
 
 def own(address: str, there: Sequence[Hook]) -> list[Hook]:
     """Those that are ours."""
-    return [hook for hook in there if _tail(hook.address) == _tail(address)]
+    return [hook for hook in there if _tail(hook.address) == _tail(address) and _netloc(hook.address) == _netloc(address)]
+
+
+def elsewhere(address: str, there: Sequence[Hook]) -> list[Hook]:
+    """Those with our path on another host."""
+    return [hook for hook in there if _tail(hook.address) == _tail(address) and _netloc(hook.address) != _netloc(address)]
 
 
 def _of_topic(topic: str, address: str, ours: Sequence[Hook]) -> Iterator[Move]:
@@ -80,6 +86,13 @@ def host(address: str) -> str:
     except ValueError:
         return "an address that is none"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _netloc(address: str) -> str:
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
 def _tail(address: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.shop.wire import ShopUnreachable
+from bot.shop.wire import Garbled
 
 MOST_SEEN = 2_000  # ids in a cursor; whoever changes more in one second is told some things twice, which changes nothing
 
@@ -37,14 +37,14 @@ class Place:
 
 
 def place(cursor: str | None, since: datetime) -> Place:
-    """The place that was kept, or the beginning. Raises ShopUnreachable for a cursor of another making."""
+    """The place that was kept, or the beginning. Raises Garbled for a cursor of another making."""
     if cursor is None:
         return Place(since.astimezone(UTC).replace(microsecond=0))
     try:
         moment, number, seen = json.loads(cursor)
         return Place(datetime.fromisoformat(moment), int(number), frozenset(map(str, seen)))
     except (ValueError, TypeError):
-        raise ShopUnreachable("where to go on cannot be read") from None
+        raise Garbled("where to go on cannot be read") from None
 
 
 def after(at: Place, page: Sequence[Changed], most: int) -> Place | None:

@@ -7,7 +7,7 @@ holds the fields that are read and no others: nobody's street comes here by this
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ from bot.shop.delivery import FETCHED, Reader, Told, names, pack
 from bot.shop.event import ShopEvent, Thin, Unreadable
 from bot.shop.field import decode
 from bot.shop.verifier import Verifier
-from bot.store.model import Source, Update, from_epoch, update_key
+from bot.store.model import Source, Update, update_key
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # when something happened of which a store that was asked says no time: never just now
 
 
 class Part(StrEnum):
@@ -68,7 +70,8 @@ def found(
     platform: str, shop: str, thing: str, told: Told, raw: Any, shape: Callable[[Any], Mapping[str, Any]], read: Reader
 ) -> Found:
     """The row of something that was read, and what it says. `shape` puts it as told into the words that `read` knows. The same words a
-    second time have the same key. What has another shape than is documented is kept as unreadable, and in nothing's way."""
+    second time have the same key: `told` has no clock of ours. What has another shape than is documented is kept as unreadable, and in
+    nothing's way."""
     kind = f"{platform}:{told.topic}"
     try:
         text = _written(shape(raw))
@@ -77,7 +80,8 @@ def found(
     except (Unreadable, AttributeError, KeyError, TypeError, ValueError) as fault:
         why = str(fault) if isinstance(fault, Unreadable) else "it has not the shape that is documented"
         body = _written(raw).encode("utf-8", "backslashreplace")
-        return Found(Update(Source.SHOP, kind, _key(told, shop, platform, thing, body), shop, body, told.moment, unreadable=why), None)
+        key = update_key(told.moment, _name(shop, platform, thing, body))
+        return Found(Update(Source.SHOP, kind, key, shop, body, told.moment, unreadable=why), None)
     key = update_key(event.at, _name(shop, platform, thing, text.encode()))
     return Found(Update(Source.SHOP, kind, key, shop, body, event.at, tuple(names(event, shop))), event)
 
@@ -88,8 +92,3 @@ def _written(values: Any) -> str:
 
 def _name(shop: str, platform: str, thing: str, body: bytes) -> str:
     return f"{shop}:{platform}:{thing}:{FETCHED}:{sha256(body).hexdigest()}"
-
-
-def _key(told: Told, shop: str, platform: str, thing: str, body: bytes) -> bytes:
-    """Without a moment of its own: a second reading repeats it."""
-    return update_key(told.at or from_epoch(0), _name(shop, platform, thing, body))

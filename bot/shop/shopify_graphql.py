@@ -15,7 +15,19 @@ from typing import Any, Protocol
 import aiohttp
 
 from bot.shop.shopify_token import FixedToken, Token
-from bot.shop.wire import LONGEST_PAUSE, PAUSED_TRIES, Answer, ApiRefused, Pause, ShopUnreachable, judge, part_of, request, with_pauses
+from bot.shop.wire import (
+    LONGEST_PAUSE,
+    PAUSED_TRIES,
+    Answer,
+    ApiRefused,
+    Garbled,
+    Pause,
+    ShopUnreachable,
+    judge,
+    part_of,
+    request,
+    with_pauses,
+)
 
 API_VERSION = "2026-10"
 PATH = f"/admin/api/{API_VERSION}/graphql.json"
@@ -122,7 +134,7 @@ class ShopifyGraphql:
         judge(answer, "it needs the scopes that 'comeback doctor' names")
         told = answer.json()
         if not isinstance(told, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
+            raise Garbled
         return told
 
     async def _posted(self, body: bytes) -> Answer:
@@ -138,10 +150,10 @@ def graphql_url(domain: str) -> str:
 
 
 def object_of(told: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object in a field. Raises ShopUnreachable where there is none: the answer is broken."""
+    """The object in a field. Raises Garbled where there is none: the answer is broken."""
     found = told.get(name)
     if not isinstance(found, dict):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return found
 
 

@@ -13,10 +13,10 @@ from bot.shop import shopify, shopify_nodes
 from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import MOST_LINES
-from bot.shop.reader import Found, Page, Part, found
+from bot.shop.reader import LONG_AGO, Found, Page, Part, found
 from bot.shop.shopify_graphql import Reply, ShopifyGraphql, TooDear, object_of
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable, part_of
+from bot.shop.wire import ApiRefused, Garbled, NotThere, ShopUnreachable, part_of
 
 PAGE = 18  # orders: each with 8 lines and 3 parcels, and what a query asks for may cost 1,000 points
 CUSTOMERS = 100
@@ -75,14 +75,16 @@ class ShopifyReader:
     parts = (Part.SHOPPER, Part.ORDER, Part.CART)
     changes = parts
 
-    def __init__(self, wire: ShopifyGraphql, shop: str, clock: Callable[[], datetime], region: str | None, domain: str | None) -> None:
-        self._wire, self._shop, self._clock, self._region, self._domain = wire, shop, clock, region, domain
+    def __init__(self, wire: ShopifyGraphql, shop: str, region: str | None, domain: str | None) -> None:
+        self._wire, self._shop, self._region, self._domain = wire, shop, region, domain
         self._at_once = {part: kind.at_once for part, kind in _PARTS.items()}
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""
         kind = _PARTS[part]
         data, withheld = await self._asked(part, kind, since, cursor)
+        if withheld is not None and data.get(kind.field) is None:
+            raise ApiRefused(withheld)
         told = object_of(data, kind.field)
         where = object_of(told, "pageInfo")
         nodes = [node for node in _listed(told, "nodes") if isinstance(node, dict)]
@@ -100,12 +102,14 @@ class ShopifyReader:
         kind = _RESOURCES.get(thin.resource)
         if kind is None:
             raise ApiRefused(f"nothing is read of a {thin.resource}")
-        data, _ = await self._wire.ask_partly(kind.one, {"id": thin.address}, cost=PAGE_COST / PAGE)
+        data, withheld = await self._wire.ask_partly(kind.one, {"id": thin.address}, cost=PAGE_COST / PAGE)
         node = data.get("node")
+        if node is None and withheld is not None:
+            raise ApiRefused(withheld)
         if node is None:
             raise NotThere("the store has no such thing any more")
         if not isinstance(node, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
+            raise Garbled
         return (self._found(kind, await self._whole(kind, node)),)
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -146,14 +150,14 @@ class ShopifyReader:
         return {**node, "lineItems": {"nodes": lines}}
 
     def _found(self, kind: _Kind, node: shopify_nodes.Node) -> Found:
-        told = Told(kind.topic, self._clock(), region=self._region, domain=self._domain)
+        told = Told(kind.topic, LONG_AGO, region=self._region, domain=self._domain)
         return found(shopify.PLATFORM, self._shop, str(node.get("id")), told, node, kind.told, shopify.read)
 
 
 def _listed(told: Reply, name: str) -> list[Any]:
     listed = told.get(name)
     if not isinstance(listed, list):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return listed
 
 

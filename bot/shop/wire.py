@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 LONGEST_PAUSE = 30.0  # seconds; a shop that wants longer is "not now"
+LONGEST_LEFT_ALONE = 3_600.0  # seconds, whatever a shop says: one that means a year is a mistake
 PAUSED_TRIES = 6  # how often a call is made that the shop wants later
 ANSWER_BYTES = 16_000_000  # a page of 250 orders with all that plugins hang on them
 _LATER = frozenset({408, 425, 429})  # 4xx that say "not now" rather than "no"
@@ -38,11 +39,18 @@ class NotThere(ApiRefused):
 
 class ShopUnreachable(Exception):
     """Nobody knows what came of it: ask again, with the same words. `why` is a sentence for the owner, `after` how many seconds the shop
-    wants to be left alone."""
+    wants to be left alone, an hour at most."""
 
     def __init__(self, why: str, after: float = 0.0) -> None:
         super().__init__(why)
-        self.why, self.after = why, after
+        self.why, self.after = why, min(after, LONGEST_LEFT_ALONE)
+
+
+class Garbled(ShopUnreachable):
+    """The shop answered, and what it says cannot be read. Asked often enough, it is no accident."""
+
+    def __init__(self, why: str = "the shop's answer cannot be read") -> None:
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,13 @@ class Answer:
 
     def json(self) -> Any:
         """The content; None where there is none. Numbers with a point stay the text that was written: money is never a float. Raises
-        ShopUnreachable for what is no JSON."""
+        Garbled for what is no JSON."""
         if not self.content:
             return None
         try:
             return json.loads(self.content, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
-            raise ShopUnreachable("the shop's answer cannot be read") from None
+            raise Garbled from None
 
     def sentence(self) -> str:
         """The shop's own words about what is wrong, on one line and cut; the bare status when it gave none."""

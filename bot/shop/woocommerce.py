@@ -335,8 +335,8 @@ def _customer(told: Told, fields: Fields) -> ShopperChanged:
 
 
 def _product(told: Told, fields: Fields) -> ProductChanged:
-    """A simple product is its own only variant; a variation is told as a product with a parent. Of a product that has variations only
-    their ids are told: they come by themselves."""
+    """A simple product is its own only variant; a variation is told as a product with a parent, its name and page are its own. Of a
+    product that has variations only their ids are told: they come by themselves."""
     key = fields.required("id")
     parent = _id(fields, "parent_id") if fields.text("type") == "variation" else None
     variants = () if fields.text("type") == "variable" else (_variant(key, fields),)

@@ -13,9 +13,9 @@ from bot.shop.delivery import FETCHED, Told
 from bot.shop.event import Resource, Thin
 from bot.shop.field import Fields
 from bot.shop.keyset import Changed
-from bot.shop.reader import Found, Page, Part, found
+from bot.shop.reader import LONG_AGO, Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
-from bot.shop.wire import Answer, ApiRefused, NotThere, ShopUnreachable
+from bot.shop.wire import Answer, ApiRefused, Garbled, NotThere, ShopUnreachable
 from bot.shop.woocommerce_rest import WooRest
 
 PAGE = 100  # WP REST API: the most of one call
@@ -27,6 +27,10 @@ _ORDER = (
     *("needs_payment", "payment_url", "created_via", "customer_id", "meta_data", "refunds"),
 )
 _CUSTOMER = ("id", "email", "first_name", "date_created_gmt", "date_modified_gmt", "meta_data")
+_PRODUCT = (
+    *("id", "parent_id", "type", "status", "name", "permalink", "date_created_gmt", "date_modified_gmt"),
+    *("sku", "price", "regular_price", "stock_quantity", "stock_status"),
+)
 _KEPT_NOTES = ("_wc_order_attribution_session_entry", "wpml_language")
 _STILL_OPEN = frozenset({"checkout-draft"})
 _UNPAID = frozenset({"pending", "failed"})
@@ -38,8 +42,8 @@ class WooReader:
     parts = (Part.SHOPPER, Part.ORDER, Part.CART)
     changes = (Part.ORDER, Part.CART)  # customers cannot be asked for by when they changed
 
-    def __init__(self, wire: WooRest, shop: str, clock: Callable[[], datetime], region: str | None, consent_key: str | None) -> None:
-        self._wire, self._shop, self._clock, self._region, self._consent_key = wire, shop, clock, region, consent_key
+    def __init__(self, wire: WooRest, shop: str, region: str | None, consent_key: str | None) -> None:
+        self._wire, self._shop, self._region, self._consent_key = wire, shop, region, consent_key
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on; of customers all there are."""
@@ -67,7 +71,7 @@ class WooReader:
                 return (self._customer((await self._wire.ask("GET", f"/customers/{_id(thin.key)}")).json()),)
             case Resource.PRODUCT:
                 told = (await self._wire.ask("GET", f"/products/{_id(thin.key)}")).json()
-                return (self._found("product", told, dict),)
+                return (self._found("product", told, _product_shape),)
         raise ApiRefused(f"nothing is read of a {thin.resource}")
 
     async def is_so(self, doubt: Doubt, key: str) -> bool:
@@ -114,9 +118,16 @@ class WooReader:
 
     def _found(self, thing: str, raw: Any, shape: Callable[[Any], dict[str, Any]]) -> Found:
         if not isinstance(raw, dict):
-            raise ShopUnreachable("the shop's answer cannot be read")
-        told = Told(f"{thing}.{FETCHED}", self._clock(), region=self._region, consent_key=self._consent_key)
+            raise Garbled
+        made_at = Fields(raw).moment_if_any("date_created_gmt")  # whoever never changed their account has no other date
+        told = Told(f"{thing}.{FETCHED}", LONG_AGO, made_at, region=self._region, consent_key=self._consent_key)
         return found(woocommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, woocommerce.read)
+
+
+def _product_shape(raw: dict[str, Any]) -> dict[str, Any]:
+    pictures = raw.get("images")
+    first = pictures[:1] if isinstance(pictures, list) else []
+    return _only(raw, _PRODUCT) | {"images": [_only(one, ("src",)) for one in first if isinstance(one, dict)]}
 
 
 def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -126,7 +137,7 @@ def _only(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def _listed(answer: Answer) -> list[Any]:
     told = answer.json()
     if not isinstance(told, list):
-        raise ShopUnreachable("the shop's answer cannot be read")
+        raise Garbled
     return told
 
 

@@ -12,6 +12,14 @@ def of(phone: str | None, bsuid: str | None) -> str:
     return (_of_phone(phone) if phone else None) or _of_user_id(bsuid) or NOWHERE
 
 
+def national(phone: str) -> str | None:
+    """The digits of a phone (E.164) without its country's, as people write it there; None for one that is no number anywhere."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(phone))
+    except phonenumbers.NumberParseException:
+        return None
+
+
 @lru_cache(maxsize=4096)
 def _of_phone(phone: str) -> str | None:
     try:

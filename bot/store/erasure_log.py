@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bot.store.database import StoreUnavailable, file_of, is_server
 from bot.store.model import Identity, IdentityKind
-from bot.store.optout_log import sync_folder
+from bot.store.optout_log import append_whole, sync_folder
 from bot.store.step import from_micros, to_micros
 
 KEY_BYTES = 32
@@ -53,13 +53,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `shop` is of which shop, empty: of every one. `marks` are of a person's names, `stops` what they said."""
+    """One line. `shop` is of which shop, empty: of every one. `marks` are of a person's names, `stops` what they said. `contacts` are the
+    numbers they had in the database: whoever else had one of the names before them is not meant."""
 
     at: datetime
     what: Erased
     shop: str = ""
     marks: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
+    contacts: tuple[int, ...] = ()
 
 
 def beside(database: str | Path, optouts: Path | None) -> Path:
@@ -125,8 +127,7 @@ class ErasureLog:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)  # two processes that start at once make one key
                 if os.fstat(file).st_size == 0:
-                    os.write(file, (json.dumps({"key": secrets.token_hex(KEY_BYTES)}) + "\n").encode())
-                    os.fsync(file)
+                    append_whole(file, (json.dumps({"key": secrets.token_hex(KEY_BYTES)}) + "\n").encode())
                     sync_folder(self.path.parent)
             finally:
                 os.close(file)
@@ -150,6 +151,7 @@ class ErasureLog:
             "shop": line.shop,
             "marks": line.marks,
             "stops": [[stop.channel, to_micros(stop.at), stop.method] for stop in line.stops],
+            "contacts": line.contacts,
         }
         try:
             file = os.open(self.path, os.O_RDWR | os.O_APPEND)
@@ -157,8 +159,7 @@ class ErasureLog:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 size = os.fstat(file).st_size
                 torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-                os.write(file, (("\n" if torn else "") + json.dumps(told) + "\n").encode())
-                os.fsync(file)
+                append_whole(file, (("\n" if torn else "") + json.dumps(told) + "\n").encode())
             finally:
                 os.close(file)
         except OSError as error:
@@ -205,6 +206,7 @@ def _line(text: bytes) -> Line | None:
     try:
         told = json.loads(text)
         stops = tuple(Stop(str(channel), from_micros(int(at)), str(method)) for channel, at, method in told["stops"])
-        return Line(from_micros(int(told["at"])), Erased(told["what"]), str(told["shop"]), tuple(map(str, told["marks"])), stops)
+        marks, numbers = tuple(map(str, told["marks"])), tuple(map(int, told["contacts"]))
+        return Line(from_micros(int(told["at"])), Erased(told["what"]), str(told["shop"]), marks, stops, numbers)
     except (ValueError, KeyError, TypeError):
         return None

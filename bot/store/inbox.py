@@ -160,6 +160,12 @@ def set_timer(due: datetime, contact: int, kind: str, subject: int, generation: 
     yield sql("inbox.set_timer", due=to_micros(due), contact=contact, kind=kind, subject=subject, generation=generation)
 
 
+def set_timers(due: datetime, people: Sequence[int], kind: str, subject: int) -> Step[None]:
+    """The same for many people at once, of whom there is at least one."""
+    shared = {"due": to_micros(due), "kind": kind, "subject": subject, "generation": 0}
+    yield sql_many("inbox.set_timer", [{"contact": contact, **shared} for contact in people])
+
+
 def fire_timers(now: datetime, limit: int) -> Step[int]:
     """Each due timer becomes one more inbox entry, once; returns how many."""
     rows = yield sql("inbox.due_timers", now=to_micros(now), limit=limit)

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,9 +87,10 @@ class OptOutLog:
         """The lines of whoever goes by one of these names."""
         return [logged for logged in self.read() if logged is not None and not set(logged.names).isdisjoint(names)]
 
-    def forget(self, names: Collection[Identity]) -> int:
-        """Take out the lines of whoever goes by one of these names, and torn lines that hold one; returns how many. The log is whole at
-        every moment. Raises StoreUnavailable."""
+    def forget(self, names: Collection[Identity], living: Collection[Identity] = ()) -> int:
+        """Take out the lines of whoever goes by one of these names, and torn lines that hold one; returns how many. A line with a name of
+        somebody who stays (`living`) may be theirs, said while they had the other one: it stays with what is left of its names. The log is
+        whole at every moment. Raises StoreUnavailable."""
         needles = [name.value.encode() for name in names if name.kind not in _LEADS]
         try:
             if not self.path.exists():
@@ -97,10 +98,11 @@ class OptOutLog:
             with _alone(self.path) as file:
                 with self.path.open("rb") as log:
                     lines = log.readlines()
-                kept = [line for line in lines if not _is_about(line, names, needles)]
-                if len(kept) < len(lines):
+                kept = [_without(line, names, needles, living) for line in lines]
+                changed = sum(after != before for before, after in zip(lines, kept, strict=True))
+                if changed:
                     self._rewrite(file, b"".join(kept))
-                return len(lines) - len(kept)
+                return changed
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -109,12 +111,16 @@ class OptOutLog:
         fresh = self.path.with_name(self.path.name + ".new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.fchmod(file, os.fstat(locked).st_mode & 0o777)
-            os.write(file, content)
-            os.fsync(file)
+            known = os.fstat(locked)
+            os.fchown(file, known.st_uid, known.st_gid)  # root erases, too; the bot must be able to go on writing
+            os.fchmod(file, known.st_mode & 0o777)
+            append_whole(file, content)
+            fresh.replace(self.path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
         finally:
             os.close(file)
-        fresh.replace(self.path)
         sync_folder(self.path.parent)
 
     def _append(self, text: str) -> None:
@@ -123,8 +129,7 @@ class OptOutLog:
             with _alone(self.path) as file:
                 size = os.fstat(file).st_size
                 torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-                os.write(file, (("\n" if torn else "") + text).encode())
-                os.fsync(file)
+                append_whole(file, (("\n" if torn else "") + text).encode())
             if new:
                 sync_folder(self.path.parent)
         except OSError as error:
@@ -155,9 +160,32 @@ def _is_still(path: Path, file: int) -> bool:
         return False
 
 
-def _is_about(line: bytes, names: Collection[Identity], needles: Sequence[bytes]) -> bool:
+def _without(line: bytes, names: Collection[Identity], needles: Sequence[bytes], living: Collection[Identity]) -> bytes:
+    """A line without these names: as it is where it holds none, empty where nobody who stays is in it."""
     logged = _logged(line)
-    return any(needle in line for needle in needles) if logged is None else not set(logged.names).isdisjoint(names)
+    if logged is None:
+        return b"" if any(needle in line for needle in needles) else line
+    if set(logged.names).isdisjoint(names):
+        return line
+    left = [[name.kind, name.value, name.scope] for name in logged.names if name not in names]
+    if set(logged.names).isdisjoint(living):
+        return b""
+    return (json.dumps(json.loads(line) | {"names": left}) + "\n").encode()
+
+
+def append_whole(file: int, content: bytes) -> None:
+    """Write to the end of an open file, and to the disk; all of it or, raising OSError, nothing: a disk that is full takes a part of it
+    first, and says no only then."""
+    size = os.fstat(file).st_size
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(file, left) :]
+        os.fsync(file)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

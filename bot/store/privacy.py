@@ -22,7 +22,7 @@ from bot.store.personal import EMPTY_BODY
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
 DEADLINE = timedelta(days=30)  # the law's month (GDPR 12(3)), and what Shopify grants
-LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes: then another process goes on with it
+LEASE = timedelta(minutes=5)  # longer than a step of an erasure takes, and each step renews it: then another process goes on with it
 WHY_CANCELLED = "the person is being erased"
 OWNER, RESTORE = "owner", "restore"  # ways to ask besides the kinds of deliveries
 LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
@@ -56,6 +56,11 @@ class About:
             files=tuple(dict.fromkeys((*self.files, *files))),
             copies=tuple(dict.fromkeys((*self.copies, *copies))),
         )
+
+    def joined(self, other: "About") -> "About":
+        """Both, for whoever asks once more while the first is not done."""
+        both = self.plus(other.names, other.files, other.copies)
+        return replace(both, before=max(self.before, other.before), orders=tuple(dict.fromkeys((*self.orders, *other.orders))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ class Ask:
 def ask(
     what: What, shop: str, key: str, way: str, about: About, now: datetime, *, at: datetime | None = None, delivery: int | None = None
 ) -> Step[int]:
-    """Keep an ask; returns its id. The same one once more is done once more, on the same receipt. `at` is when it was asked (UTC)."""
+    """Keep an ask; returns its id. The same one once more is done once more, on the same receipt, together with what the first has still
+    to do. `at` is when it was asked (UTC)."""
     rows = yield sql(
         "privacy.ask",
         what=what,
@@ -111,6 +117,9 @@ def ask(
         about=_encode(about),
     )
     found: int = rows[0]["id"]
+    known = yield from _held(found)
+    if known is not None and known.about is not None and known.about != about:
+        yield sql("privacy.keep_about", id=found, about=_encode(known.about.joined(about)))
     return found
 
 
@@ -131,6 +140,22 @@ def load(ask_id: int) -> Step[Ask | None]:
     return _ask(rows[0]) if rows else None
 
 
+def _held(ask_id: int) -> Step[Ask | None]:
+    """One ask, which nobody else changes until the end of the transaction."""
+    rows = yield sql("privacy.held", id=ask_id)
+    return _ask(rows[0]) if rows else None
+
+
+class Overtaken(Exception):
+    """Another process has done it meanwhile."""
+
+
+def go_on(ask_id: int, now: datetime) -> Step[None]:
+    """An ask is being done: ours for another lease. Raises Overtaken."""
+    if not (yield sql("privacy.go_on", id=ask_id, until=to_micros(now + LEASE))):
+        raise Overtaken
+
+
 def every() -> Step[list[Ask]]:
     """All asks, the oldest first."""
     return [_ask(row) for row in (yield sql("privacy.list"))]
@@ -148,7 +173,7 @@ def done(ask_id: int, now: datetime, *, why: str | None = None, file: str | None
 
 def remember(ask_id: int, names: Iterable[Identity] = (), files: Iterable[str] = (), copies: Iterable[str] = ()) -> Step[About]:
     """What is still to go, before what leads to it is gone."""
-    known = yield from load(ask_id)
+    known = yield from _held(ask_id)
     about = (known.about if known and known.about else About(0)).plus(names, files, copies)
     yield sql("privacy.keep_about", id=ask_id, about=_encode(about))
     return about
@@ -156,15 +181,15 @@ def remember(ask_id: int, names: Iterable[Identity] = (), files: Iterable[str] =
 
 def forget_about(ask_id: int) -> Step[None]:
     """Everything an ask remembered has gone."""
-    known = yield from load(ask_id)
+    known = yield from _held(ask_id)
     if known is not None and known.about is not None:
         yield sql("privacy.keep_about", id=ask_id, about=_encode(About(known.about.before)))
 
 
 def count(ask_id: int, counts: Mapping[str, int], people: int = 0) -> Step[None]:
     """So much more was done."""
-    known = yield from load(ask_id)
-    if known is None or not (counts or people):
+    known = (yield from _held(ask_id)) if counts or people else None
+    if known is None:
         return
     summed = {table: known.counts.get(table, 0) + counts.get(table, 0) for table in sorted({*known.counts, *counts})}
     yield sql("privacy.keep_counts", id=ask_id, counts=json.dumps(summed), people=known.people + people)
@@ -328,13 +353,15 @@ class Eraser:
     rows: int
 
 
-def erase(eraser: Eraser, ask_id: int, person: Person, before: int, more: Collection[Identity]) -> Step[Erasing]:
+def erase(eraser: Eraser, ask_id: int, person: Person, before: int, said: Collection[frozenset[Identity]]) -> Step[Erasing]:
     """Erase some rows of each table of a person; when none is left, the person, in the same transaction: the line of the log is on disk
-    before it is committed. `before` is the first inbox entry that came after the ask; `more` are names they had before, from the opt-out
-    log. Raises StillBusy."""
+    before it is committed. `before` is the first inbox entry that came after the ask; `said` are the names that stand together in the
+    opt-out log, one of theirs in each. Raises StillBusy, Overtaken."""
     contact, shop, now = person.contact, person.erases or "", eraser.now
+    yield from go_on(ask_id, now)
     yield from contacts.hold(contact)
     yield from _check_free(contact, before)
+    more = yield from _had_before(contact, said)
     yield from remember(ask_id, names=(*(yield from names(contact)), *more), files=(yield from files_of(contact)))
     yield from discounts.revoke(contact, WHY_CANCELLED, now, shop=shop or None)
     gone = yield from personal.erase(contact, (yield from nobody(now)), shop, to_micros(now), eraser.rows)
@@ -347,6 +374,24 @@ def erase(eraser: Eraser, ask_id: int, person: Person, before: int, more: Collec
         yield from _vanish(eraser, ask_id, contact, more)
     yield sql("privacy.drop_person", contact=contact, ask=ask_id)
     return Erasing(over=True)
+
+
+def _had_before(contact: int, said: Collection[frozenset[Identity]]) -> Step[list[Identity]]:
+    """Names a person had before. Where one of them is somebody else's by now, so may be what was said under them: numbers change hands."""
+    found: set[Identity] = set()
+    for together in said:
+        if (yield from contacts.owners(together)) == [contact]:
+            found |= together
+    return sorted(found.difference((yield from names(contact))), key=repr)
+
+
+def living(found: Iterable[Identity]) -> Step[frozenset[Identity]]:
+    """Those of these names that lead to somebody."""
+    kept: set[Identity] = set()
+    for name in found:
+        if (yield from contacts.owners([name])):
+            kept.add(name)
+    return frozenset(kept)
 
 
 def _check_free(contact: int, before: int) -> Step[None]:
@@ -368,7 +413,7 @@ def _vanish(eraser: Eraser, ask_id: int, contact: int, more: Collection[Identity
     theirs = yield from names(contact)
     known = eraser.log.marks.of_all((*theirs, *more))
     stops = yield from _stops(contact, known, eraser.now)
-    eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, "", known, stops, (yield from _numbers(contact))))
     yield from mark(known, stops, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop="")
     for name in theirs:
@@ -386,13 +431,19 @@ def _leave_shop(eraser: Eraser, ask_id: int, contact: int, shop: str) -> Step[No
     """What one shop told is gone; the person stays for another."""
     theirs = [name for name in (yield from names(contact)) if name.scope == shop]
     known = eraser.log.marks.of_all(theirs)
-    eraser.log.append(Line(eraser.now, Erased.PERSON, shop, known))
+    eraser.log.append(Line(eraser.now, Erased.PERSON, shop, known, contacts=(yield from _numbers(contact))))
     yield from mark_bare(known, eraser.now)
     also = yield sql("privacy.drop_also_known", contact=contact, shop=shop)
     dropped = yield sql("privacy.drop_names", contact=contact, shop=shop)
+    yield from _forget_copies(ask_id, contact)
     yield sql("privacy.consent_left", contact=contact)
     yield sql("contact.sum_orders", id=contact)
     yield from count(ask_id, {"identity": len(dropped), "also_known": len(also)}, people=1)
+
+
+def _numbers(contact: int) -> Step[tuple[int, ...]]:
+    """A contact, and those that were merged into it."""
+    return tuple(row["id"] for row in (yield sql("privacy.numbers", contact=contact)))
 
 
 def _forget_copies(ask_id: int, contact: int) -> Step[None]:
@@ -487,7 +538,7 @@ def marked(marks: Collection[str]) -> Step[Marked | None]:
     for row in rows:
         for channel in ("whatsapp", "ads"):
             at = row[f"{channel}_stopped_at"]
-            if at is not None:
+            if at is not None and (channel not in stops or stops[channel].at < from_micros(at)):
                 stops[channel] = Stop(channel, from_micros(at), row[f"{channel}_method"])
     return Marked(from_micros(max(row["at"] for row in rows)), tuple(stops.values()))
 
@@ -549,6 +600,11 @@ def once_more(line: Line, people: Collection[int], key: str, now: datetime) -> S
         ask_id = yield from ask(what, line.shop, key, RESTORE, About((yield from next_entry())), now, at=line.at)
         for contact in people:
             yield from add_person(ask_id, contact, line.shop)
+
+
+def newest_contact() -> Step[int]:
+    """The number of the contact that was made last; 0 where there is none."""
+    return int((yield sql("privacy.newest_contact"))[0]["id"])
 
 
 def owners_of(marks: Marks, wanted: Collection[str]) -> Step[dict[str, int]]:

@@ -4,14 +4,17 @@ A reading is one part of one store (its orders, say) since some moment. Its page
 And single things that a webhook only named wait here until they are fetched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, to_micros
+from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
-LEASE = timedelta(seconds=10)  # how long nobody else reads on while one does; two that do bring in nothing twice
+FORGOTTEN_AT_ONCE = 20_000  # rows: nobody waits long for the commit
+PAGE_TIME, THING_TIME = timedelta(minutes=4), timedelta(minutes=1)  # how long a store may take: a page can be fifty calls
+LEASE = timedelta(seconds=10)  # how long nobody else reads on while one does; two that read one page bring in nothing twice
+THING_LEASE = THING_TIME + timedelta(seconds=30)
 
 
 class Cause(StrEnum):
@@ -95,15 +98,16 @@ def begin(shop: str, parts: Sequence[tuple[str, datetime]], cause: Cause, now: d
         yield sql("reading.begin", shop=shop, part=part, cause=cause, since=to_micros(since), now=to_micros(now))
 
 
-def claim(now: datetime) -> Step[Reading | None]:
-    """A reading to go on with. Nobody else is given it for the length of a lease."""
-    rows = yield sql("reading.claim", now=to_micros(now), until=to_micros(now + LEASE))
+def claim(now: datetime, busy: Collection[str] = ()) -> Step[Reading | None]:
+    """A reading to go on with, of no shop that is `busy`. Nobody else is given it for the length of a lease."""
+    rows = yield sql("reading.claim", now=to_micros(now), until=to_micros(now + LEASE), busy=_named(busy))
     return _reading(rows[0]) if rows else None
 
 
 def let_go(now: datetime) -> Step[None]:
     """Whoever read is gone: nothing need wait for the end of their lease."""
     yield sql("reading.let_go", now=to_micros(now))
+    yield sql("reading.let_go_wanted", now=to_micros(now))
 
 
 def is_where_it_was(reading: Reading) -> Step[bool]:
@@ -247,9 +251,9 @@ def want(wanted: Wanted, now: datetime) -> Step[None]:
     )
 
 
-def wanted(now: datetime, limit: int) -> Step[list[Wanted]]:
-    """What is to be fetched now. Nobody else is given it for the length of a lease."""
-    rows = yield sql("reading.wanted", now=to_micros(now), until=to_micros(now + LEASE), limit=limit)
+def wanted(now: datetime, each: int, busy: Collection[str] = ()) -> Step[list[Wanted]]:
+    """What is to be fetched now, so many things of each shop that is not `busy`. Nobody else is given them for the length of a lease."""
+    rows = yield sql("reading.wanted", now=to_micros(now), until=to_micros(now + THING_LEASE), each=each, busy=_named(busy))
     return [
         Wanted(
             row["shop"],
@@ -276,8 +280,19 @@ def want_later(one: Wanted, why: str, retry_at: datetime) -> Step[None]:
     yield sql("reading.want_later", shop=one.shop, address=one.address, trouble=why, retry_at=to_micros(retry_at))
 
 
-def forget_wanted(before: datetime) -> Step[list[tuple[str, str, str]]]:
-    """Give up on what could not be fetched for so long; returns the shops, topics and keys."""
+def forget(keys: Sequence[tuple[str, str]]) -> Step[None]:
+    """What is kept of these keys of shops, and nothing of them is fetched any more: whose they are is erased."""
+    of_shops = [{"shop": shop, "key": key} for shop, key in keys]
+    if of_shops:
+        yield sql_many("reading.forget_missed_of", of_shops)
+        yield sql_many("reading.forget_wanted_of", of_shops)
+
+
+def forget_old(before: datetime) -> Step[list[tuple[str, str, str]]]:
+    """Give up on what could not be fetched since then, and returns its shops, topics and keys; forget what was found missing before, and
+    what readings brought in."""
+    yield sql("reading.forget_missed", before=to_micros(before))
+    yield sql("reading.forget_brought", before=to_micros(before), limit=FORGOTTEN_AT_ONCE)
     rows = yield sql("reading.forget_wanted", before=to_micros(before))
     return [(row["shop"], row["topic"], row["key"]) for row in rows]
 
@@ -295,6 +310,11 @@ class Wants:
 def wants() -> Step[list[Wants]]:
     """The shops of which something waits to be fetched."""
     return [Wants(row["shop"], row["wanted"], from_micros(row["oldest"]), row["trouble"]) for row in (yield sql("reading.wants"))]
+
+
+def _named(shops: Collection[str]) -> str:
+    """Shops as a statement looks them up."""
+    return f",{','.join(shops)},"
 
 
 def _reading(row: Row) -> Reading:

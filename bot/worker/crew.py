@@ -223,6 +223,8 @@ class Crew:
                     pass
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        if self._store_reading is not None:
+            await self._store_reading.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from bot.shop import delivery
 from bot.shop.event import PrivacyAsk, PrivacyAsked, ShopUninstalled
-from bot.store import contacts, inbox, personal, privacy, runs
+from bot.store import contacts, country, inbox, personal, privacy, readings, runs
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erased, Erasures, Line
 from bot.store.inbox import Entry
 from bot.store.model import Identity, IdentityKind
 from bot.store.optout_log import OptOutLog
-from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Person, StillBusy, What
+from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Overtaken, Person, StillBusy, What
 from bot.store.shelf import Shelf
 from bot.store.step import Step, sql, to_micros
 from bot.worker import flows, person_copy
@@ -37,7 +37,8 @@ PEOPLE_AT_ONCE = 100  # of a shop, until what else holds them is looked for
 BUSY_RETRY = timedelta(seconds=1)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(hours=1)
-SHORTEST_NUMBER = 9  # digits by which a number without its country's is still one person's
+SHORTEST_NUMBER = 9  # digits by which a number without its country's is one person's, whatever stands before them
+SHORTEST_ALONE = 6  # digits of one that stands alone: shorter ones are prices and years
 WHY_LEFT = "the shop took the app out"
 
 _ASKS = {PrivacyAsk.DATA: What.DATA, PrivacyAsk.ERASE_SHOPPER: What.ERASE_SHOPPER, PrivacyAsk.ERASE_SHOP: What.ERASE_SHOP}
@@ -188,6 +189,8 @@ class Privacy:
             await self._carry_out(ask, ask.about)
         except StoreUnavailable:
             raise
+        except Overtaken:
+            log.info("privacy ask %d was done by another process meanwhile", ask.id)
         except _Stopped:
             return False
         except StillBusy as trouble:
@@ -244,7 +247,7 @@ class Privacy:
 
     async def _erase_shopper(self, ask: Ask, about: About) -> None:
         self._check_overflow()
-        said = await self._said_under(about.names)
+        said = await self._said_together()
         for person in await self._store.run(privacy.people(ask.id)):
             await self._erase(ask, about, person, said)
         for key in about.orders:
@@ -256,6 +259,8 @@ class Privacy:
         def finish() -> Step[None]:
             yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
             yield from privacy.forget_bought(_shops(ask, held), held.names)
+            yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
+            yield from readings.forget([(ask.shop, key) for key in about.orders])
             yield from privacy.done(ask.id, self._now)
 
         await self._store.run(finish())
@@ -264,13 +269,12 @@ class Privacy:
         """All rows of a person, then the person."""
         if person.erases is None:
             return
-        names = await self._store.read(privacy.names(person.contact))
-        more = said.with_them(names)
+        together = said.of(await self._store.read(privacy.names(person.contact)))
         over = False
         while not over:
             self._check_going()
             eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
-            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, more))).over
+            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, together))).over
 
     def _check_overflow(self) -> None:
         if self._overflows():
@@ -280,15 +284,12 @@ class Privacy:
         known = await self._store.run(privacy.load(ask.id))
         return known.about if known and known.about else About(0)
 
-    async def _said_under(self, names: Iterable[Identity]) -> "_Said":
-        """What stands in the opt-out log, by name."""
+    async def _said_together(self) -> "_Said":
         return await asyncio.to_thread(_Said.read, self._optouts)
 
     async def _tidy(self, held: About) -> None:
         """What holds them outside the database: the opt-out log, files, copies that were written for them."""
-        people = [name for name in held.names if name.kind not in LEADS]
-        if people:
-            await asyncio.to_thread(self._optouts.forget, people)
+        await self._forget_said({name for name in held.names if name.kind not in LEADS})
         for name in held.copies:
             await asyncio.to_thread((self._copies / name).unlink, missing_ok=True)
         if not held.files:
@@ -299,6 +300,14 @@ class Privacy:
         for sha256 in held.files:
             if sha256 not in shown and await self._store.run(privacy.drop_file(sha256)):
                 await asyncio.to_thread(self._shelf.remove, sha256, looked_at)
+
+    async def _forget_said(self, names: set[Identity]) -> None:
+        """Who has one of these names now, or another that stood with it in the log, loses nothing of what they said."""
+        if not names:
+            return
+        logged = await asyncio.to_thread(self._optouts.about, names)
+        living = await self._store.read(privacy.living({name for one in logged for name in one.names}))
+        await asyncio.to_thread(self._optouts.forget, names - living, living)
 
     async def _forget_deliveries(self, ask: Ask, needles: "_Needles", shop: str = "") -> None:
         """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
@@ -312,11 +321,11 @@ class Privacy:
                 or (shop and one.place == shop)
                 or (not one.waiting and one.body != personal.EMPTY_BODY and needles.in_body(one.body, one.place))
             ]
-            await self._store.run(_empty(ask.id, found))
+            await self._store.run(_empty(ask.id, found, self._now))
             after = page[-1].id
         timers = await self._store.read(privacy.dead_timers())
         for start in range(0, len(timers), ROWS_AT_ONCE):
-            await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE]))
+            await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE], self._now))
 
     # ---- a shop
 
@@ -328,7 +337,7 @@ class Privacy:
         busy: StillBusy | None = None
         for start in range(0, len(everybody), PEOPLE_AT_ONCE):
             some = everybody[start : start + PEOPLE_AT_ONCE]
-            said = await self._said_under(())
+            said = await self._said_together()
             for contact in some:
                 try:
                     await self._erase_of_shop(ask, about, contact, said)
@@ -338,7 +347,7 @@ class Privacy:
             log.info("erasing shop %s: %d of %d people", ask.shop, start + len(some), len(everybody))
         if busy is not None:
             raise busy
-        while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop))).more:
+        while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop, self._now))).more:
             pass
         await self._forget_deliveries(ask, _Needles(), ask.shop)
         self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
@@ -346,6 +355,7 @@ class Privacy:
 
     async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:
         def begin() -> Step[Person]:
+            yield from privacy.go_on(ask.id, self._now)
             person = Person(contact, (yield from privacy.extent(contact, ask.shop)))
             yield from privacy.add_person(ask.id, contact, person.erases)
             return person
@@ -375,6 +385,7 @@ class Privacy:
     def _silence_some(self, ask: Ask) -> Step[bool]:
         """Some of it; whether there is more."""
         shop, house = ask.shop, self._house()
+        yield from privacy.go_on(ask.id, house.now)
         if (yield from privacy.closed_since(shop)) is None:
             return False
         some = {"shop": shop, "limit": ROWS_AT_ONCE, "why": WHY_LEFT}
@@ -390,17 +401,20 @@ class Privacy:
         return any(counts.values())
 
 
-def _empty(ask_id: int, entries: Sequence[int]) -> Step[None]:
+def _empty(ask_id: int, entries: Sequence[int], now: datetime) -> Step[None]:
+    yield from privacy.go_on(ask_id, now)
     yield from privacy.empty_entries(entries)
     yield from privacy.count(ask_id, {"inbox": len(entries)} if entries else {})
 
 
-def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]]) -> Step[None]:
+def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]], now: datetime) -> Step[None]:
+    yield from privacy.go_on(ask_id, now)
     yield from privacy.drop_timers(timers)
     yield from privacy.count(ask_id, {"timer": len(timers)})
 
 
-def _erase_rows_of_shop(ask_id: int, shop: str) -> Step[personal.Gone]:
+def _erase_rows_of_shop(ask_id: int, shop: str, now: datetime) -> Step[personal.Gone]:
+    yield from privacy.go_on(ask_id, now)
     gone = yield from personal.erase_shop(shop, ROWS_AT_ONCE)
     yield from privacy.count(ask_id, gone.counts)
     return gone
@@ -413,22 +427,21 @@ def _shops(ask: Ask, held: About) -> set[str]:
 class _Said:
     """The opt-out log by name: under which names together somebody said something."""
 
-    def __init__(self, together: Mapping[Identity, frozenset[Identity]]) -> None:
+    def __init__(self, together: Mapping[Identity, set[frozenset[Identity]]]) -> None:
         self._together = together
 
     @classmethod
     def read(cls, optouts: OptOutLog) -> "_Said":
         """Blocks on the disk."""
-        together: defaultdict[Identity, set[Identity]] = defaultdict(set)
+        together: defaultdict[Identity, set[frozenset[Identity]]] = defaultdict(set)
         for logged in optouts.read():
             for name in logged.names if logged else ():
-                together[name].update(logged.names if logged else ())
-        return cls({name: frozenset(others) for name, others in together.items()})
+                together[name].add(frozenset(logged.names if logged else ()))
+        return cls(dict(together))
 
-    def with_them(self, names: Iterable[Identity]) -> tuple[Identity, ...]:
-        """Names under which the same people said something before."""
-        known = set(names)
-        return tuple(sorted({other for name in known for other in self._together.get(name, ())} - known, key=repr))
+    def of(self, names: Iterable[Identity]) -> frozenset[frozenset[Identity]]:
+        """What was said under one of these names."""
+        return frozenset(one for name in names for one in self._together.get(name, ()))
 
 
 _SEPARATORS = b" -().+/\t"
@@ -436,30 +449,38 @@ _SEPARATORS = b" -().+/\t"
 
 @dataclass(frozen=True, slots=True)
 class _Needles:
-    """What to look for in old deliveries: addresses and ids as they stand, numbers by their last digits, customers of a shop."""
+    """What to look for in old deliveries: addresses and ids as they stand, numbers by their last digits, `short` ones as people write them
+    in their country, customers of a shop."""
 
     words: tuple[bytes, ...] = ()
     digits: tuple[bytes, ...] = ()
+    short: tuple[bytes, ...] = ()
     customers: tuple[tuple[str, bytes], ...] = ()
 
     @classmethod
     def of(cls, names: Iterable[Identity]) -> "_Needles":
         """Those of names."""
-        words, digits, customers = set(), set(), set()
+        words, digits, short, customers = set(), set(), set(), set()
         for name in names:
             match name.kind:
                 case IdentityKind.PHONE | IdentityKind.WA_ID | IdentityKind.LINE:
-                    digits.add(name.value.removeprefix("+")[-SHORTEST_NUMBER:].encode())
+                    number = name.value.removeprefix("+")
+                    digits.add(number[-SHORTEST_NUMBER:].encode())
+                    national = country.national(f"+{number}") or ""
+                    if SHORTEST_ALONE <= len(national) < SHORTEST_NUMBER:
+                        short.add(national.encode())
                 case IdentityKind.EMAIL | IdentityKind.BSUID | IdentityKind.PARENT_BSUID:
                     words.add(name.value.lower().encode("utf-8", "surrogatepass"))
                 case IdentityKind.CUSTOMER:
                     customers.add((name.scope, name.value.lower().encode("utf-8", "surrogatepass")))
-        return cls(tuple(sorted(words)), tuple(sorted(digits)), tuple(sorted(customers)))
+        return cls(tuple(sorted(words)), tuple(sorted(digits)), tuple(sorted(short)), tuple(sorted(customers)))
 
     def in_body(self, body: bytes, place: str) -> bool:
         """Whether a delivery to a place (the shop's name, or nothing) holds one of them."""
         text = body.lower()
-        if any(word in text for word in self.words):
+        if any(word in text and _stands_alone(text, word) for word in self.words):
+            return True
+        if any(_is_written(text, number) for number in self.short):
             return True
         if self.digits:
             bare = body.translate(None, _SEPARATORS)
@@ -468,5 +489,16 @@ class _Needles:
         return any(place == shop and _stands_alone(text, value) for shop, value in self.customers)
 
 
+# what may stand before a word without being part of it: no letter but of JSON's escapes and those of addresses (%3a)
+_BEFORE = rb"(?:(?<![\w.+-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2}))"
+_BEHIND = rb"(?![\w-]|\.\w)"
+
+
 def _stands_alone(text: bytes, value: bytes) -> bool:
-    return re.search(rb"(?<![\w.-])" + re.escape(value) + rb"(?![\w.-])", text) is not None
+    return re.search(_BEFORE + re.escape(value) + _BEHIND, text) is not None
+
+
+def _is_written(text: bytes, number: bytes) -> bool:
+    """Whether these digits stand alone in a text, with whatever people put between them, and a 0 that some put before."""
+    digits = rb"[ \-().+/\t]*".join(bytes([digit]) for digit in number)
+    return re.search(rb"(?<!\d)0?" + digits + rb"(?!\d)", text) is not None

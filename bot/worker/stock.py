@@ -172,8 +172,8 @@ def _call(house: House, news: News, about: Variant) -> Step[int]:
     if news.what is What.PRICE_DROPPED:
         yield from wishes.also_of_price(news, about.product, house.now, since, page)
     called = yield from wishes.call(news, about.product, house.now, since, page)
-    for contact in called:
-        yield from inbox.set_timer(house.now, contact, TURN_TIMER, news.id, 0)
+    if called:
+        yield from inbox.set_timers(house.now, called, TURN_TIMER, news.id)
     return len(called)
 
 

@@ -9,14 +9,16 @@ inbox like everything else; while much does, no more is read, so that nobody who
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 from bot.shop.event import CartChanged, OrderChanged, OrderStatus, Origin, Resource, ShopEvent, ShopperChanged, Thin
 from bot.shop.reader import Found, Page, Part, StoreReader
-from bot.shop.wire import ApiRefused, NotThere, ShopUnreachable
+from bot.shop.wire import ApiRefused, Garbled, NotThere, ShopUnreachable
 from bot.store import contacts, inbox, mirror, privacy, readings
 from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Identity, IdentityKind
@@ -27,7 +29,9 @@ log = logging.getLogger(__name__)
 
 REST = 0.9  # seconds: a heartbeat later there is another look
 MOST_WAITING = 200  # entries of the inbox; a fifth of a second's work stands before whoever writes
-WANTED_AT_ONCE = 5  # stores limit their interfaces to a few calls a second
+WANTED_AT_ONCE = 5  # of a shop: stores limit their interfaces to a few calls a second
+PATIENCE = 5.0  # seconds: a shop that takes longer is waited for by nobody else
+MOST_TRIES = 20  # of a page that was answered and could not be read: some hour and a half, longer than shops are under repair
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)  # before a store that could not be asked is asked again
 NO_TOKEN_WAIT = timedelta(hours=1)  # before one that says no is asked again for what a webhook named: the owner may have mended it
 GIVEN_UP = timedelta(days=30)  # after which something that could never be fetched is forgotten
@@ -56,11 +60,47 @@ class _Rest:
         self.until = monotonic() + self.seconds
 
 
+class _Asking:
+    """What is being asked of stores, so many things of each at once: a slow one keeps no other waiting."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._tasks: dict[asyncio.Task[None], str] = {}
+
+    @property
+    def busy(self) -> list[str]:
+        """The shops of which no more is asked for now."""
+        return [shop for shop, count in Counter(self._tasks.values()).items() if count >= self._most]
+
+    async def ask(self, asked: Iterable[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+        """Ask shops, and wait until they answered or take too long: then it goes on by itself. Raises StoreUnavailable."""
+        begun = {asyncio.create_task(asking): shop for shop, asking in asked}
+        self._tasks |= begun
+        for task in begun:
+            task.add_done_callback(self._ended)
+        done = (await asyncio.wait(begun, timeout=PATIENCE))[0] if begun else ()
+        for task in done:
+            task.result()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.warning("what a shop answered could not be kept, and it is asked again: %s", fault)
+
+    async def stop(self) -> None:
+        """Whatever is asked now is asked again by the next process."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class StoreReading:
     """Reads the stores. `readers` by the shop's name; `rest` is how many seconds it looks for nothing after it found nothing to do."""
 
     def __init__(self, store: Database, readers: Mapping[str, StoreReader], clock: Callable[[], datetime], rest: float = REST) -> None:
         self._reading, self._fetching = _Rest(rest), _Rest(rest)
+        self._pages, self._things = _Asking(1), _Asking(WANTED_AT_ONCE)
         self._store = store
         self._readers = readers
         self._clock = clock
@@ -70,32 +110,55 @@ class StoreReading:
         if alone:
             await self._store.run(readings.let_go(self._clock()))
 
+    async def stop(self) -> None:
+        """Wait for no shop any more."""
+        await self._pages.stop()
+        await self._things.stop()
+
     # ---- whole parts
 
     async def read_on(self) -> bool:
-        """Read the next page that waits to be read; returns whether there was one."""
+        """Read the next page that waits to be read; returns whether there was one. A shop that takes long is not waited for."""
         if self._reading.rests:
             return False
-        reading, has_room = await self._store.run(_next(self._clock()))
+        reading, has_room = await self._store.run(_next(self._clock(), self._pages.busy))
         if reading is None:
             if has_room:
                 self._reading.begin()
             return False
+        await self._pages.ask([(reading.shop, self._read(reading))])
+        return True
+
+    async def _read(self, reading: Reading) -> None:
         try:
-            page = await self._reader(reading.shop).page(Part(reading.part), reading.since, reading.cursor)
+            async with asyncio.timeout(readings.PAGE_TIME.total_seconds()):
+                page = await self._reader(reading.shop).page(Part(reading.part), reading.since, reading.cursor)
+        except Garbled as fault:
+            await self._stumble(reading, fault.why)
         except ShopUnreachable as fault:
             await self._store.run(readings.stumble(reading, fault.why, self._clock() + _wait(reading.tries, fault.after)))
         except ApiRefused as refusal:
-            log.error("shop %s does not let its %ss be read: %s", reading.shop, reading.part, refusal.why)
-            await self._store.run(readings.refuse(reading, refusal.why, self._clock()))
+            await self._refuse(reading, refusal.why)
+        except TimeoutError:
+            await self._stumble(reading, "a page of it takes too long")
         except Exception:
             log.exception("a page of shop %s could not be read", reading.shop)
-            await self._store.run(readings.stumble(reading, "reading it failed here", self._clock() + _wait(reading.tries, 0.0)))
+            await self._stumble(reading, "reading it failed here")
         else:
             await self._store.run(_take_in(reading, page, self._clock()))
             if page.cursor is None:
                 await self._tell(reading)
-        return True
+
+    async def _stumble(self, reading: Reading, why: str) -> None:
+        """The shop answers, and a page cannot be read: after many tries that is so for good."""
+        if reading.tries + 1 >= MOST_TRIES:
+            await self._refuse(reading, f"{why}, however often it is asked: what comes after that page is not read")
+        else:
+            await self._store.run(readings.stumble(reading, why, self._clock() + _wait(reading.tries, 0.0)))
+
+    async def _refuse(self, reading: Reading, why: str) -> None:
+        log.error("shop %s does not let its %ss be read: %s", reading.shop, reading.part, why)
+        await self._store.run(readings.refuse(reading, why, self._clock()))
 
     async def _tell(self, reading: Reading) -> None:
         """What a look found, in the log: the owner finds it in `comeback shop missed`."""
@@ -114,7 +177,7 @@ class StoreReading:
                 await self._store.run(_begin_look(shop, reader.changes, self._clock(), LEAST_APART if at_start else NIGHT))
             except StoreUnavailable as fault:
                 log.warning("what webhooks missed could not be looked for: %s", fault)
-        for shop, topic, _ in await self._store.run(readings.forget_wanted(self._clock() - GIVEN_UP)):
+        for shop, topic, _ in await self._store.run(readings.forget_old(self._clock() - GIVEN_UP)):
             log.warning("shop %s named something (%s) a month ago that could never be fetched: forgotten", shop, topic)
 
     # ---- single things
@@ -123,16 +186,17 @@ class StoreReading:
         """Fetch what webhooks only named; returns whether there was something."""
         if self._fetching.rests:
             return False
-        wanted = await self._store.run(readings.wanted(self._clock(), WANTED_AT_ONCE))
+        wanted = await self._store.run(readings.wanted(self._clock(), WANTED_AT_ONCE, self._things.busy))
         if not wanted:
             self._fetching.begin()
-        await asyncio.gather(*map(self._fetch, wanted))
+        await self._things.ask([(one.shop, self._fetch(one)) for one in wanted])
         return bool(wanted)
 
     async def _fetch(self, one: Wanted) -> None:
         thin = Thin(one.at, Resource(one.resource), one.key, one.address, one.topic)
         try:
-            found = await self._reader(one.shop).one(thin)
+            async with asyncio.timeout(readings.THING_TIME.total_seconds()):
+                found = await self._reader(one.shop).one(thin)
         except NotThere:
             log.info("shop %s has nothing any more of what it named (%s)", one.shop, one.topic)
             await self._store.run(readings.got(one, self._clock()))
@@ -141,6 +205,8 @@ class StoreReading:
             await self._store.run(readings.want_later(one, refusal.why, self._clock() + NO_TOKEN_WAIT))
         except ShopUnreachable as fault:
             await self._store.run(readings.want_later(one, fault.why, self._clock() + _wait(one.tries, fault.after)))
+        except TimeoutError:
+            await self._store.run(readings.want_later(one, "the shop takes too long", self._clock() + _wait(one.tries, 0.0)))
         except Exception:
             log.exception("what shop %s named (%s) could not be read", one.shop, one.topic)
             await self._store.run(readings.want_later(one, "reading it failed here", self._clock() + _wait(one.tries, 0.0)))
@@ -153,11 +219,11 @@ class StoreReading:
         return reader
 
 
-def _next(now: datetime) -> Step[tuple[Reading | None, bool]]:
+def _next(now: datetime, busy: Collection[str]) -> Step[tuple[Reading | None, bool]]:
     """What to read now, and whether the inbox has room for it."""
     if (yield from inbox.count_waiting()) > MOST_WAITING:
         return None, False
-    return (yield from readings.claim(now)), True
+    return (yield from readings.claim(now, busy)), True
 
 
 def _wait(tries: int, after: float) -> timedelta:

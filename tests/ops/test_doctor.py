@@ -1,15 +1,21 @@
 """`comeback doctor` and what an operator gets wrong: a sentence, a list for machines, an exit code, and never a traceback."""
 
+import asyncio
 import json
 import socket
 from argparse import Namespace
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.clock import wall_clock
 from bot.command import doctor
 from bot.command.exit_code import EX_CONFIG
+from bot.store import privacy
+from bot.store.database import open_database
+from bot.store.privacy import About, What
 from tests.journey.serving import command
 from tests.worker.bench import ROOT
 
@@ -96,6 +102,25 @@ def test_each_shop_is_looked_at_and_its_secrets_are_not_shown(examined: Examine)
         assert "is 'comeback serve' running behind it" in found[f"{shop} address"][0][1]
     assert "hidden" not in str(found)
     assert "aGlkZGVu" not in str(found)
+
+
+def test_an_ask_of_the_law_that_is_late_and_a_shop_that_left_are_told(examined: Examine, tmp_path: Path) -> None:
+    asked = wall_clock() - timedelta(days=31)
+
+    async def ask() -> None:
+        store = await open_database(str(tmp_path / "comeback.db"))
+        await store.run(privacy.ask(What.DATA, "main", "r-1", "privacy.data", About(1), asked))
+        await store.run(privacy.close_shop("main", asked))
+        await store.close()
+
+    asyncio.run(ask())
+    _, found = examined(
+        COMEBACK_SHOPS="main", COMEBACK_SHOP_MAIN_SECRET="the shop's secret", COMEBACK_SHOP_MAIN_PLATFORM="woocommerce"
+    )
+    ((verdict, sentence),) = found["privacy"]
+    assert verdict == "ill"
+    assert sentence.startswith("privacy ask 1 (data) is not done, and was due by ")
+    assert [verdict for verdict, sentence in found["shop main"] if "comeback privacy reopen main" in sentence] == ["hint"]
 
 
 def test_a_password_in_an_address_is_not_shown(examined: Examine) -> None:

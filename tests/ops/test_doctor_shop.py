@@ -229,7 +229,7 @@ SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
     ("no orders", lambda place: setattr(place.api.shopify, "scopes", ALL_SCOPES - {"read_orders"}), "scopes", Health.ILL, "read_orders is"),
     ("no stock", lambda place: setattr(place.api.shopify, "scopes", ALL_SCOPES - {"read_inventory"}), "scopes", Health.HINT, "tick them"),
     ("hook gone", lambda place: place.api.shopify.subscriptions.all.popitem(), "webhooks", Health.ILL, "connect shopify casa"),
-    ("hooks moved", _hooks(uri="https://old.example/webhooks/shopify/casa"), "webhooks", Health.ILL, "it led to https://old.example"),
+    ("hooks moved", _hooks(uri="https://old.example/webhooks/shopify/casa"), "webhooks", Health.HINT, "lead to https://old.example"),
     (
         "hooks of others",
         _hooks(uri="https://other.example/hooks"),
@@ -255,8 +255,8 @@ BIG_ILLS: list[tuple[str, Change, str, Health, str]] = [
         "moved",
         _big_hooks(destination="https://old.example/webhooks/bigcommerce/gran"),
         "webhooks",
-        Health.ILL,
-        "it led to https://old.example",
+        Health.HINT,
+        "lead to https://old.example",
     ),
     ("another store", _sets(domain="otherhash"), "store", Health.ILL, f"it calls itself {STORE_HASH}"),
     ("no phones", _without_phones, "phones", Health.ILL, "Phone number: required"),
@@ -331,19 +331,31 @@ async def test_what_broke_is_mended_and_what_is_not_ours_left_alone() -> None:
         hooks[2]["delivery_url"] = "https://old.example/webhooks/woocommerce/lola"
         hooks[3]["delivery_url"] = "https://other.example/webhooks/woocommerce/lolas"
         hooks[4]["secret"], hooks[4]["name"] = "what somebody typed", "Order restored"
-        others = dict(hooks[3])
+        second, others = dict(hooks[2]), dict(hooks[3])
         report = await place.connected()
         assert {one.move.topic: (one.move.act, one.move.why) for one in report.done if one.move.act is not Act.KEEP} == {
             "order.created": (Act.MEND, "it was switched off, as WooCommerce does after some answers it does not like"),
-            "order.updated": (Act.MEND, "it led to https://old.example"),
+            "order.updated": (Act.REGISTER, ""),
             "order.deleted": (Act.REGISTER, ""),
             "order.restored": (Act.MEND, "it may sign with another secret"),
         }
         assert {one["secret"] for key, one in hooks.items() if key != 3} == {SECRET}
-        assert hooks[3] == others
+        assert (hooks[2], hooks[3]) == (second, others)
+        assert "1 lead to https://old.example, and stay" in "".join(one.sentence for one in report.findings)
         gone = await shop_connect.connect(place.settings, place.shop, place.rules, remove=True, dry_run=False)
         assert gone.code == 0
-        assert list(hooks.values()) == [others]
+        assert list(hooks.values()) == [second, others], "another bot, for the same shop, is told what it was told"
+
+
+async def test_a_bot_that_moved_takes_its_webhooks_along_when_it_is_told_so() -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        await place.connected()
+        hooks = place.api.woo.webhooks
+        for one in hooks.values():
+            one["delivery_url"] = "https://old.example/webhooks/woocommerce/lola"
+        report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, moved=True, dry_run=False)
+        assert {(one.move.act, one.move.why) for one in report.done} == {(Act.MEND, "it led to https://old.example")}
+        assert not [one for one in hooks.values() if "old.example" in str(one["delivery_url"])]
 
 
 async def test_a_dry_run_changes_nothing() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.store.database import open_database
 from tests.postgres_server import Server
-from tests.worker.bench import SHOP, Bench, playbook
+from tests.worker.bench import SHIPPED, SHOP, Bench, playbook
 
 MINUTE = timedelta(minutes=1)
 APART = timedelta(days=2)  # two afternoons; five thousand of them are over before keys run out of seconds, in 2106
@@ -374,7 +374,7 @@ def promised(where: str, examples: int) -> Callable[[], None]:
 
 
 def _files(has_goal: bool) -> dict[str, str | None]:
-    others = dict.fromkeys(("cart_reminder", "reorder_nudge", "welcome"))
+    others = dict.fromkeys(SHIPPED)
     return {**others, "store": STORE, "cart": FLOWS[has_goal], "templates/left": TEMPLATE}
 
 

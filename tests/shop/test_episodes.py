@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from bot.store import mirror
 from bot.store.database import open_database
-from tests.worker.bench import DAY, HOUR, LOLA, PEPE, Bench, playbook
+from tests.worker.bench import DAY, HOUR, LOLA, PEPE, SHIPPED, Bench, playbook
 
 from .test_carts import REMINDER, STORE, TEMPLATE
 
@@ -36,7 +36,7 @@ body: "Order {number} is not paid: see {link} for it."
 async def bench(where: str) -> AsyncIterator[Bench]:
     store = await open_database(where)
     files: dict[str, str | None] = {
-        **dict.fromkeys(("cart_reminder", "reorder_nudge", "welcome")),
+        **dict.fromkeys(SHIPPED),
         **{"store": STORE, "cart": REMINDER.format(goal="stop_when: cart_emptied"), "pay": PAY},
         **{"templates/left": TEMPLATE, "templates/pay": PAY_TEMPLATE},
     }

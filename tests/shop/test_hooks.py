@@ -24,7 +24,8 @@ ADDRESSES = (
     "https://[broken/webhooks/shopify/casa",
     "",
 )
-OURS = frozenset(ADDRESSES[:3])
+OURS = frozenset((ADDRESSES[0], ADDRESSES[2]))  # whatever the scheme, and what a proxy puts before the path
+WITH_OLD = OURS | {ADDRESSES[1]}
 TOPICS = ("orders/create", "orders/updated", "checkouts/update", "app/uninstalled")
 FLAWS = (None, None, "it was switched off")
 
@@ -65,6 +66,15 @@ def test_done_twice_there_is_nothing_to_do_the_second_time(found: list[Hook]) ->
 
 
 @given(there)
+def test_what_leads_to_another_host_is_taken_over_if_the_owner_says_that_the_bot_moved(found: list[Hook]) -> None:
+    after = carried_out(hooks.plan(TOPICS, HERE, found, moved=True), found)
+    for topic in TOPICS:
+        assert [(hook.address, hook.flaw) for hook in after if hook.topic == topic and hook.address in WITH_OLD] == [(HERE, None)]
+    others = [hook for hook in found if hook.address not in WITH_OLD or hook.topic not in TOPICS]
+    assert [hook for hook in after if hook in others] == others
+
+
+@given(there)
 def test_a_removal_takes_all_of_ours_and_nothing_else(found: list[Hook]) -> None:
     after = carried_out(hooks.removal(HERE, found), found)
     assert after == [hook for hook in found if hook.address not in OURS]
@@ -72,10 +82,11 @@ def test_a_removal_takes_all_of_ours_and_nothing_else(found: list[Hook]) -> None
 
 def test_what_is_there_stays_even_beside_one_of_a_former_address() -> None:
     right, former = Hook("1", TOPICS[0], HERE), Hook("2", TOPICS[0], ADDRESSES[1])
-    assert hooks.plan(TOPICS[:1], HERE, [former, right]) == [
+    assert hooks.plan(TOPICS[:1], HERE, [former, right], moved=True) == [
         Move(Act.KEEP, TOPICS[0], right),
         Move(Act.REMOVE, TOPICS[0], former, "it was there twice"),
     ]
+    assert hooks.plan(TOPICS[:1], HERE, [former, right]) == [Move(Act.KEEP, TOPICS[0], right)]
 
 
 @pytest.mark.parametrize(

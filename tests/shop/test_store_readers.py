@@ -39,15 +39,15 @@ ORDERS = 150
 
 def shopify(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
     wire = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-    return ShopifyReader(wire, "casa", lambda: NOW, "ES", "casa-bonita.myshopify.com")
+    return ShopifyReader(wire, "casa", "ES", "casa-bonita.myshopify.com")
 
 
 def woocommerce(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
-    return WooReader(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN, pause=pauses), "casa", lambda: NOW, "ES", "opt_in")
+    return WooReader(WooRest(session, url=url, key="ck_sandbox", secret=TOKEN, pause=pauses), "casa", "ES", "opt_in")
 
 
 def bigcommerce(session: aiohttp.ClientSession, url: str, pauses: Pauses) -> StoreReader:
-    return BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN, pause=pauses), "casa", lambda: NOW, "ES")
+    return BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN, pause=pauses), "casa", "ES")
 
 
 READERS: dict[str, Callable[[aiohttp.ClientSession, str, Pauses], StoreReader]] = {

@@ -78,6 +78,7 @@ DRAFT = WOO_ORDER | {
     "date_paid": None,
 }
 PAY = "https://casa.example/checkout/order-pay/727/?pay_for_order=true&key=wc_order_58d2d042d1d"
+PICTURE = "https://casa.example/premium.jpg"
 PRODUCT = {
     "id": 794,
     "name": "Premium &amp; Quality",
@@ -90,6 +91,7 @@ PRODUCT = {
     "stock_quantity": None,
     "stock_status": "instock",
     "date_modified_gmt": "2026-11-02T10:00:00",
+    "images": [{"src": PICTURE}, {"src": "https://casa.example/other.jpg"}],
 }
 
 TOPICS: list[tuple[str, dict[str, Any], ShopEvent]] = [
@@ -119,6 +121,7 @@ TOPICS: list[tuple[str, dict[str, Any], ShopEvent]] = [
             "Premium & Quality",
             (Variant("794", "Premium & Quality", None, Decimal("21.99"), Decimal(25), None, available=True),),
             "https://casa.example/product/premium/",
+            image=PICTURE,
         ),
     ),
     (
@@ -128,12 +131,15 @@ TOPICS: list[tuple[str, dict[str, Any], ShopEvent]] = [
         ProductChanged(
             AT,
             "794",
-            "Premium & Quality",
+            None,  # the name and the page are the variation's own
             (Variant("95", "Premium & Quality", None, Decimal("21.99"), None, -2, available=False),),
-            "https://casa.example/product/premium/",
         ),
     ),
-    ("product.updated", PRODUCT | {"type": "variable"}, ProductChanged(AT, "794", "Premium & Quality", (), PRODUCT["permalink"])),  # type: ignore[arg-type]  # a table of many kinds
+    (
+        "product.updated",
+        PRODUCT | {"type": "variable"},
+        ProductChanged(AT, "794", "Premium & Quality", (), "https://casa.example/product/premium/", image=PICTURE),
+    ),
     ("product.deleted", {"id": 794}, ProductChanged(RECEIVED, "794", None, removed=True)),
     ("coupon.created", {"id": 5, "code": "x"}, ShopNotice(RECEIVED, "coupon.created")),
     (

@@ -39,6 +39,10 @@ def owner_files() -> dict[str, str]:
     return read_files(ROOT / "flows", ROOT / "locales")
 
 
+SHIPPED = frozenset(path.stem for path in (ROOT / "flows").glob("*.yaml")) - {"store"}
+"""The names of the flows that ship."""
+
+
 def playbook(**replaced: str | None) -> Playbook:
     """The shipped flows, with some files replaced (`store="..."` is `flows/store.yaml`) or, with None, taken away."""
     files = dict(owner_files())

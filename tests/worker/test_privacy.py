@@ -22,12 +22,13 @@ from bot.store.optout_log import OptOutLog
 from bot.store.privacy import Ask
 from bot.store.shelf import Shelf
 from bot.store.step import Statement, Step
-from bot.worker import dispatcher, privacy
+from bot.worker import dispatcher, privacy, restoring
 from bot.worker.dispatcher import Worked
 from bot.worker.playbook import House
 from bot.worker.privacy import Privacy
 
 from .bench import DAY, HOUR, ITEMS, LOLA, NUMBER, PEPE, Bench, playbook
+from .test_identity import NEW, number_changed
 
 
 class Lawful:
@@ -335,6 +336,62 @@ async def test_who_is_unknown_gets_no_copy_and_the_receipt_says_so(lawful: Lawfu
     await lawful.bench.work()
     ask = await lawful.done()
     assert (ask.file, ask.people, ask.why) == (None, 0, "nobody here goes by these names: there is nothing to hand over")
+
+
+# ---- names that change hands
+
+
+async def test_who_gave_up_a_number_is_not_erased_with_its_next_owner_and_stays_stopped(lawful: Lawful) -> None:
+    bench = lawful.bench
+    log = lawful.folder / "log.optouts"
+    await bench.cart(email="lola@example.com", customer_key="c-1")
+    await bench.writes("STOP")
+    await bench.store.run(lawful.optouts.around(_worked(bench)))
+    before = {Identity(IdentityKind.PHONE, f"+{LOLA}"), Identity(IdentityKind.WA_ID, LOLA)}
+    lola = await bench.contact(LOLA)
+    bench.now += DAY
+    await number_changed(bench, LOLA, NEW)
+    await bench.writes("hello, I am new here")  # a stranger has the old number now
+    await bench.work()
+    stranger = await bench.contact(LOLA)
+    assert stranger != lola
+    await lawful.redact()
+    assert (await lawful.done()).people == 1
+    (line,) = lawful.optouts.read()
+    assert line is not None
+    assert {name.value for name in line.names} == {"lola@example.com", "c-1"}
+    assert LOLA not in log.read_text()
+    email = Identity(IdentityKind.EMAIL, "lola@example.com")
+    assert await bench.store.read(asks.marked(lawful.erasures.marks_of([email]))) is None
+    assert await bench.contact(NEW) == lola
+    copy = Lawful(await _another(bench, lawful.folder), lawful.folder)  # from before the number changed hands
+    await copy.bench.cart(email="lola@example.com", customer_key="c-1")
+    await copy.bench.work()
+    assert await copy.bench.store.read(asks.living(before)) != set()
+    newest = await copy.bench.store.read(asks.newest_contact())
+    assert await copy.bench.store.run(restoring._ask_again(copy.erasures, newest, bench.now)) == 0
+    assert await copy.bench.rows("select 1 from privacy_person") == []
+    await copy.bench.store.close()
+
+
+async def _another(bench: Bench, folder: Path) -> Bench:
+    """A database in which nothing happened yet."""
+    other = Bench(await open_database(folder / "copy.db"), playbook())
+    other.now = bench.now
+    return other
+
+
+async def test_who_is_erased_for_one_shop_keeps_their_stop_in_the_log(lawful: Lawful) -> None:
+    bench = lawful.bench
+    await bench.cart(email="lola@example.com", customer_key="c-77")
+    await _in_another_shop(bench)
+    await bench.writes("STOP")
+    await bench.store.run(lawful.optouts.around(_worked(bench)))
+    await lawful.redact(customer_key="c-77")
+    assert not (await lawful.done()).is_open
+    (line,) = lawful.optouts.read()
+    assert line is not None
+    assert (f"+{LOLA}" in {name.value for name in line.names}, "c-77" in {name.value for name in line.names}) == (True, False)
 
 
 # ---- shops

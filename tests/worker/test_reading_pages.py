@@ -1,26 +1,29 @@
 """Stores that are read, page by page as the test writes them: what a house does between two pages, and with pages that go wrong."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from bot.shop import plain
 from bot.shop import reading as shop_reading
 from bot.shop.event import Thin
 from bot.shop.reader import Found, Page, Part
 from bot.shop.verifier import Doubt
+from bot.shop.wire import Garbled, ShopUnreachable
 from bot.store import privacy, readings
-from bot.store.readings import Cause, Reading, Wanted
+from bot.store.readings import Cause, Reading, ReadingState, Wanted
 from bot.web.desk_socket import DeskSocket
 from bot.worker.lapse import Absence
 from bot.worker.reorder import Foresight
-from bot.worker.store_reading import NIGHT, StoreReading
+from bot.worker.store_reading import MOST_TRIES, NIGHT, StoreReading
 
 from .bench import DAY, HOUR, LOLA, SHOP, Bench, owner_files, playbook
 
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 COFFEE = {"product_id": "p-huila", "title": "Huila", "quantity": 1, "unit_price": "5.00", "category": "coffee"}
 WIN_BACK = owner_files()["flows/win_back.yaml"].replace("after: 3 gaps", "for: 60 days")
 
@@ -166,3 +169,112 @@ async def test_nobody_can_ask_for_the_history_of_a_shop_that_left(bench: Bench) 
     assert "took the app out" in (await desk.answer("read_store", words))["error"]
     await bench.store.run(privacy.reopen_shop(SHOP))
     assert await desk.answer("read_store", words) == {"result": "begun"}
+
+
+# ---- pages that go wrong
+
+
+async def test_a_page_that_never_reads_well_is_refused_in_the_end_and_no_night_waits_for_it(bench: Bench) -> None:
+    good, bad = Pages(([bought(bench, "o", bench.now - HOUR)],)), Pages((Garbled(),))
+    await ask(bench)
+    reading = house_of(bench, bad)
+    assert await reading.read_on()
+    bench.now += NIGHT + HOUR
+    night = house_of(bench, good)
+    await night.look()
+    (begun,) = await bench.store.read(readings.latest(SHOP, Cause.NIGHTLY))
+    assert await _read_once(bench, good, begun)
+    assert [one.state for one in await latest(bench, Cause.NIGHTLY)] == [ReadingState.DONE]
+    for _ in range(MOST_TRIES):
+        bench.now += HOUR
+        await reading.read_on()
+    (one,) = await latest(bench)
+    assert (one.state, len(bad.asked)) == (ReadingState.REFUSED, MOST_TRIES)
+    assert "cannot be read, however often" in (one.trouble or "")
+
+
+async def _read_once(bench: Bench, pages: Pages, reading: Reading) -> bool:
+    """Whether the next page that is read is of this reading."""
+    found = await bench.store.run(readings.claim(bench.now))
+    while found is not None and found.id != reading.id:
+        found = await bench.store.run(readings.claim(bench.now))
+    if found is None:
+        return False
+    await house_of(bench, pages)._read(found)
+    return True
+
+
+async def test_a_shop_that_is_down_for_days_is_asked_again_and_again(bench: Bench) -> None:
+    pages = Pages((ShopUnreachable("the shop answered 503"),))
+    reading = house_of(bench, pages)
+    await ask(bench)
+    for _ in range(2 * MOST_TRIES):
+        assert await reading.read_on()
+        bench.now += HOUR
+    assert [one.state for one in await latest(bench)] == [ReadingState.WAITING]
+
+
+@pytest.mark.parametrize("wanted", [1e15, 1e308, float("inf"), 366 * 86_400.0])
+async def test_however_long_a_shop_wants_to_be_left_alone_it_is_asked_again_within_the_hour(bench: Bench, wanted: float) -> None:
+    pages = Pages((ShopUnreachable("the shop answered 503", wanted),))
+    reading = house_of(bench, pages)
+    await ask(bench)
+    assert await reading.read_on()
+    bench.now += HOUR
+    assert await reading.read_on()
+
+
+@dataclass(slots=True)
+class Slow(Pages):
+    """A shop that answers when it is told to."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    fetched: int = 0
+
+    async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
+        await self.answers.wait()
+        return Page((), None)
+
+    async def one(self, thin: Thin) -> tuple[Found, ...]:
+        await self.answers.wait()
+        self.fetched += 1
+        return ()
+
+
+async def test_a_slow_shop_keeps_no_other_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.worker.store_reading.PATIENCE", 0.05)
+    slow, quick = Slow(()), Slow(())
+    quick.answers.set()
+    reading = StoreReading(bench.store, {"slow": slow, "quick": quick}, lambda: bench.now, rest=0)
+    for shop in ("slow", "quick"):
+        await bench.store.run(readings.begin(shop, [(Part.ORDER, bench.now - DAY)], Cause.ASKED, bench.now))
+        for number in range(12):
+            await bench.store.run(readings.want(Wanted(shop, f"/{number}", "order", str(number), "t", bench.now), bench.now))
+    for _ in range(5):
+        await reading.fetch_wanted()
+        await reading.read_on()
+    assert quick.fetched == 12
+    assert [one.state for one in await bench.store.read(readings.latest("quick", Cause.ASKED))] == [ReadingState.DONE]
+    assert len(await bench.rows("select 1 as one from wanted_resource where shop = 'slow' and retry_at > 0")) == 12
+    slow.answers.set()
+    for _ in range(5):
+        await asyncio.sleep(0.05)
+        await reading.fetch_wanted()
+    assert slow.fetched == 12, "each once"
+    await reading.stop()
+
+
+async def test_whoever_stops_waits_for_no_shop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.worker.store_reading.PATIENCE", 0.05)
+    reading = StoreReading(bench.store, {SHOP: Slow(())}, lambda: bench.now, rest=0)
+    await ask(bench)
+    await bench.store.run(readings.want(Wanted(SHOP, "/1", "order", "1", "t", bench.now), bench.now))
+    assert await reading.read_on()
+    assert await reading.fetch_wanted()
+    assert not await reading.read_on()
+    await reading.stop()
+    next_one = StoreReading(bench.store, {SHOP: Pages(([],))}, lambda: bench.now, rest=0)
+    await next_one.start(alone=True)
+    assert await next_one.read_on()
+    assert await next_one.fetch_wanted()
+    assert await bench.rows("select 1 as one from wanted_resource") == []

@@ -1,5 +1,6 @@
 """Stores that are read: what was before, what webhooks missed, what they only named. Against the sandbox's own interfaces."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from bot.shop.bigcommerce import BigCommerce
 from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.delivery import Delivery
-from bot.shop.reader import Part
+from bot.shop.reader import Page, Part
 from bot.shop.shopify import Shopify
 from bot.shop.shopify_graphql import PATH, Bucket, ShopifyGraphql
 from bot.shop.shopify_reader import ShopifyReader
@@ -112,7 +113,7 @@ async def shop(bench: Bench) -> AsyncIterator[Shop]:
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
         wire_to = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-        reader = ShopifyReader(wire_to, SHOP, lambda: bench.now, "ES", "casa.myshopify.com")
+        reader = ShopifyReader(wire_to, SHOP, "ES", "casa.myshopify.com")
         yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0), reader)
 
 
@@ -154,16 +155,48 @@ async def test_it_goes_on_where_it_was_after_each_page_and_twice_is_once(shop: S
     assert (part.found, part.fresh) == (60, 0)
 
 
+class Slow(ShopifyReader):
+    """Its answers come when they are let go."""
+
+    def __init__(self, reader: ShopifyReader) -> None:
+        self.reader, self.asked, self.let_go = reader, asyncio.Event(), asyncio.Event()
+
+    async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
+        page = await self.reader.page(part, since, cursor)
+        self.asked.set()
+        await self.let_go.wait()
+        return page
+
+
 async def test_two_who_read_the_same_page_bring_it_in_once(shop: Shop) -> None:
     await shop.ask(Part.ORDER)
-    first = await shop.bench.store.run(readings.claim(shop.bench.now))
-    assert first is not None
-    assert await shop.bench.store.run(readings.claim(shop.bench.now)) is None, "nobody else is given it for a while"
+    slow = Slow(shop.reader)
+    other = StoreReading(shop.bench.store, {SHOP: slow}, lambda: shop.bench.now, rest=0)
+    late = asyncio.create_task(other.read_on())
+    await slow.asked.wait()
+    assert not await shop.reading.read_on(), "nobody else is given it for a while"
     shop.bench.now += MINUTE
     await shop.read()
+    slow.let_go.set()
+    await late
     (done,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
-    assert not await shop.bench.store.read(readings.is_where_it_was(first))
-    assert (done.found, done.fresh) == (60, 60)
+    assert (done.state, done.found, done.fresh) == (ReadingState.DONE, 60, 60)
+
+
+async def test_one_who_comes_late_does_not_turn_back_where_to_go_on(shop: Shop) -> None:
+    await shop.ask(Part.ORDER)
+    slow = Slow(shop.reader)
+    other = StoreReading(shop.bench.store, {SHOP: slow}, lambda: shop.bench.now, rest=0)
+    late = asyncio.create_task(other.read_on())
+    await slow.asked.wait()
+    shop.bench.now += MINUTE
+    for _ in range(2):
+        assert await shop.reading.read_on()
+    slow.let_go.set()
+    await late
+    await shop.read()
+    (done,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
+    assert (done.state, done.found, done.fresh) == (ReadingState.DONE, 60, 60)
 
 
 async def test_a_shop_that_is_down_is_asked_again_and_later_each_time(shop: Shop) -> None:
@@ -437,7 +470,7 @@ async def test_an_order_that_bigcommerce_only_names_ends_the_reminder_of_its_car
     api = StoreApi(token=TOKEN, books=year.books)
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
-        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, lambda: bench.now, "ES")
+        reader = BigReader(BigRest(session, url=f"{url}/stores/{STORE_HASH}", token=TOKEN), SHOP, "ES")
         reading = StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0)
         like = next(one for one in year.books.orders if one.address.phone is None)
         fresh = replace(like, id=next(year.books.ids), checkout_token="its token", placed_at=bench.now, updated_at=bench.now)

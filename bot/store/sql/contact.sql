@@ -259,7 +259,7 @@ delete from wish where contact = :gone
 
 -- name: merge_privacy_person
 insert into privacy_person (contact, ask, erases) select :keep, ask, erases from privacy_person where contact = :gone
-on conflict (contact, ask) do nothing
+on conflict (contact, ask) do update set erases = case when excluded.erases = '' then '' else privacy_person.erases end
 
 -- name: merge_privacy_person_rest
 delete from privacy_person where contact = :gone

@@ -3,11 +3,11 @@
 -- ---- asks and their receipts
 
 -- name: ask
--- asked again it is done again, on the same receipt
+-- asked again it is done again, on the same receipt; what an open one has still to do is not forgotten
 insert into privacy_ask (what, shop, key, way, delivery, asked_at, received_at, due_at, about, retry_at)
 values (:what, :shop, :key, :way, :delivery, :asked_at, :received_at, :due_at, :about, :received_at)
 on conflict (what, shop, key) do update set
-  way = excluded.way, delivery = excluded.delivery, about = excluded.about, retry_at = excluded.retry_at, attempts = 0, why = null,
+  way = excluded.way, delivery = excluded.delivery, about = coalesce(privacy_ask.about, excluded.about), retry_at = excluded.retry_at, attempts = 0, why = null,
   asked_at = case when privacy_ask.state = 'open' then privacy_ask.asked_at else excluded.asked_at end,
   received_at = case when privacy_ask.state = 'open' then privacy_ask.received_at else excluded.received_at end,
   due_at = case when privacy_ask.state = 'open' then privacy_ask.due_at else excluded.due_at end,
@@ -26,23 +26,27 @@ update privacy_ask set retry_at = :now where state = 'open' and retry_at > :now 
 -- name: load
 select * from privacy_ask where id = :id
 
+-- name: held
+-- one that nobody else changes until the end of the transaction
+select * from privacy_ask where id = :id
+
+-- name: go_on
+update privacy_ask set retry_at = :until where id = :id and state = 'open' returning id
+
 -- name: list
 select * from privacy_ask order by id
 
--- name: of_key
-select id from privacy_ask where what = :what and shop = :shop and key = :key
-
 -- name: later
-update privacy_ask set retry_at = :until, why = :why, attempts = attempts + :failed where id = :id
+update privacy_ask set retry_at = :until, why = :why, attempts = attempts + :failed where id = :id and state = 'open'
 
 -- name: keep_about
-update privacy_ask set about = :about where id = :id
+update privacy_ask set about = :about where id = :id and state = 'open'
 
 -- name: keep_counts
-update privacy_ask set counts = :counts, people = :people where id = :id
+update privacy_ask set counts = :counts, people = :people where id = :id and state = 'open'
 
 -- name: done
-update privacy_ask set state = 'done', done_at = :now, about = null, why = :why, file = coalesce(:file, file) where id = :id
+update privacy_ask set state = 'done', done_at = :now, about = null, why = :why, file = coalesce(:file, file) where id = :id and state = 'open'
 
 -- name: pressing
 select id, what, state, due_at, why from privacy_ask where state = 'open' and due_at < :until or file is not null order by due_at, id
@@ -157,6 +161,12 @@ where id = :contact or merged_into = :contact
 
 -- name: names
 select kind, scope, value from identity where contact in (select id from contact where id = :contact or merged_into = :contact)
+
+-- name: numbers
+select id from contact where id = :contact or merged_into = :contact order by id
+
+-- name: newest_contact
+select coalesce(max(id), 0) as id from contact
 
 -- name: drop_names
 delete from identity where contact in (select id from contact where id = :contact or merged_into = :contact)

@@ -5,12 +5,13 @@ insert into shop_reading (shop, part, cause, since, begun_at, retry_at) values (
 on conflict do nothing
 
 -- name: claim
--- one part of a shop after the other, in the order they were asked for
+-- one part of a shop after the other, in the order they were asked for; a night does not wait for years of history
 update shop_reading set retry_at = :until where id = (
   select r.id from shop_reading r where r.state = 'waiting' and r.retry_at <= :now
     and not exists (select 1 from closed_shop c where c.shop = r.shop)  -- its tokens are dead
+    and cast(:busy as text) not like '%,' || r.shop || ',%'
     and not exists (
-    select 1 from shop_reading e where e.state = 'waiting' and e.shop = r.shop and e.id < r.id)
+    select 1 from shop_reading e where e.state = 'waiting' and e.shop = r.shop and e.cause = r.cause and e.id < r.id)
   order by r.retry_at, r.id limit 1)
 returning *
 
@@ -85,10 +86,17 @@ on conflict (shop, address) do update set times = wanted_resource.times + 1, top
   retry_at = min(wanted_resource.retry_at, excluded.retry_at)
 
 -- name: wanted
+-- of each shop some: none keeps the others waiting
 update wanted_resource set retry_at = :until where (shop, address) in (
-  select shop, address from wanted_resource where retry_at <= :now
-    and not exists (select 1 from closed_shop c where c.shop = wanted_resource.shop) order by retry_at limit :limit)
+  select shop, address from (
+    select w.shop, w.address, row_number() over (partition by w.shop order by w.retry_at, w.address) as place from wanted_resource w
+    where w.retry_at <= :now and cast(:busy as text) not like '%,' || w.shop || ',%'
+      and not exists (select 1 from closed_shop c where c.shop = w.shop)) as due
+  where place <= :each)
 returning *
+
+-- name: let_go_wanted
+update wanted_resource set retry_at = :now where tries = 0 and retry_at > :now
 
 -- name: got
 delete from wanted_resource where shop = :shop and address = :address and times = :times
@@ -99,6 +107,19 @@ update wanted_resource set retry_at = :now where shop = :shop and address = :add
 
 -- name: want_later
 update wanted_resource set tries = tries + 1, retry_at = :retry_at, trouble = :trouble where shop = :shop and address = :address
+
+-- name: forget_missed_of
+delete from missed where shop = :shop and key = :key
+
+-- name: forget_wanted_of
+delete from wanted_resource where shop = :shop and key = :key
+
+-- name: forget_missed
+delete from missed where found_at < :before
+
+-- name: forget_brought
+delete from read_entry where (reading, inbox) in (
+  select e.reading, e.inbox from shop_reading r join read_entry e on e.reading = r.id where r.ended_at < :before limit :limit)
 
 -- name: forget_wanted
 delete from wanted_resource where at < :before returning shop, topic, key
