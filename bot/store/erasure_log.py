@@ -1,6 +1,7 @@
 """The erasure log: who was erased, in a file beside the database, so that a restored copy does not bring them back.
 
-It knows people by marks alone: hashes of their names, keyed with a secret that stands in the first line of this file and nowhere else.
+It knows people by marks, and by the number of their contact, which leads to an emptied row. Marks are hashes of their names, keyed with a
+secret that stands in the first line of this file and nowhere else.
 The database keeps the same marks without the key, so that who said stop stays stopped under every name they had; so neither the database
 nor a stolen copy of it tells who they were, while whoever has both can ask "was it this number?", as the house itself does.
 

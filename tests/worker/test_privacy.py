@@ -2,7 +2,8 @@
 
 import json
 import zipfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -364,21 +365,24 @@ async def test_who_gave_up_a_number_is_not_erased_with_its_next_owner_and_stays_
     email = Identity(IdentityKind.EMAIL, "lola@example.com")
     assert await bench.store.read(asks.marked(lawful.erasures.marks_of([email]))) is None
     assert await bench.contact(NEW) == lola
-    copy = Lawful(await _another(bench, lawful.folder), lawful.folder)  # from before the number changed hands
-    await copy.bench.cart(email="lola@example.com", customer_key="c-1")
-    await copy.bench.work()
-    assert await copy.bench.store.read(asks.living(before)) != set()
-    newest = await copy.bench.store.read(asks.newest_contact())
-    assert await copy.bench.store.run(restoring._ask_again(copy.erasures, newest, bench.now)) == 0
-    assert await copy.bench.rows("select 1 from privacy_person") == []
-    await copy.bench.store.close()
+    async with another_database(lawful) as copy:  # from before the number changed hands
+        await copy.bench.cart(email="lola@example.com", customer_key="c-1")
+        await copy.bench.work()
+        assert await copy.bench.store.read(asks.living(before)) != set()
+        newest = await copy.bench.store.read(asks.newest_contact())
+        assert await copy.bench.store.run(restoring._ask_again(copy.erasures, newest, bench.now)) == 0
+        assert await copy.bench.rows("select 1 from privacy_person") == []
 
 
-async def _another(bench: Bench, folder: Path) -> Bench:
-    """A database in which nothing happened yet."""
-    other = Bench(await open_database(folder / "copy.db"), playbook())
-    other.now = bench.now
-    return other
+@asynccontextmanager
+async def another_database(lawful: Lawful) -> AsyncIterator[Lawful]:
+    """A database in which nothing happened yet, beside the same logs."""
+    other = Bench(await open_database(lawful.folder / "copy.db"), playbook())
+    other.now = lawful.bench.now
+    try:
+        yield Lawful(other, lawful.folder)
+    finally:
+        await other.store.close()
 
 
 async def test_who_is_erased_for_one_shop_keeps_their_stop_in_the_log(lawful: Lawful) -> None:
