@@ -12,7 +12,7 @@ TRIES = 4  # seeds
 
 async def test_three_processes_of_which_one_dies_again_and_again_break_no_promise(tmp_path: Path, server: Server, full: bool) -> None:
     """Nothing lost, nothing twice, no marketing after a STOP, order kept, and what a living peer sends is never called unknown."""
-    plan = Plan(kills=50, patience=200) if full else Plan(kills=5)
+    plan = Plan(kills=50, patience=200) if full else Plan(kills=3)
     async with server.fresh() as address:
         report = await play_peers(tmp_path, plan, address)
     print(f"\n{report}")
