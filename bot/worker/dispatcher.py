@@ -99,6 +99,10 @@ def _whose(house: House, entry: Entry) -> Step[Resolved | Unheard | None]:
         return whose
     if entry.source is Source.VISITOR and (yield from privacy.has_left(house, entry.place)):
         return Unheard(privacy.WHY_LEFT)
+    return (yield from _known_already(entry))
+
+
+def _known_already(entry: Entry) -> Step[Resolved | None]:
     contact = (yield from contacts.by_id(entry.contact)) if entry.contact is not None else None
     return None if contact is None else Resolved(contact)
 
@@ -110,7 +114,7 @@ def _whose_in_shop(house: House, entry: Entry, names: Sequence[Identity]) -> Ste
     if isinstance(heard, Unheard):
         return heard
     if not names:
-        return None
+        return (yield from _known_already(entry))
     whose = yield from contacts.resolve(names, house.now, proven=False)
     if whose is not None:
         yield from privacy.known_again(house, whose.contact, heard.left)

@@ -193,6 +193,7 @@ async def test_a_phone_that_reads_from_right_to_left(browser: Browser, url: str)
     chat = visiting.page.get_by_role("log", name="Chat")
     await expect(chat).to_have_attribute("dir", "rtl")
     await visiting.say("إيقاف")
+    await expect(visiting.message("لن نرسل إليك عروضًا بعد الآن")).to_have_count(1)
     theirs, mine = (
         await reminder.locator(".bubble").bounding_box(),
         await visiting.message("إيقاف").last.locator(".bubble").bounding_box(),
@@ -200,7 +201,6 @@ async def test_a_phone_that_reads_from_right_to_left(browser: Browser, url: str)
     assert theirs is not None
     assert mine is not None
     assert theirs["x"] + theirs["width"] > mine["x"] + mine["width"]  # we speak from the right here
-    await expect(visiting.message("لن نرسل إليك عروضًا بعد الآن")).to_have_count(1)
     assert visiting.troubles == []
 
 

@@ -1,6 +1,7 @@
 """What other flow files would have sent: what really came in is played again, nothing is sent, and the database is only read."""
 
 import json
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +35,11 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")
+
+
+def without_click(body: str) -> str:
+    """Each link has an id of its own, by which we know who came by it; replayed it has none."""
+    return re.sub(r"\?comeback=\w{16}(&?)", lambda found: "?" if found[1] else "", body)
 
 
 async def lived(walk: Walk) -> None:
@@ -70,7 +76,7 @@ async def test_the_same_files_say_the_same_as_was_really_said(walk: Walk, folder
     assert changed(before, after) == []
     said = walk.rows("select contact, body from outbox where author = 'flow' and state = 'sent' order by contact, id")
     codes = [row["code"] for row in walk.rows("select code from discount")]
-    really = [(row["contact"], row["body"]) for row in said]
+    really = [(row["contact"], without_click(row["body"])) for row in said]
     for code in codes:
         really = [(contact, body.replace(code, "CODE")) for contact, body in really]
     assert [(one.contact, one.body) for one in after if one.sent] == really
