@@ -83,7 +83,7 @@ async def reading(folder: Path, where: str, platform: str, orders: int) -> Async
 async def test_a_year_is_read_whole_and_once_though_its_reader_is_killed_three_times(
     tmp_path: Path, where: str, platform: str, full: bool
 ) -> None:
-    if not full and is_server(where) is (platform == "shopify"):
+    if not full and (is_server(where) or platform != "shopify"):  # on a server most of it is waiting for a dead reader's lease
         pytest.skip("--full reads either platform into either database")
     orders = FULL if full else ORDERS
     async with reading(tmp_path, where, platform, orders) as one:
