@@ -120,7 +120,7 @@ class Crew:
         self._store.listen(self.wake)
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         self._scheduler.add_job(
-            self.wake, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
+            self._beat, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
         )
         self._scheduler.add_job(
             self._find_orphans, "interval", seconds=ORPHANS_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
@@ -154,6 +154,10 @@ class Crew:
             self._foresee, "interval", seconds=WORK_OUT_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
         )
         self._scheduler.start()
+
+    async def _beat(self) -> None:
+        """A coroutine, because apscheduler runs plain functions in a thread, and only the loop's own thread may wake who waits in it."""
+        self.wake()
 
     async def _find_orphans(self) -> None:
         """Messages whose sender is gone, or whose lease ran out, are unknown until a status settles them."""

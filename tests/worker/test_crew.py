@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -20,10 +21,10 @@ from .bench import HOUR, Bench, RecordingChannel
 
 
 @asynccontextmanager
-async def crew_of(bench: Bench) -> AsyncIterator[Crew]:
+async def crew_of(bench: Bench, kind: type[Crew] = Crew) -> AsyncIterator[Crew]:
     """A crew at work on a bench."""
     async with aiohttp.ClientSession() as session:
-        crew = Crew(bench.store, bench.house, bench.sender, Discounter(bench.store, session, {}, bench.house))
+        crew = kind(bench.store, bench.house, bench.sender, Discounter(bench.store, session, {}, bench.house))
         await crew.start()
         yield crew
         await crew.stop()
@@ -148,3 +149,22 @@ async def crew_of_started(bench: Bench) -> AsyncIterator[Crew]:
         await until(lambda: crew.idle)
         bench.now = now
         yield crew
+
+
+class Watched(Crew):
+    """A crew that notes in which thread it is woken."""
+
+    wakers: list[threading.Thread]
+
+    def wake(self) -> None:
+        self.wakers.append(threading.current_thread())
+        super().wake()
+
+
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # nothing here is the database's
+async def test_the_heartbeat_beats_in_the_loop_s_own_thread(bench: Bench) -> None:
+    """From another thread it would now and then tear the list of those who wait, and the beat would be lost."""
+    Watched.wakers = wakers = []
+    async with crew_of(bench, Watched) as crew:
+        await until(lambda: crew.idle and len(wakers) > 1)
+    assert set(wakers) == {threading.current_thread()}
