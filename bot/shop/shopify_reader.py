@@ -124,7 +124,7 @@ class ShopifyReader:
         return order.get("cancelledAt") is None and str(order.get("displayFinancialStatus")) in _UNPAID
 
     async def _asked(self, part: Part, kind: _Kind, since: datetime, cursor: str | None) -> tuple[Reply, str | None]:
-        """A page, as large as the store bears: how it counts is not documented to the point. Shopify's article of 2019 counts each node, and
+        """A page, as large as the store bears: how it counts is not documented. By Shopify's article of 2019, which counts each node,
         a hundred orders would be too dear by far; figures published since come to some 220 points."""
         while True:
             query = f"updated_at:>='{_iso(since)}'"
