@@ -19,7 +19,7 @@ import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 8  # a process: more only wait for each other on the server
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0  # a statement that takes longer hangs
+ROLLBACK_SECONDS = 5.0  # it takes milliseconds; the server does the same once the connection is gone
 MAX_RECEIVED_AT_ONCE = 500  # updates a commit: bounds how long the first waits for the last
 WRITTEN_TO_SECONDS = 1.5 * START_SECONDS  # whatever was claimed before has started or was given back by then, its connection opened
 LOOK_AGAIN_SECONDS = 0.02  # whether somebody is still being written to
@@ -61,6 +62,7 @@ _SETTINGS = {
 # SQLSTATEs that are never the fault of the step they happen to hit: connection, rollback (deadlock), resources, lock time-out,
 # intervention, system, internal, and a server that only reads.
 _DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006")
+_LOST = ("closed", "released back to the pool")  # how the driver speaks of a connection it has no more
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z_]\w*)")
 
 
@@ -151,12 +153,13 @@ class PostgresDatabase:
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            with suppress(*FAILURES):  # the pool closes what does not come back in order: not the caller's concern
+                await self._pool.release(connection)
 
     async def _transaction(self, step: Step[T]) -> T:
         async with self._connection() as connection:
-            await _execute(connection, _BEGIN)
             try:
+                await _execute(connection, _BEGIN)
                 result = await _drive(connection, step)
                 await _execute(connection, _COMMIT)
             except BaseException:
@@ -367,7 +370,7 @@ def _storable(value: Any) -> Any:
 def _database_fails(error: BaseException) -> bool:
     state = getattr(error, "sqlstate", None)
     if state is None:
-        return not isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or "closed" in str(error)
+        return not isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or any(word in str(error) for word in _LOST)
     return str(state).startswith(_DATABASE_FAILS)
 
 
@@ -418,12 +421,12 @@ _LOCKSTEP = Lockstep(_compiled, _values, _execute)
 
 
 async def _give_up(connection: Connection) -> None:
-    if connection.is_closed():
-        return
+    """Undo what was begun; a connection that cannot is closed. One that was lost is the pool's again already, and refuses everything."""
     try:
-        await connection.execute("rollback")
+        await connection.execute("rollback", timeout=ROLLBACK_SECONDS)
     except FAILURES:
-        connection.terminate()
+        with suppress(*FAILURES):
+            connection.terminate()
 
 
 async def _read(connection: Connection, step: Step[T]) -> T:
@@ -452,7 +455,7 @@ async def open_server(url: str) -> PostgresDatabase:
         presence = Presence(lambda: _connect(url), f"{socket.gethostname()}:{os.getpid()}")
         await presence.begin()
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=CONNECTIONS, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS,
+            url, min_size=0, max_size=CONNECTIONS, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS,
             statement_cache_size=512, max_cached_statement_lifetime=0, reset=_keep_as_it_is, server_settings=_SETTINGS,
         )  # fmt: skip
     except FAILURES as error:

@@ -19,7 +19,7 @@ NEWS = "comeback"
 NEWS_PAUSE = 0.02  # seconds; a busy process need not tell of each delivery
 
 Connection: TypeAlias = asyncpg.Connection  # it ships no types
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class Presence:

@@ -1,0 +1,158 @@
+"""PostgreSQL is restarted, its line is cut, or it falls silent: whoever asks hears StoreUnavailable, and it heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from bot.channel import Delivered, Failure, Outgoing, SendError
+from bot.store import postgres
+from bot.store.database import StoreUnavailable
+from bot.store.postgres import PostgresDatabase, open_server
+from bot.store.step import Statement, Step
+from bot.worker.sender import Sender
+from tests.postgres_server import Server
+from tests.worker.bench import HOUR, Bench, playbook
+
+from .ground import NOW, statement, update, value
+from .wire import Wire, wire
+
+
+@pytest.fixture
+async def line(server: Server) -> AsyncIterator[Wire]:
+    async with server.fresh() as address, wire(server.socket, _name(address)) as one:
+        yield one
+
+
+@pytest.fixture
+async def store(line: Wire) -> AsyncIterator[PostgresDatabase]:
+    database = await open_server(line.url)
+    yield database
+    line.speak()
+    await database.close()
+
+
+def _name(address: str) -> str:
+    return address.rpartition("?")[0].rpartition("/")[2]
+
+
+async def end_sessions(server: Server, line: Wire) -> None:
+    """As a server does that is stopped."""
+    ours = "pid <> pg_backend_pid() and datname = current_database()"
+    await server.order(f"select pg_terminate_backend(pid) from pg_stat_activity where {ours}", database=_name(line.url))
+
+
+async def cut_the_line(_: Server, line: Wire) -> None:
+    line.cut()
+
+
+def one_statement() -> Step[None]:
+    """It is under way when the connection is lost."""
+    yield Statement("select 1", {})
+    yield Statement("select pg_sleep(30)", {})
+
+
+def many_statements() -> Step[None]:
+    """The connection is lost in one of them, or between two."""
+    for _ in range(100_000):
+        yield Statement("select 1", {})
+
+
+@pytest.mark.parametrize("lose", [end_sessions, cut_the_line])
+@pytest.mark.parametrize("step", [one_statement, many_statements])
+async def test_whoever_loses_the_connection_in_the_middle_hears_that_the_store_is_unavailable(
+    store: PostgresDatabase, server: Server, line: Wire, lose: Any, step: Callable[[], Step[None]]
+) -> None:
+    asked = [asyncio.create_task(store.run(step())) for _ in range(4)] + [asyncio.create_task(store.read(step())) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    await lose(server, line)
+    async with asyncio.timeout(10):
+        heard = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in heard] == [StoreUnavailable] * 6, heard
+    assert await store.receive([update("after")], NOW) == 1
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is waited for as long as in the house."""
+    for name in ("COMMAND_SECONDS", "ROLLBACK_SECONDS", "CONNECT_SECONDS"):
+        monkeypatch.setattr(postgres, name, 0.5)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_server_that_falls_silent_is_unavailable_and_works_again_when_it_speaks(store: PostgresDatabase, line: Wire) -> None:
+    def slow() -> Step[None]:
+        yield Statement("select 1", {})
+        yield Statement("select pg_sleep(0.3)", {})
+        yield Statement("select 1", {})
+
+    asked: list[asyncio.Task[Any]] = [asyncio.create_task(store.run(slow()))]
+    await asyncio.sleep(0.1)
+    line.fall_silent()
+    asked += [asyncio.create_task(store.run(slow())), asyncio.create_task(store.read(slow()))]
+    asked += [asyncio.create_task(store.receive([update("w")], NOW))]
+    async with asyncio.timeout(10):
+        heard = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in heard] == [StoreUnavailable] * 4, heard
+    line.speak()
+    await asyncio.sleep(0.1)
+    await store.receive([update("w")], NOW)
+    assert await value(store, "select count(*) from inbox") == 1
+
+
+async def test_a_store_that_lost_its_connections_closes(store: PostgresDatabase, line: Wire) -> None:
+    asked = [asyncio.create_task(store.run(many_statements())) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    line.cut()
+    async with asyncio.timeout(10):
+        await store.close()
+    await asyncio.gather(*asked, return_exceptions=True)
+    with pytest.raises(StoreUnavailable):
+        await store.read(statement("select 1"))
+
+
+# ---- what is on the wire to customers meanwhile
+
+
+class Slow:
+    """A channel that answers after a tenth of a second; it takes every second message, the others may be tried again."""
+
+    def __init__(self) -> None:
+        self.asked = self.taken = 0
+
+    async def deliver(self, _: Outgoing) -> Delivered:
+        self.asked += 1
+        number = self.asked
+        await asyncio.sleep(0.1)
+        if number % 2:
+            raise SendError(Failure.RETRY, "too many requests")
+        self.taken += 1
+        return Delivered(f"wamid.{number}")
+
+
+async def test_the_ends_of_messages_are_kept_though_the_server_is_restarted_meanwhile(
+    store: PostgresDatabase, server: Server, line: Wire
+) -> None:
+    bench = Bench(store, playbook())
+    for n in range(4):
+        await bench.cart(f"k{n}", f"3463300000{n}")
+    await bench.work()
+    bench.now += HOUR
+    await bench.work()
+    channel = Slow()
+    bench.sender = Sender(store, channel, bench.house, owner="test")
+    held = await asyncpg.connect(server.url(_name(line.url)))
+    async with held.transaction():
+        await bench.sender.send_due(lambda: None)
+        await held.execute("lock table outbox in access exclusive mode")  # the ends are surely being kept when the server goes
+        await asyncio.sleep(0.3)
+        await held.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    await held.close()
+    async with asyncio.timeout(10):
+        await bench.sender.finish()
+    assert sorted(await bench.states()) == ["queued", "queued", "sent", "sent"]
+    assert channel.taken == 2
