@@ -34,7 +34,7 @@ from bot.store.database import StoreUnavailable, shown
 from bot.store.lockstep import Lockstep
 from bot.store.model import Update
 from bot.store.outbox import START_SECONDS
-from bot.store.presence import FAILURES, Connection, Presence
+from bot.store.presence import ANSWER_SECONDS, FAILURES, Connection, Presence
 from bot.store.step import Row, Statement, Step, T, Together, statements, to_micros
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,10 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "enable_seqscan": "off",  # a plan is kept for a session's life, often made while a table was young, and used when it no longer is
     "plan_cache_mode": "force_generic_plan",  # the plans suit any parameter; to plan again for each costs as much as to run
+    # a session whose line broke unheard ends within a minute: it may hold people, or the lock that says who lives
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     "jit": "off",  # statements are short: compiling them costs more than it saves
 }
 
@@ -452,7 +456,7 @@ async def open_server(url: str) -> PostgresDatabase:
             version = connection.get_server_version()
         finally:
             await connection.close()
-        presence = Presence(lambda: _connect(url), f"{socket.gethostname()}:{os.getpid()}")
+        presence = Presence(lambda: _connect(url, ANSWER_SECONDS), f"{socket.gethostname()}:{os.getpid()}")
         await presence.begin()
         pool = await asyncpg.create_pool(
             url, min_size=0, max_size=CONNECTIONS, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS,
@@ -476,8 +480,8 @@ async def read_only(url: str, step: Step[T]) -> T:
         await connection.close()
 
 
-async def _connect(url: str) -> Connection:
-    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, server_settings=_SETTINGS)
+async def _connect(url: str, answer: float | None = None) -> Connection:
+    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=answer or COMMAND_SECONDS, server_settings=_SETTINGS)
 
 
 async def _keep_as_it_is(_: object) -> None:

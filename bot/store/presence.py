@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0  # a fifth of the silence that counts as death
 LIVES = 1668246885  # the space of the advisory locks that say who lives; sql/postgres/outbox.sql names it, too
 NEWS = "comeback"
+ANSWER_SECONDS = 10.0  # a connection that does not answer for so long is given up for a new one
 NEWS_PAUSE = 0.02  # seconds; a busy process need not tell of each delivery
 
 Connection: TypeAlias = asyncpg.Connection  # it ships no types
@@ -29,6 +30,8 @@ class Presence:
         self._connect = connect
         self._name = name
         self._connection: Connection | None = None
+        self._answers = True
+        self._holds = False
         self._one_at_a_time = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -40,10 +43,12 @@ class Presence:
         connection = await self._connect()
         try:
             self.epoch = await connection.fetchval("insert into process (name) values ($1) returning epoch", self._name)
+            await connection.add_listener(NEWS, self._hear)
+            await self._hold(connection)
         except BaseException:  # the database was moved elsewhere, say (`move/`)
             connection.terminate()
             raise
-        await self._settle(connection)
+        self._connection = connection
         self._beating = asyncio.create_task(self._beat(), name="store-presence")
 
     def tell(self) -> None:
@@ -57,18 +62,14 @@ class Presence:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        if self._connection is not None and not self._connection.is_closed():
+        if self._connection is not None:
             with contextlib.suppress(*FAILURES):
                 await self._connection.execute("delete from process where epoch = $1", self.epoch)
                 await self._connection.close()
+            self._connection.terminate()
 
-    async def _settle(self, connection: Connection) -> None:
-        self._connection = connection
-        await connection.execute("select pg_advisory_lock($1::int, $2::int)", LIVES, self.epoch)
-        await connection.add_listener(NEWS, self._hear)
-
-    def _hear(self, _connection: Any, pid: int, _channel: str, _payload: object) -> None:
-        if self._connection is not None and pid != self._connection.get_server_pid():
+    def _hear(self, connection: Connection, pid: int, _channel: str, _payload: object) -> None:
+        if pid != connection.get_server_pid():
             self.heard()
 
     async def _beat(self) -> None:
@@ -76,19 +77,43 @@ class Presence:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 async with self._one_at_a_time:
-                    await self._sign_of_life()
+                    await self._show_life()
             except FAILURES as error:
-                log.warning("the database does not hear this process: %s", error)
+                self._answers = False
+                log.warning("the database does not hear this process: %s: %s", type(error).__name__, error)
 
-    async def _sign_of_life(self) -> None:
-        if self._connection is None or self._connection.is_closed():
-            await self._settle(await self._connect())
+    async def _show_life(self) -> None:
         assert self._connection is not None
-        await self._connection.execute(
+        if self._answers and not self._connection.is_closed():
+            await self._sign_of_life(self._connection)
+        else:
+            await self._connect_again(self._connection)
+
+    async def _connect_again(self, before: Connection) -> None:
+        """On a new connection. The one before goes last: the lock goes with it, and who is silent without a lock is given up."""
+        fresh = await self._connect()
+        self._holds = False
+        try:
+            await fresh.add_listener(NEWS, self._hear)
+            await self._sign_of_life(fresh)
+        except BaseException:
+            fresh.terminate()
+            raise
+        self._connection, self._answers = fresh, True
+        before.terminate()
+
+    async def _sign_of_life(self, connection: Connection) -> None:
+        await connection.execute(
             "insert into process (epoch, name) values ($1, $2) on conflict (epoch) do update set beat_at = clock_timestamp()",
             self.epoch,
             self._name,
         )
+        await self._hold(connection)
+
+    async def _hold(self, connection: Connection) -> None:
+        """The lock of the living. A session that the server does not know to be lost may have it still: it is asked for again each time."""
+        if not self._holds:
+            self._holds = await connection.fetchval("select pg_try_advisory_lock($1::int, $2::int)", LIVES, self.epoch)
 
     async def _tell(self) -> None:
         await asyncio.sleep(NEWS_PAUSE)

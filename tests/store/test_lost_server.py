@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from bot.channel import Delivered, Failure, Outgoing, SendError
-from bot.store import postgres
+from bot.store import postgres, presence
 from bot.store.database import StoreUnavailable
 from bot.store.postgres import PostgresDatabase, open_server
 from bot.store.step import Statement, Step
@@ -66,10 +66,11 @@ async def test_whoever_loses_the_connection_in_the_middle_hears_that_the_store_i
     store: PostgresDatabase, server: Server, line: Wire, lose: Any, step: Callable[[], Step[None]]
 ) -> None:
     asked = [asyncio.create_task(store.run(step())) for _ in range(4)] + [asyncio.create_task(store.read(step())) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    await lose(server, line)
     async with asyncio.timeout(10):
-        heard = await asyncio.gather(*asked, return_exceptions=True)
+        while not all(one.done() for one in asked):
+            await asyncio.sleep(0.1)  # some may connect only now
+            await lose(server, line)
+    heard = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in heard] == [StoreUnavailable] * 6, heard
     assert await store.receive([update("after")], NOW) == 1
 
@@ -88,6 +89,7 @@ async def test_a_server_that_falls_silent_is_unavailable_and_works_again_when_it
         yield Statement("select pg_sleep(0.3)", {})
         yield Statement("select 1", {})
 
+    await asyncio.gather(*(store.run(slow()) for _ in range(5)))  # all find a connection that is open
     asked: list[asyncio.Task[Any]] = [asyncio.create_task(store.run(slow()))]
     await asyncio.sleep(0.1)
     line.fall_silent()
@@ -111,6 +113,74 @@ async def test_a_store_that_lost_its_connections_closes(store: PostgresDatabase,
     await asyncio.gather(*asked, return_exceptions=True)
     with pytest.raises(StoreUnavailable):
         await store.read(statement("select 1"))
+
+
+# ---- a process among its peers
+
+
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hearts beat faster."""
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def aside(server: Server, line: Wire) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that nothing happens to."""
+    connection = await asyncpg.connect(server.url(_name(line.url)))
+    yield connection
+    await connection.close()
+
+
+async def alive(aside: asyncpg.Connection, store: PostgresDatabase) -> int | None:
+    """Which session of the server has the lock of this process."""
+    return await aside.fetchval(  # type: ignore[no-any-return]  # it ships no types
+        "select pid from pg_locks where locktype = 'advisory' and classid = $1 and objid = $2 and granted", presence.LIVES, store.epoch
+    )
+
+
+async def lives_anew(aside: asyncpg.Connection, store: PostgresDatabase, before: int | None) -> None:
+    """Until another session than before has the lock."""
+    async with asyncio.timeout(5):
+        while True:
+            if await alive(aside, store) not in (None, before):
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.usefixtures("restless")
+async def test_a_process_hears_news_again_and_holds_its_lock_again_after_its_line_broke_unheard(
+    store: PostgresDatabase, line: Wire, aside: asyncpg.Connection
+) -> None:
+    heard = asyncio.Event()
+    store.listen(heard.set)
+    dead = await alive(aside, store)
+    line.forget()
+    async with asyncio.timeout(5):
+        while not heard.is_set():
+            await aside.execute(f"notify {presence.NEWS}")
+            await asyncio.sleep(0.02)
+    assert await alive(aside, store) == dead, "the server thinks it lives"
+    await aside.execute("select pg_terminate_backend($1)", dead)
+    await lives_anew(aside, store, dead)
+
+
+@pytest.mark.usefixtures("restless")
+async def test_a_process_whose_heartbeats_hang_keeps_its_lock_until_one_is_heard(
+    monkeypatch: pytest.MonkeyPatch, server: Server, line: Wire, aside: asyncpg.Connection
+) -> None:
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.2)
+    store = await open_server(line.url)
+    first = await alive(aside, store)
+    async with aside.transaction():
+        await aside.execute("lock table process in share mode")
+        for _ in range(40):
+            assert await alive(aside, store) == first
+            await asyncio.sleep(0.02)
+        silent_since = await aside.fetchval("select beat_at from process where epoch = $1", store.epoch)
+    await lives_anew(aside, store, first)
+    assert await aside.fetchval("select beat_at from process where epoch = $1", store.epoch) > silent_since
+    await store.close()
 
 
 # ---- what is on the wire to customers meanwhile
