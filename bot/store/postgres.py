@@ -64,10 +64,20 @@ _SETTINGS = {
 }
 
 # SQLSTATEs that are never the fault of the step they happen to hit: connection, rollback (deadlock), resources, lock time-out,
-# intervention, system, internal, and a server that only reads.
-_DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006")
+# intervention, system, internal, a server that only reads, a process that stood still in a transaction for too long.
+_DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006", "25P03")
+_OTHERS = ("40", "55P03")  # of these: a deadlock, a lock time-out; the database is well
+_THIS_SERVER = ("08", "25006", "57P")  # and these: lost, only reading, shut down; a connection made anew may lead to one that is well
 _LOST = ("closed", "released back to the pool")  # how the driver speaks of a connection it has no more
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z_]\w*)")
+
+
+class _ServerFails(StoreUnavailable):
+    """The server, or the way to it; `state` is its SQLSTATE, empty where it said nothing."""
+
+    def __init__(self, why: str, state: str) -> None:
+        super().__init__(why)
+        self.state = state
 
 
 @dataclass(slots=True)
@@ -84,7 +94,7 @@ class PostgresDatabase:
         self.epoch = presence.epoch
         self.instance = instance
         self.arrivals = Arrivals()
-        self.failing: str | None = None
+        self.failing: str | None = None  # why the last that was to be written could not be
         self._pool = pool
         self._presence = presence
         self._deliveries: list[_Delivery] = []
@@ -156,20 +166,38 @@ class PostgresDatabase:
             raise _unavailable(error) from error
         try:
             yield connection
+        except _ServerFails as error:
+            if not error.state or error.state.startswith(_THIS_SERVER):  # the other connections lead to the same
+                await self._pool.expire_connections()
+            raise
         finally:
             with suppress(*FAILURES):  # the pool closes what does not come back in order: not the caller's concern
                 await self._pool.release(connection)
 
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Connection]:
+        """A connection to write with; `failing` says how that went, unless it was the step's own fault, or others were in its way."""
+        try:
+            async with self._connection() as connection:
+                yield connection
+        except _ServerFails as error:
+            if not error.state.startswith(_OTHERS):
+                self.failing = str(error)
+            raise
+        self.failing = None
+
     async def _transaction(self, step: Step[T]) -> T:
-        async with self._connection() as connection:
+        async with self._writing() as connection:
             try:
                 await _execute(connection, _BEGIN)
                 result = await _drive(connection, step)
+                if self.failing is not None:  # a step that only looked proves nothing
+                    await _execute(connection, _PROOF)
                 await _execute(connection, _COMMIT)
             except BaseException:
                 await _give_up(connection)
                 raise
-            return result
+        return result
 
     # ---- deliveries
 
@@ -268,7 +296,7 @@ class PostgresDatabase:
                 firsts.setdefault(update.key, (which, update, delivery.received_at))
         told = list(firsts.values())
         statement = Statement(statements("postgres")["inbox.receive"], _received_parameters(told))
-        async with self._connection() as connection:
+        async with self._writing() as connection:
             new = await _execute(connection, statement)
         counts = [0] * len(taken)
         for row in new:
@@ -337,6 +365,7 @@ def _instead() -> Mapping[str, str]:
 
 
 _BEGIN = Statement("begin", {})
+_PROOF = Statement("update meta set name = name where false", {})  # a database that only reads refuses it all the same
 _COMMIT = Statement("commit", {})
 
 
@@ -372,14 +401,18 @@ def _storable(value: Any) -> Any:
 
 
 def _database_fails(error: BaseException) -> bool:
-    state = getattr(error, "sqlstate", None)
-    if state is None:
+    if not _state(error):
         return not isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or any(word in str(error) for word in _LOST)
-    return str(state).startswith(_DATABASE_FAILS)
+    return _state(error).startswith(_DATABASE_FAILS)
+
+
+def _state(error: BaseException) -> str:
+    """The SQLSTATE of an error of the server; nothing for one of the driver, or of the network."""
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:
-    return StoreUnavailable(f"the database cannot be used: {type(error).__name__}: {error}")
+    return _ServerFails(f"the database cannot be used: {type(error).__name__}: {error}", _state(error))
 
 
 async def _drive(connection: Connection, step: Step[T]) -> T:

@@ -1,7 +1,9 @@
 """PostgreSQL is restarted, its line is cut, or it falls silent: whoever asks hears StoreUnavailable, and it heals by itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -12,6 +14,7 @@ from bot.store import postgres, presence
 from bot.store.database import StoreUnavailable
 from bot.store.postgres import PostgresDatabase, open_server
 from bot.store.step import Statement, Step
+from bot.web.door import Door
 from bot.worker.sender import Sender
 from tests.postgres_server import Server
 from tests.worker.bench import HOUR, Bench, playbook
@@ -32,6 +35,14 @@ async def store(line: Wire) -> AsyncIterator[PostgresDatabase]:
     yield database
     line.speak()
     await database.close()
+
+
+@pytest.fixture
+async def aside(server: Server, line: Wire) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that nothing happens to."""
+    connection = await asyncpg.connect(server.url(_name(line.url)))
+    yield connection
+    await connection.close()
 
 
 def _name(address: str) -> str:
@@ -71,7 +82,7 @@ async def test_whoever_loses_the_connection_in_the_middle_hears_that_the_store_i
             await asyncio.sleep(0.1)  # some may connect only now
             await lose(server, line)
     heard = await asyncio.gather(*asked, return_exceptions=True)
-    assert [type(one) for one in heard] == [StoreUnavailable] * 6, heard
+    assert all(isinstance(one, StoreUnavailable) for one in heard), heard
     assert await store.receive([update("after")], NOW) == 1
 
 
@@ -97,7 +108,7 @@ async def test_a_server_that_falls_silent_is_unavailable_and_works_again_when_it
     asked += [asyncio.create_task(store.receive([update("w")], NOW))]
     async with asyncio.timeout(10):
         heard = await asyncio.gather(*asked, return_exceptions=True)
-    assert [type(one) for one in heard] == [StoreUnavailable] * 4, heard
+    assert all(isinstance(one, StoreUnavailable) for one in heard), heard
     line.speak()
     await asyncio.sleep(0.1)
     await store.receive([update("w")], NOW)
@@ -115,6 +126,74 @@ async def test_a_store_that_lost_its_connections_closes(store: PostgresDatabase,
         await store.read(statement("select 1"))
 
 
+# ---- whether it can be written
+
+
+@asynccontextmanager
+async def only_reading(server: Server, line: Wire) -> AsyncIterator[None]:
+    """As after a failover: the connections are gone, and whoever connects is led to a server that only reads."""
+    name = _name(line.url)
+    await server.order(f"alter database {name} set default_transaction_read_only = on")
+    line.cut()
+    await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        await server.order(f"alter database {name} reset default_transaction_read_only")
+
+
+async def test_health_is_red_while_the_server_only_reads_and_green_once_it_writes(
+    store: PostgresDatabase, server: Server, line: Wire
+) -> None:
+    door = Door(store, lambda: NOW, ("a secret",), "a token", {}, lambda: None)
+
+    async def health() -> int:
+        return (await door.health(None)).status  # type: ignore[arg-type]  # it looks at no request
+
+    async with only_reading(server, line):
+        with pytest.raises(StoreUnavailable):
+            await store.receive([update("w")], NOW)
+        assert await health() == 503
+        with pytest.raises(StoreUnavailable):
+            await store.run(statement("select 1"))
+        assert await value(store, "select 1") == 1
+        assert await health() == 503, "that it can be read proves nothing"
+        with pytest.raises(StoreUnavailable):
+            await store.run(statement("update meta set name = name"))
+        assert await health() == 503
+    with suppress(StoreUnavailable):
+        await store.receive([update("w")], NOW)  # a connection that was made meanwhile only reads for good: it is not used again
+    await store.run(statement("select 1"))
+    assert await health() == 200
+    assert await store.receive([update("later")], NOW) == 1
+
+
+async def test_what_is_a_steps_own_fault_or_others_doing_says_nothing_of_the_server(
+    store: PostgresDatabase, aside: asyncpg.Connection
+) -> None:
+    def impatient() -> Step[None]:
+        yield Statement("set local lock_timeout = '50ms'", {})
+        yield Statement("select 1 from meta for update", {})
+
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await store.run(statement("insert into nowhere values (1)"))
+    async with aside.transaction():
+        await aside.execute("select 1 from meta for update")
+        with pytest.raises(StoreUnavailable):
+            await store.run(impatient())
+    assert store.failing is None
+
+
+async def test_a_process_that_stood_still_in_a_transaction_for_too_long_may_try_again(store: PostgresDatabase) -> None:
+    def stands_still() -> Step[None]:
+        yield Statement("set local idle_in_transaction_session_timeout = '50ms'", {})
+        time.sleep(0.2)  # as a machine that is suspended
+        yield Statement("select 1", {})
+
+    with pytest.raises(StoreUnavailable):
+        await store.run(stands_still())
+
+
 # ---- a process among its peers
 
 
@@ -122,14 +201,6 @@ async def test_a_store_that_lost_its_connections_closes(store: PostgresDatabase,
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hearts beat faster."""
     monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
-
-
-@pytest.fixture
-async def aside(server: Server, line: Wire) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that nothing happens to."""
-    connection = await asyncpg.connect(server.url(_name(line.url)))
-    yield connection
-    await connection.close()
 
 
 async def alive(aside: asyncpg.Connection, store: PostgresDatabase) -> int | None:
