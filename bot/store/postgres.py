@@ -64,8 +64,8 @@ _SETTINGS = {
 }
 
 # SQLSTATEs that are never the fault of the step they happen to hit: connection, rollback (deadlock), resources, lock time-out,
-# intervention, system, internal, a server that only reads, a process that stood still in a transaction for too long.
-_DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006", "25P03")
+# intervention, system, internal, and a server that only reads.
+_DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006")
 _OTHERS = ("40", "55P03")  # of these: a deadlock, a lock time-out; the database is well
 _THIS_SERVER = ("08", "25006", "57P")  # and these: lost, only reading, shut down; a connection made anew may lead to one that is well
 _LOST = ("closed", "released back to the pool")  # how the driver speaks of a connection it has no more

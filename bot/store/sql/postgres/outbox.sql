@@ -65,10 +65,12 @@ with gone as (
     for update skip locked))
   returning epoch)
 update outbox o set state = 'unknown', why = :why, lease_until = null
-where o.state = 'sending' and (
-  o.epoch in (select epoch from gone)
-  or not exists (select 1 from process p where p.epoch = o.epoch)
-  or (o.epoch = :epoch and o.lease_until < :now))  -- our own, whose end we never heard of
+where o.id = any(array(
+  select s.id from outbox s where s.state = 'sending' and (
+    s.epoch in (select epoch from gone)
+    or not exists (select 1 from process p where p.epoch = s.epoch)
+    or (s.epoch = :epoch and s.lease_until < :now))  -- our own, whose end we never heard of
+  for no key update skip locked))  -- a status that is being worked off may settle it
 returning o.id, o.contact, o.flow
 
 -- ---- for many at once: each parameter is an array; no row is named twice
