@@ -205,17 +205,20 @@ async def _watch(settings: Settings, shop: ShopSettings) -> Report:
             last, since = progress, monotonic()
         elif monotonic() - since > PATIENCE_SECONDS and not told_of_it:
             told_of_it = True
-            complain(_standing_still(shop, under_way))
+            complain(standing_still(shop.name, under_way, wall_clock()))
         await asyncio.sleep(LOOK_SECONDS)
     for part in parts:
         bars[Part(part.part)](1.0)
     return Report(shop.name, min(one.since for one in parts), sight.parts, sight.people, sight.left_out, tuple(_hints(shop, sight)))
 
 
-def _standing_still(shop: ShopSettings, reading: Reading | None) -> str:
-    if reading is not None and reading.trouble:
-        return f"{shop.name} cannot be asked now ({reading.trouble}): it is tried again by itself, and goes on where it was."
-    return f"Nothing goes on at {shop.name} for a while: does 'comeback serve' run? It goes on where it was."
+def standing_still(shop: str, reading: Reading | None, now: datetime) -> str:
+    """Why nothing comes of the reading that is under way; None where all is read and waits to be worked off."""
+    if reading is not None and reading.tries and reading.trouble:
+        return f"{shop} cannot be asked now ({reading.trouble}): it is tried again by itself, and goes on where it was."
+    if reading is not None and now < reading.not_before:
+        return f"{shop} takes its time with an answer, or lets us ask no faster: it goes on by itself."
+    return f"Nothing goes on at {shop} for a while: does 'comeback serve' run? It goes on where it was."
 
 
 def _sight(parts: Sequence[Reading]) -> Step[_Sight]:

@@ -36,7 +36,8 @@ class ReadingState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A part of a store that is read. `expected` is how many there are, as the store says; `found` how many it told so far, `fresh` how
-    many of those were brought in, `missed` what no webhook had told. `trouble` is what went wrong last, or what the store keeps from us."""
+    many of those were brought in, `missed` what no webhook had told. `trouble` is what went wrong last, or what the store keeps from us.
+    Until `not_before` (UTC) nobody goes on with it: somebody does, or it is tried again then."""
 
     id: int
     shop: str
@@ -51,6 +52,7 @@ class Reading:
     fresh: int
     missed: int
     tries: int
+    not_before: datetime
     trouble: str | None
     ended_at: datetime | None
 
@@ -337,6 +339,7 @@ def _reading(row: Row) -> Reading:
         fresh=row["fresh"],
         missed=row["missed"],
         tries=row["tries"],
+        not_before=from_micros(row["retry_at"]),
         trouble=row["trouble"],
         ended_at=from_micros_or_none(row["ended_at"]),
     )

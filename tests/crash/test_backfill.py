@@ -24,7 +24,7 @@ from tests.journey.serving import Ran, clean_environment, command
 
 from .house import SHOP, BotProcess, Surroundings, surroundings
 
-ORDERS, FULL = 200, 20_000
+ORDERS, FULL = 320, 20_000  # some pages at least
 KILLS = (0.2, 0.55, 0.9)  # of the orders in: in the middle of a page, of the inbox, of anything
 TOKEN = "shpat_of_the_tests"
 FAST = Plan(bucket=20_000.0, restore=200_000.0)  # how long a plan makes one wait is no matter of this test

@@ -164,7 +164,8 @@ class Watched(Crew):
 @pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # nothing here is the database's
 async def test_the_heartbeat_beats_in_the_loop_s_own_thread(bench: Bench) -> None:
     """From another thread it would now and then tear the list of those who wait, and the beat would be lost."""
-    Watched.wakers = wakers = []
+    wakers: list[threading.Thread] = []
+    Watched.wakers = wakers
     async with crew_of(bench, Watched) as crew:
         await until(lambda: crew.idle and len(wakers) > 1)
     assert set(wakers) == {threading.current_thread()}

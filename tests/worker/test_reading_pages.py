@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.command.shop_fetch import standing_still
 from bot.shop import plain
 from bot.shop import reading as shop_reading
 from bot.shop.event import Thin
@@ -239,6 +240,25 @@ class Slow(Pages):
         await self.answers.wait()
         self.fetched += 1
         return ()
+
+
+async def test_who_watches_is_told_why_nothing_comes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.worker.store_reading.PATIENCE", 0.05)
+    reading = StoreReading(bench.store, {SHOP: Slow(())}, lambda: bench.now, rest=0)
+    await bench.store.run(readings.begin(SHOP, [(Part.ORDER, bench.now - DAY)], Cause.ASKED, bench.now))
+
+    async def told(later: timedelta = timedelta()) -> str:
+        (one,) = await bench.store.read(readings.latest(SHOP, Cause.ASKED))
+        return standing_still(SHOP, one if one.state is ReadingState.WAITING else None, bench.now + later)
+
+    assert "does 'comeback serve' run" in await told()
+    await reading.read_on()
+    assert "takes its time" in await told()
+    assert "does 'comeback serve' run" in await told(readings.LEASE)
+    await reading.stop()
+    (one,) = await bench.store.read(readings.latest(SHOP, Cause.ASKED))
+    await bench.store.run(readings.stumble(one, "it answers 503", bench.now + HOUR))
+    assert "it answers 503" in await told()
 
 
 async def test_a_slow_shop_keeps_no_other_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
