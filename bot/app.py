@@ -25,8 +25,7 @@ from bot.clock import Clock, wall_clock
 from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.settings import read as read_settings
-from bot.store import erasure_log, optout_log, pace, person_copies, shelf
-from bot.store import privacy as asks
+from bot.store import erased, erasure_log, optout_log, pace, person_copies, shelf
 from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
 from bot.store.erasure_log import ErasureLog, Erasures
 from bot.store.optout_log import OptOutLog
@@ -291,10 +290,10 @@ async def open_erasures(settings: Settings, store: Database) -> Erasures:
     """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
     database's: without its key nobody can tell who had said stop."""
     log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
-    if await store.read(asks.anybody_marked()):
+    if await store.read(erased.anybody_marked()):
         if not log.path.exists():
             raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
-        if await store.read(asks.is_foreign(log)):
+        if await store.read(erased.is_foreign(log)):
             raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
     return Erasures(log)
 

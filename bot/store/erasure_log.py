@@ -22,15 +22,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.store.database import StoreUnavailable, file_of, is_server
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import LEADS, Identity, IdentityKind
 from bot.store.optout_log import append_whole, sync_folder
 from bot.store.step import from_micros, to_micros
 
 KEY_BYTES = 32
 MARK_BYTES = 16
-_LEADS = frozenset(  # they are nobody's name
-    {IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR}
-)
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID})  # the same digits, with the plus or without
 
 
@@ -97,7 +94,7 @@ class Marks:
 
     def of(self, name: Identity) -> str | None:
         """The mark of a name; None for one that is nobody's, such as a cart's."""
-        if name.kind in _LEADS:
+        if name.kind in LEADS:
             return None
         kind, value = ("number", name.value.removeprefix("+")) if name.kind in _NUMBERS else (name.kind.value, name.value)
         return self._hash(f"{kind}\0{name.scope}\0{value}")
