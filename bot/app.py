@@ -26,8 +26,8 @@ from bot.owner_files import Watch, codes_of_file
 from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.settings import read as read_settings
 from bot.store import erased, erasure_log, optout_log, pace, person_copies, shelf
-from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
-from bot.store.erasure_log import ErasureLog, Erasures
+from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
+from bot.store.erasure_log import Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
@@ -157,8 +157,8 @@ async def start_app(
 
     `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over;
     `token` reads WhatsApp's token anew, None where it cannot.
-    Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
-    database is not to be had, PortUnavailable when the port is not.
+    Raises SettingsError when the store's rules have a mistake or one of the owner's files cannot be read, StoreTaken or StoreUnavailable
+    when the database or what stands beside it is not to be had, PortUnavailable when the port is not.
     """
     async with AsyncExitStack() as rooms:  # closed in the opposite order
         ground = await _lay_ground(rooms, settings, whatsapp, clock, opened)
@@ -193,7 +193,7 @@ async def _lay_ground(
         files,
         store,
         optouts,
-        erasures=await open_erasures(settings, store),
+        erasures=await erased.open_log(store, erasure_log.beside(settings.database, settings.optouts)),
         shelf=await asyncio.to_thread(_shelf, settings),
         overflow=Overflow(overflow_file.beside(settings.database, settings.optouts)),
         session=await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))),
@@ -286,28 +286,13 @@ async def _hire_sender(rooms: AsyncExitStack, ground: _Ground, channel: "WhatsAp
     )
 
 
-async def open_erasures(settings: Settings, store: Database) -> Erasures:
-    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
-    database's: without its key nobody can tell who had said stop."""
-    log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
-    if await store.read(erased.anybody_marked()):
-        if not log.path.exists():
-            raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
-        if await store.read(erased.is_foreign(log)):
-            raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
-    return Erasures(log)
-
-
-_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
-
-
 def _shelf(settings: Settings) -> Shelf:
-    """Where files are kept. Raises SettingsError when they cannot be."""
+    """Where files are kept. Raises StoreUnavailable when they cannot be."""
     found = Shelf(settings.files or shelf.beside(settings.database))
     try:
         found.check()
     except ShelfBroken as fault:
-        raise SettingsError((f"COMEBACK_FILES: {fault}",)) from fault
+        raise StoreUnavailable(f"{fault}. COMEBACK_FILES may name another folder") from fault
     return found
 
 

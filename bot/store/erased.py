@@ -5,13 +5,17 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from bot.policy.decision import Consent
 from bot.store import contacts, privacy
-from bot.store.erasure_log import Erased, ErasureLog, Line, Marks, Stop
+from bot.store.database import Database, StoreUnavailable
+from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Marks, Stop
 from bot.store.model import Identity, IdentityKind
 from bot.store.privacy import RESTORE, About, What
 from bot.store.step import Step, from_micros, sql, sql_many, to_micros
+
+_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
 
 
 def mark(marks: Collection[str], stops: Collection[Stop], now: datetime) -> Step[None]:
@@ -84,6 +88,18 @@ def is_foreign(log: ErasureLog) -> Step[bool]:
         if (yield from marked(line.marks)) is not None:
             return False
     return tells
+
+
+async def open_log(database: Database, path: Path) -> Erasures:
+    """The erasure log of an open database. Raises StoreUnavailable where it is missing although people were erased, or is another
+    database's: without its key nobody can tell who had said stop."""
+    log = ErasureLog(path)
+    if await database.read(anybody_marked()):
+        if not log.is_there:
+            raise StoreUnavailable(f"{path} is missing, and people were erased from this database: bring the file back. {_LOST}")
+        if await database.read(is_foreign(log)):
+            raise StoreUnavailable(f"{path} is of another database, and people were erased from this one: bring its own back. {_LOST}")
+    return Erasures(log)
 
 
 def lost(lines: Sequence[Line]) -> Step[list[Line]]:

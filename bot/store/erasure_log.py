@@ -132,7 +132,7 @@ class ErasureLog:
             with self.path.open("rb") as log:
                 return Marks(bytes.fromhex(json.loads(log.readline())["key"]))
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unusable(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailable(f"{self.path} is no erasure log: its first line has no key") from error
 
@@ -161,18 +161,22 @@ class ErasureLog:
             finally:
                 os.close(file)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unusable(error) from error
 
     def read(self) -> Iterator[Line]:
-        """Each line, oldest first. One that a crash tore was of a transaction that was never committed."""
-        if not self.path.exists():
+        """Each line, oldest first. One that a crash tore was of a transaction that was never committed. Raises StoreUnavailable when it
+        cannot be read."""
+        try:
+            with self.path.open("rb") as file:
+                for text in file:
+                    if (line := _line(text)) is not None:
+                        yield line
+        except FileNotFoundError:
             return
-        with self.path.open("rb") as file:
-            for text in file:
-                if (line := _line(text)) is not None:
-                    yield line
+        except OSError as error:
+            raise self._unusable(error) from error
 
-    def _unwritable(self, error: OSError) -> StoreUnavailable:
+    def _unusable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"the erasure log {self.path} cannot be used: {error.strerror}")
 
 
