@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
@@ -22,6 +23,12 @@ NEWS_PAUSE = 0.02  # seconds; a busy process need not tell of each delivery
 Connection: TypeAlias = asyncpg.Connection  # it ships no types
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
+# Whoever was heard when we were heard last may be silent for our reason: the server was away. They have as long as after a heartbeat.
+_GRACE = """
+update process set beat_at = clock_timestamp() where epoch = any(array(
+  select epoch from process where beat_at >= $1::timestamptz - interval '10 seconds' order by epoch for no key update skip locked))
+"""
+
 
 class Presence:
     """Keeps this process known to be alive, tells its peers of news and hears theirs."""
@@ -32,6 +39,7 @@ class Presence:
         self._connection: Connection | None = None
         self._answers = True
         self._holds = False
+        self._heard_at: datetime | None = None  # by the server's clock
         self._one_at_a_time = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -42,7 +50,8 @@ class Presence:
         """Become known; `epoch` is set from now on."""
         connection = await self._connect()
         try:
-            self.epoch = await connection.fetchval("insert into process (name) values ($1) returning epoch", self._name)
+            row = await connection.fetchrow("insert into process (name) values ($1) returning epoch, beat_at", self._name)
+            self.epoch, self._heard_at = row["epoch"], row["beat_at"]
             await connection.add_listener(NEWS, self._hear)
             await self._hold(connection)
         except BaseException:  # the database was moved elsewhere, say (`move/`)
@@ -95,6 +104,7 @@ class Presence:
         self._holds = False
         try:
             await fresh.add_listener(NEWS, self._hear)
+            await fresh.execute(_GRACE, self._heard_at)
             await self._sign_of_life(fresh)
         except BaseException:
             fresh.terminate()
@@ -103,8 +113,9 @@ class Presence:
         before.terminate()
 
     async def _sign_of_life(self, connection: Connection) -> None:
-        await connection.execute(
-            "insert into process (epoch, name) values ($1, $2) on conflict (epoch) do update set beat_at = clock_timestamp()",
+        self._heard_at = await connection.fetchval(
+            "insert into process (epoch, name) values ($1, $2) on conflict (epoch) do update set beat_at = clock_timestamp() "
+            "returning beat_at",
             self.epoch,
             self._name,
         )

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from bot.channel import Delivered, Failure, Outgoing, SendError
-from bot.store import postgres, presence
+from bot.store import outbox, postgres, presence
 from bot.store.database import StoreUnavailable
 from bot.store.postgres import PostgresDatabase, open_server
 from bot.store.step import Statement, Step
@@ -19,7 +19,7 @@ from bot.worker.sender import Sender
 from tests.postgres_server import Server
 from tests.worker.bench import HOUR, Bench, playbook
 
-from .ground import NOW, statement, update, value
+from .ground import NOW, claim, draft, person, phone, queue, statement, update, value
 from .wire import Wire, wire
 
 
@@ -252,6 +252,44 @@ async def test_a_process_whose_heartbeats_hang_keeps_its_lock_until_one_is_heard
     await lives_anew(aside, store, first)
     assert await aside.fetchval("select beat_at from process where epoch = $1", store.epoch) > silent_since
     await store.close()
+
+
+@pytest.mark.usefixtures("restless")
+async def test_who_comes_back_first_after_the_server_was_away_gives_nobody_up_who_is_on_the_way(
+    store: PostgresDatabase, server: Server, line: Wire, aside: asyncpg.Connection
+) -> None:
+    async with wire(server.socket, _name(line.url)) as other:
+        peer = await open_server(other.url)
+        contact = await person(peer, phone())
+        await queue(peer, draft(contact, "m"))
+        assert await claim(peer) == ["m"]
+        first = await alive(aside, store)
+        other.fall_silent()
+        other.cut()
+        line.cut()
+        await aside.execute("update process set beat_at = beat_at - interval '1 minute'")  # so long the server was away
+        store._presence._heard_at = await aside.fetchval("select beat_at from process where epoch = $1", store.epoch)
+        await lives_anew(aside, store, first)
+        assert await store.run(outbox.orphans(store.epoch, NOW)) == 0
+        await aside.execute("update process set beat_at = beat_at - interval '11 seconds' where epoch = $1", peer.epoch)
+        assert await store.run(outbox.orphans(store.epoch, NOW)) == 1, "it does not come"
+        other.speak()
+        await peer.close()
+
+
+async def test_who_is_not_heard_gives_nobody_up(store: PostgresDatabase, line: Wire, aside: asyncpg.Connection) -> None:
+    peer = await open_server(line.url)
+    contact = await person(peer, phone())
+    await queue(peer, draft(contact, "m"))
+    assert await claim(peer) == ["m"]
+    for one in (store, peer):
+        one._presence._beating.cancel()  # type: ignore[union-attr]  # it was begun
+    line.cut()
+    await aside.execute("update process set beat_at = beat_at - interval '1 minute'")
+    with suppress(StoreUnavailable):
+        await store.run(statement("select 1"))
+    assert await store.run(outbox.orphans(store.epoch, NOW)) == 0
+    await peer.close()
 
 
 # ---- what is on the wire to customers meanwhile
