@@ -167,12 +167,20 @@ class PostgresDatabase:
         try:
             yield connection
         except _ServerFails as error:
-            if not error.state or error.state.startswith(_THIS_SERVER):  # the other connections lead to the same
-                await self._pool.expire_connections()
+            if not error.state or error.state.startswith(_THIS_SERVER):
+                await self._connect_anew(connection)
             raise
         finally:
             with suppress(*FAILURES):  # the pool closes what does not come back in order: not the caller's concern
                 await self._pool.release(connection)
+
+    async def _connect_anew(self, failed: Connection) -> None:
+        """The connections that nobody uses lead where this one failed: whoever comes next makes a new one."""
+        with suppress(*FAILURES):
+            idle = [await self._pool.acquire(timeout=CONNECT_SECONDS) for _ in range(self._pool.get_idle_size())]
+            for connection in (failed, *idle):
+                with suppress(*FAILURES):
+                    connection.terminate()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[Connection]:
