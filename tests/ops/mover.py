@@ -1,5 +1,5 @@
-"""`python -m tests.ops.mover move ...`: a move that is killed at its KILL_AT-th step, and whose transactions are small. STEP_SECONDS makes it
-slow."""
+"""`python -m tests.ops.mover move ...`: a move that is killed at its KILL_AT-th step, and whose transactions are small. STEP_SECONDS makes
+it slow."""
 
 import os
 import signal
