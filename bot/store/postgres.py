@@ -43,6 +43,7 @@ CONNECTIONS = 8  # a process: more only wait for each other on the server
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0  # a statement that takes longer hangs
 ROLLBACK_SECONDS = 5.0  # it takes milliseconds; the server does the same once the connection is gone
+CLOSE_SECONDS = 10.0  # a server that is silent keeps nobody from ending
 MAX_RECEIVED_AT_ONCE = 500  # updates a commit: bounds how long the first waits for the last
 WRITTEN_TO_SECONDS = 1.5 * START_SECONDS  # whatever was claimed before has started or was given back by then, its connection opened
 LOOK_AGAIN_SECONDS = 0.02  # whether somebody is still being written to
@@ -141,11 +142,19 @@ class PostgresDatabase:
         if self._closing:
             return
         self._closing = True
-        if self._receiving is not None:
-            await self._receiving
-        await asyncio.gather(*self._running, *self._acknowledging, return_exceptions=True)
-        await self._presence.end()
-        await self._pool.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._finish()
+                await self._presence.end()
+                await self._pool.close()
+        except FAILURES as error:
+            log.warning("the database did not answer at the end: %s", _unavailable(error))
+            self._pool.terminate()
+            await self._finish()  # whoever waited hears so
+
+    async def _finish(self) -> None:
+        while waiting := {task for task in (self._receiving, *self._running, *self._acknowledging) if task and not task.done()}:
+            await asyncio.wait(waiting)
 
     def _admit(self) -> None:
         if self._closing:

@@ -71,10 +71,13 @@ class Presence:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        if self._connection is not None:
+        if self._connection is None:
+            return
+        try:
             with contextlib.suppress(*FAILURES):
                 await self._connection.execute("delete from process where epoch = $1", self.epoch)
                 await self._connection.close()
+        finally:
             self._connection.terminate()
 
     def _hear(self, connection: Connection, pid: int, _channel: str, _payload: object) -> None:

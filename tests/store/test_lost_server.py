@@ -126,6 +126,20 @@ async def test_a_store_that_lost_its_connections_closes(store: PostgresDatabase,
         await store.read(statement("select 1"))
 
 
+async def test_a_server_that_is_silent_keeps_no_process_from_ending(
+    store: PostgresDatabase, line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "CLOSE_SECONDS", 0.3)
+    await asyncio.gather(*(store.run(statement("select 1")) for _ in range(4)))
+    line.fall_silent()
+    asked = [asyncio.create_task(store.run(statement("select 1"))), asyncio.create_task(store.receive([update("w")], NOW))]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        await store.close()
+        heard = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(one, StoreUnavailable) for one in heard), heard
+
+
 # ---- whether it can be written
 
 
