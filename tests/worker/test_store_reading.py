@@ -400,6 +400,7 @@ async def test_what_is_fetched_late_does_not_drop_what_changed_since_somebody_el
     given = []
     for _ in range(2):  # to one who takes long, and when it changes once more, to another
         await edited(shop, order)
+        shop.bench.now += timedelta(seconds=1)
         given += await shop.bench.store.run(readings.wanted(shop.bench.now, 5))
     slow, fast = given
     await shop.bench.store.run(readings.got(fast, shop.bench.now))
