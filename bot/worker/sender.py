@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError
+from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError, Withheld
 from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
@@ -159,14 +159,23 @@ class Sender:
             self._receipts.give(claimed, moment - monotonic())
         if self._pacer:
             await self._pacer.passed(claimed)
-        if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:
-            # an event of this person came in after the claim, here or perhaps at a peer: it may be an opt-out, so look again
+
+        def may_start() -> bool:
+            """An event of this person that came in after the claim, here or perhaps at a peer, may be an opt-out: then look again."""
+            return not self._store.arrivals.since(seen, claimed.names) and monotonic() - claim_began <= START_SECONDS
+
+        if may_start():
+            await self._deliver(claimed, may_start)
+        else:
             await self._keep(lambda: outbox.release(claimed.id))
-            return
+
+    async def _deliver(self, claimed: Claimed, may_start: Callable[[], bool]) -> None:
         tally, began = self._house().tally, monotonic()
         to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
         try:
-            delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
+            delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content, may_start))
+        except Withheld:
+            await self._keep(lambda: outbox.release(claimed.id))
         except SendError as error:
             failure = error
             tally.failed(error.failure, error.code, monotonic() - began)
