@@ -117,6 +117,7 @@ class Crew:
         """Settle what an earlier process left on the wire, then start the loops."""
         await self._find_orphans()
         await self._store.run(outbox.try_numbers_again())
+        self._sender.open()
         self._store.listen(self.wake)
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
         self._scheduler.add_job(
@@ -209,8 +210,10 @@ class Crew:
             loop.wake.set()
 
     async def stop(self) -> None:
-        """Claim nothing more, finish what is on the wire, stop. What does not finish in time is unknown at the next start."""
+        """Claim nothing more, give back what has not started, finish what is on the wire, stop. What does not finish in time is unknown at
+        the next start."""
         self._stopping = True
+        self._sender.close()
         if self._scheduler.running:
             self._scheduler.pause()
         if self._fetcher is not None:

@@ -99,6 +99,16 @@ class Sender:
         more = claim.more or bool(claim.held)
         return Look(len(claim.claimed) + len(claim.held), more, claim.doubts)  # behind what was dropped stands the next
 
+    def open(self) -> None:
+        """Messages may start, after `close` again."""
+        if self._pacer:
+            self._pacer.open()
+
+    def close(self) -> None:
+        """Nothing is claimed any more: what waits for its moment is given back, to be sent by whoever claims it next."""
+        if self._pacer:
+            self._pacer.close()
+
     async def finish(self) -> None:
         """Wait until nothing is on the wire."""
         while self._on_wire:
@@ -157,14 +167,13 @@ class Sender:
     async def _send(self, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:
         if self._receipts:
             self._receipts.give(claimed, moment - monotonic())
-        if self._pacer:
-            await self._pacer.passed(claimed)
+        may_pass = self._pacer is None or await self._pacer.passed(claimed)
 
         def may_start() -> bool:
             """An event of this person that came in after the claim, here or perhaps at a peer, may be an opt-out: then look again."""
             return not self._store.arrivals.since(seen, claimed.names) and monotonic() - claim_began <= START_SECONDS
 
-        if may_start():
+        if may_pass and may_start():
             await self._deliver(claimed, may_start)
         else:
             await self._keep(lambda: outbox.release(claimed.id))

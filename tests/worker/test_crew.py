@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import aiohttp
 import pytest
@@ -15,9 +16,10 @@ from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
 from bot.worker.crew import Crew
 from bot.worker.discounter import Discounter
+from bot.worker.pacer import Gate, Pacer
 from bot.worker.sender import Sender
 
-from .bench import HOUR, Bench, RecordingChannel
+from .bench import HOUR, NUMBER, Bench, RecordingChannel
 
 
 @asynccontextmanager
@@ -96,6 +98,28 @@ async def test_a_stop_finishes_what_is_on_the_wire(bench: Bench) -> None:
         await until(lambda: bench.sender.busy)
     assert (await bench.states())[0] == "sent"
     assert "sending" not in await bench.states()
+
+
+async def test_a_stop_gives_back_at_once_what_waits_for_its_moment_and_the_next_start_sends_it(bench: Bench) -> None:
+    """A moment that went void is replaced by the next claim, and after a stop there is none."""
+    pacer = Pacer(bench.store.arrivals)
+    pacer._gates[NUMBER] = Gate(lambda: monotonic() - 8.0)  # whose moments come when the stop should be long over
+    bench.sender = Sender(bench.store, bench.channel, bench.house, owner="test", pacer=pacer)
+    for nth in range(5):
+        await bench.cart(f"k{nth}", f"34633{nth:06d}")
+    await bench.go()
+    bench.now += HOUR
+    await bench.work()
+    async with crew_of(bench) as crew:
+        await until(lambda: bench.sender.busy and not crew._sending.busy)
+        began = monotonic()
+    assert monotonic() - began < 2.0
+    assert (await bench.states(), bench.channel.sent) == (["queued"] * 5, [])
+    assert {row["attempts"] for row in await bench.rows("select attempts from outbox")} == {0}
+    del pacer._gates[NUMBER]
+    async with crew_of(bench):
+        await until(lambda: len(bench.channel.sent) == 5)
+    assert await bench.states() == ["sent"] * 5
 
 
 class LockingChannel(RecordingChannel):
