@@ -135,7 +135,7 @@ class Watch:
         """Reads the files. Raises SettingsError when they cannot be read."""
         self._folders = (flows, locales)
         self._clock = clock
-        self._known = fingerprint(flows, locales)
+        self._known: Fingerprint | None = fingerprint(flows, locales)
         self.playbook = read_playbook(flows, locales)
         self._shelf: Shelf | None = None
         self._asked = asyncio.Event()
@@ -168,7 +168,7 @@ class Watch:
                 if await self._changed() and await self._take_over(store):
                     wake()
             except (OSError, SettingsError, StoreUnavailable) as error:  # just being replaced, or away: the next look sees
-                log.warning("the flow files could not be read again: %s", error)
+                log.warning("the flow files could not be read again, the next look tries once more: %s", error)
             except Exception:
                 log.exception("reading the flow files again stumbled")
 
@@ -176,24 +176,28 @@ class Watch:
         """Whether to read again: somebody said so, or what is on disk differs from what was read and is not being written right now."""
         asked = self._asked.is_set()
         self._asked.clear()
+        if asked:
+            self._known = None  # until it is taken over: what cannot be kept now is read again by the next look
+            return True
         seen = await asyncio.to_thread(fingerprint, *self._folders)
-        if asked or seen == self._known:
-            return asked
+        if seen == self._known:
+            return False
         await asyncio.sleep(LOOK_SECONDS / 4)
         return seen == await asyncio.to_thread(fingerprint, *self._folders)
 
     async def _take_over(self, store: Database) -> bool:
-        """Read the files; whether anything is otherwise now."""
+        """Read the files; whether anything is otherwise now. Raises StoreUnavailable: they are not known then, and looked at again."""
         seen, loaded, texts = await asyncio.to_thread(_load, *self._folders)
+        renewed = self.playbook.renewed(loaded, texts)
+        if renewed is not None:
+            await self._put_up(store, renewed.library)
+            await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
         self._known = seen
         for problem in loaded.problems:
             log.error("not taken over: %s", problem)
-        renewed = self.playbook.renewed(loaded, texts)
         if renewed is None:
             log.error("store.yaml has a mistake: everything goes on as it was before")
             return False
-        await self._put_up(store, renewed.library)
-        await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
         self.playbook = renewed
         log.info("the flow files were read again: %s", ", ".join(renewed.library.flows) or "no flows")
         return True
