@@ -3,14 +3,14 @@
     planned -> asked (the store was told, perhaps without an answer) -> ready -> taken by a discount; or lost: the store will not have it
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from bot.flow import money
 from bot.flow.facts import Money
-from bot.store.step import Row, Step, from_micros, sql, sql_many, to_micros
+from bot.store.step import Row, Step, among, from_micros, sql, sql_many, to_micros
 
 LOW_WATER = 100  # ready codes below which more are made
 REFILL = 250  # Shopify: a bulk takes at most 250
@@ -94,9 +94,9 @@ def add_from_file(pool: Pool, codes: Sequence[str]) -> Step[None]:
 # ---- filling
 
 
-def due(now: datetime, limit: int) -> Step[list[Pool]]:
-    """Pools to work on now: the store is busy with one, or too few of its codes are left."""
-    rows = yield sql("pool.due", now=to_micros(now), low=LOW_WATER, limit=limit)
+def due(now: datetime, limit: int, busy: Collection[str] = ()) -> Step[list[Pool]]:
+    """Pools to work on now: the store is at work for one, or too few of its codes are left. None of a shop that is `busy`."""
+    rows = yield sql("pool.due", now=to_micros(now), low=LOW_WATER, limit=limit, busy=among(busy))
     return [_pool(row) for row in rows]
 
 
@@ -173,9 +173,9 @@ class Closing:
     over: bool
 
 
-def closing(now: datetime, limit: int) -> Step[list[Closing]]:
-    """Codes to take out of their stores now. `over`: the store's own end of them has come."""
-    rows = yield sql("discount.closing", now=to_micros(now), limit=limit)
+def closing(now: datetime, limit: int, busy: Collection[str] = ()) -> Step[list[Closing]]:
+    """Codes to take out of their stores now, of no shop that is `busy`. `over`: the store's own end of them has come."""
+    rows = yield sql("discount.closing", now=to_micros(now), limit=limit, busy=among(busy))
     return [Closing(row["id"], row["shop"], row["code"], row["place"], row["store_id"], row["ends"] <= to_micros(now)) for row in rows]
 
 

@@ -232,6 +232,7 @@ class Crew:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._discounter.stop()
 
     @property
     def idle(self) -> bool:

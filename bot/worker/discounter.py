@@ -3,16 +3,20 @@
     is there to be one at all? (cap, budget, the same person's live code) -> static: at once; made for this person: put in the shop;
     of a pool: taken from those that exist, which are made ahead of time, many at a time -> the run goes on
 
-Whatever is asked of a shop was written down before, so the same codes are asked for again after a crash. Codes that must not work any
-longer are taken out of the shop.
+What needs no shop is settled first, and a shop that takes its time keeps nobody waiting but those of its own codes. Whatever is asked of a
+shop was written down before, so the same codes are asked for again after a crash. Codes that must not work any longer are taken out of
+the shop.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -25,10 +29,14 @@ from bot.store.database import Database
 from bot.store.discounts import Verdict, Wanted
 from bot.store.pools import Batch, Closing, Pool
 from bot.store.step import Step
+from bot.worker.asking import Asking
 from bot.worker.playbook import House
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+PATIENCE = 1.0  # seconds: a shop that takes longer is waited for by nobody else
 AT_ONCE = 10  # codes at a time: shops limit their interfaces to a few calls a second
 FROM_POOL_AT_ONCE = 200  # codes that only the database is asked for
 MAX_TRIES = 5
@@ -54,9 +62,34 @@ class CodeMaker:
     secret: str
 
 
+class _Work(StrEnum):
+    """What is asked for; of each shop or file each once at a time."""
+
+    MAKE = "make"
+    FILE = "file"
+    FILL = "fill"
+    TAKE_OUT = "take out"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there is to do: codes that only the database is asked for, those out of files, those a shop is to make, pools, and what is
+    to be taken out."""
+
+    here: list[Wanted]
+    of_files: list[Wanted]
+    to_make: list[Wanted]
+    due: list[Pool]
+    closing: list[Closing]
+
+    def __len__(self) -> int:
+        return len(self.here) + len(self.of_files) + len(self.to_make) + len(self.due) + len(self.closing)
+
+
 class Discounter:
     """Makes what is wanted, a few at a time. `makers` make codes one by one, for one person each; `apis` many at a time, for pools.
-    `files` reads the codes in `flows/codes/<name>.csv`, None where there is no such file."""
+    `files` reads the codes in `flows/codes/<name>.csv`, None where there is no such file. `patience` is how many seconds a shop is waited
+    for."""
 
     def __init__(
         self,
@@ -66,6 +99,7 @@ class Discounter:
         house: Callable[[], House],
         apis: Mapping[str, CodeApi] | None = None,
         files: FileOfCodes = no_files,
+        patience: float = PATIENCE,
     ) -> None:
         self._store = store
         self._session = session
@@ -73,45 +107,59 @@ class Discounter:
         self._house = house
         self._apis = apis or {}
         self._files = files
-        self._asked_now = asyncio.Semaphore(AT_ONCE)
+        self._patience = patience
+        self._asking = Asking[tuple[_Work, str]](1)
 
     async def make_wanted(self) -> int:
-        """Make the codes that are wanted now, fill pools, take out what is over; returns how much was done."""
+        """Give the codes that exist here, begin to make those that are wanted of shops, to fill pools and to take out what is over;
+        returns how much was settled or begun. Shops are waited for a moment; what takes longer goes on by itself."""
         now = self._house().now
-        wanted, due, closing = await self._store.run(_look(now))
-        await asyncio.gather(*map(self._make, wanted), *map(self._fill, due), *(self._take_out(one, now) for one in closing))
-        return len(wanted) + len(due) + len(closing)
+        look = await self._store.run(self._look(now))
+        await _all(map(self._give, look.here))
+        await self._asking.ask(
+            [
+                *(((_Work.MAKE, shop), self._make(ones)) for shop, ones in _by(lambda one: one.shop, look.to_make)),
+                *(((_Work.FILE, name), self._from_file(name, ones)) for name, ones in _by(_file_of, look.of_files)),
+                *(((_Work.FILL, shop), _all(map(self._fill, ones))) for shop, ones in _by(lambda one: one.shop, look.due)),
+                *(((_Work.TAKE_OUT, shop), self._take_out_all(ones, now)) for shop, ones in _by(lambda one: one.shop, look.closing)),
+            ],
+            self._patience,
+        )
+        return len(look)
 
-    async def _make(self, one: Wanted) -> None:
-        house = self._house()
-        maker = self._makers.get(one.shop)
-        if one.terms.code is None and one.terms.source is None and maker is not None:
-            await self._put(one, maker)
-            return
-        if one.terms.source in (None, POOL):
-            await self._store.run(self._from_pool(one, house))
-            return
-        codes = await asyncio.to_thread(self._files, one.terms.source)
-        await self._store.run(_from_file(one, house, codes))
+    async def stop(self) -> None:
+        """Wait for no shop any more: what was asked for is written down, and asked for again by the next process."""
+        await self._asking.stop()
+
+    def _look(self, now: datetime) -> Step[_Look]:
+        busy = {work: [name for of, name in self._asking.busy if of is work] for work in _Work}
+        wanted = yield from discounts.wanted(now, FROM_POOL_AT_ONCE, makers=self._makers, busy=busy[_Work.FILE])
+        to_make = yield from discounts.to_make(now, AT_ONCE, self._makers.keys() - set(busy[_Work.MAKE]))
+        due = yield from pools.due(now, AT_ONCE, busy[_Work.FILL])
+        yield from discounts.expire(now)
+        closing = yield from pools.closing(now, AT_ONCE, busy[_Work.TAKE_OUT])
+        return _Look([one for one in wanted if not _file_of(one)], [one for one in wanted if _file_of(one)], to_make, due, closing)
 
     # ---- one for this person alone
+
+    async def _make(self, ones: Sequence[Wanted]) -> None:
+        await _all(self._put(one, self._makers[one.shop]) for one in ones)
 
     async def _put(self, one: Wanted, maker: CodeMaker) -> None:
         if await self._store.run(judge(one, self._house())) is not Verdict.FREE:
             return
         code = one.discount
         try:
-            async with self._asked_now:
-                await shop_discounts.make(
-                    self._session,
-                    url=maker.url,
-                    secret=maker.secret,
-                    code=code.code,
-                    percent=code.percent,
-                    amount=code.amount,
-                    ends=code.ends + discounts.GRACE,
-                    now=self._house().now,
-                )
+            await shop_discounts.make(
+                self._session,
+                url=maker.url,
+                secret=maker.secret,
+                code=code.code,
+                percent=code.percent,
+                amount=code.amount,
+                ends=code.ends + discounts.GRACE,
+                now=self._house().now,
+            )
         except DiscountRefused as refusal:
             await self._store.run(discounts.refused(one, refusal.why, self._house().now))
         except ShopUnreachable as fault:
@@ -127,6 +175,13 @@ class Discounter:
             await self._store.run(discounts.again(one.id, now + FIRST_RETRY * 2**one.attempts, why))
 
     # ---- one that exists already
+
+    async def _give(self, one: Wanted) -> None:
+        await self._store.run(self._from_pool(one, self._house()))
+
+    async def _from_file(self, name: str, waiting: Sequence[Wanted]) -> None:
+        codes = await asyncio.to_thread(self._files, name)
+        await _all(self._store.run(_from_file(one, self._house(), codes)) for one in waiting)
 
     def _from_pool(self, one: Wanted, house: House) -> Step[None]:
         """Static ones, too: they need the shop as little."""
@@ -206,6 +261,9 @@ class Discounter:
 
     # ---- taking out
 
+    async def _take_out_all(self, ones: Sequence[Closing], now: datetime) -> None:
+        await _all(self._take_out(one, now) for one in ones)
+
     async def _take_out(self, one: Closing, now: datetime) -> None:
         api = self._apis.get(one.shop)
         again: datetime | None = None
@@ -222,11 +280,21 @@ class Discounter:
 HOW_TO = "set its COMEBACK_SHOP_..._DISCOUNTS_URL, or what its platform needs (COMEBACK_SHOP_..._API_TOKEN or _API_KEY)"
 
 
-def _look(now: datetime) -> Step[tuple[list[Wanted], list[Pool], list[Closing]]]:
-    wanted = yield from discounts.wanted(now, FROM_POOL_AT_ONCE)
-    due = yield from pools.due(now, AT_ONCE)
-    yield from discounts.expire(now)
-    return wanted, due, (yield from pools.closing(now, AT_ONCE))
+async def _all(work: Iterable[Awaitable[None]]) -> None:
+    """Side by side, each to its end, whatever becomes of the others. Raises the first error."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
+
+
+def _by(name: Callable[[T], str], ones: Iterable[T]) -> list[tuple[str, list[T]]]:
+    """Things together that have one name."""
+    return [(each, list(same)) for each, same in groupby(sorted(ones, key=name), name)]
+
+
+def _file_of(one: Wanted) -> str:
+    """The file the code comes out of; empty where it comes out of none."""
+    return "" if one.terms.code is not None or one.terms.source in (None, POOL) else one.terms.source or ""
 
 
 def made_at_once(one: Wanted, house: House) -> Step[Verdict]:

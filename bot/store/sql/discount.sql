@@ -10,6 +10,14 @@ on conflict (run, generation) do nothing
 -- name: wanted
 select * from discount where state = 'wanted' and retry_at <= :now
   and not exists (select 1 from closed_shop c where c.shop = discount.shop)  -- its tokens are dead
+  and not (source is null and cast(:makers as text) like '%<' || shop || '>%')
+  and (source is null or cast(:busy as text) not like '%<' || source || '>%')
+order by retry_at limit :limit
+
+-- name: to_make
+-- those that a shop makes one by one, for one person each
+select * from discount where state = 'wanted' and retry_at <= :now and source is null and cast(:makers as text) like '%<' || shop || '>%'
+  and not exists (select 1 from closed_shop c where c.shop = discount.shop)
 order by retry_at limit :limit
 
 -- name: load
@@ -106,7 +114,9 @@ where state in ('made', 'issued') and ends < :before returning id
 -- name: closing
 select d.id, d.shop, d.code, p.place, p.ends, c.store_id from discount d join code_pool p on p.id = d.pool
 left join pool_code c on c.discount = d.id
-where d.close_at <= :now and not exists (select 1 from closed_shop s where s.shop = d.shop) order by d.close_at limit :limit
+where d.close_at <= :now and not exists (select 1 from closed_shop s where s.shop = d.shop)
+  and cast(:busy as text) not like '%<' || d.shop || '>%'
+order by d.close_at limit :limit
 
 -- name: closed
 update discount set close_at = :until where id = :id
