@@ -25,7 +25,7 @@ from bot.flow.run import POOL
 from bot.shop import discounts as shop_discounts
 from bot.shop.discounts import CodeApi, DiscountRefused, Offer, ShopUnreachable, UnderWay, new_code
 from bot.store import discounts, pools
-from bot.store.database import Database
+from bot.store.database import Database, StoreUnavailable
 from bot.store.discounts import Verdict, Wanted
 from bot.store.pools import Batch, Closing, Pool
 from bot.store.step import Step
@@ -45,6 +45,7 @@ DOWN_FOR = timedelta(minutes=5)  # when a shop that was down, or said no, is ask
 POLL_AGAIN = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=5)  # whoever waits for a pool is woken when it is filled; this is for what went wrong in between
 LONGEST_WAIT = timedelta(minutes=15)  # for a pool: then the customer hears something else
+OUR_FAULT = "making it failed here"  # nobody foresaw it: the log says more
 
 FileOfCodes = Callable[[str], Sequence[str] | None]
 
@@ -115,11 +116,11 @@ class Discounter:
         returns how much was settled or begun. Shops are waited for a moment; what takes longer goes on by itself."""
         now = self._house().now
         look = await self._store.run(self._look(now))
-        await _all(map(self._give, look.here))
+        await _all(self._watched([one], self._give(one)) for one in look.here)
         await self._asking.ask(
             [
                 *(((_Work.MAKE, shop), self._make(ones)) for shop, ones in _by(lambda one: one.shop, look.to_make)),
-                *(((_Work.FILE, name), self._from_file(name, ones)) for name, ones in _by(_file_of, look.of_files)),
+                *(((_Work.FILE, name), self._watched(ones, self._from_file(name, ones))) for name, ones in _by(_file_of, look.of_files)),
                 *(((_Work.FILL, shop), _all(map(self._fill, ones))) for shop, ones in _by(lambda one: one.shop, look.due)),
                 *(((_Work.TAKE_OUT, shop), self._take_out_all(ones, now)) for shop, ones in _by(lambda one: one.shop, look.closing)),
             ],
@@ -143,7 +144,17 @@ class Discounter:
     # ---- one for this person alone
 
     async def _make(self, ones: Sequence[Wanted]) -> None:
-        await _all(self._put(one, self._makers[one.shop]) for one in ones)
+        await _all(self._watched([one], self._put(one, self._makers[one.shop])) for one in ones)
+
+    async def _watched(self, ones: Sequence[Wanted], work: Awaitable[None]) -> None:
+        """Work on codes. What goes wrong in a way nobody foresaw is tried again like what a shop could not be asked for."""
+        try:
+            await work
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("codes of the shop '%s' could not be made", ones[0].shop)
+            await _all(self._try_again(one, OUR_FAULT) for one in ones)
 
     async def _put(self, one: Wanted, maker: CodeMaker) -> None:
         if await self._store.run(judge(one, self._house())) is not Verdict.FREE:
@@ -163,11 +174,11 @@ class Discounter:
         except DiscountRefused as refusal:
             await self._store.run(discounts.refused(one, refusal.why, self._house().now))
         except ShopUnreachable as fault:
-            await self._unreachable(one, fault.why)
+            await self._try_again(one, fault.why)
         else:
             await self._store.run(discounts.made(one, self._house().now))
 
-    async def _unreachable(self, one: Wanted, why: str) -> None:
+    async def _try_again(self, one: Wanted, why: str) -> None:
         now = self._house().now
         if one.attempts + 1 >= MAX_TRIES:
             await self._store.run(discounts.refused(one, why, now))
@@ -181,7 +192,7 @@ class Discounter:
 
     async def _from_file(self, name: str, waiting: Sequence[Wanted]) -> None:
         codes = await asyncio.to_thread(self._files, name)
-        await _all(self._store.run(_from_file(one, self._house(), codes)) for one in waiting)
+        await _all(self._watched([one], self._store.run(_from_file(one, self._house(), codes))) for one in waiting)
 
     def _from_pool(self, one: Wanted, house: House) -> Step[None]:
         """Static ones, too: they need the shop as little."""
@@ -218,12 +229,21 @@ class Discounter:
             log.warning("the shop '%s' makes no codes for the flow %s: %s", pool.shop, pool.flow, refusal.why)
             await self._store.run(pools.failed(pool, refusal.why, now + DOWN_FOR, MAX_TRIES, now))
         except ShopUnreachable as fault:
-            now, tries = self._house().now, pool.attempts + 1
-            pause = DOWN_FOR if tries >= MAX_TRIES else FIRST_RETRY * 2**pool.attempts
-            await self._store.run(pools.failed(pool, fault.why, now + pause, tries, now))
+            await self._fill_again(pool, fault.why)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("the pool of the flow %s in the shop '%s' could not be filled", pool.flow, pool.shop)
+            await self._fill_again(pool, OUR_FAULT)
+
+    async def _fill_again(self, pool: Pool, why: str) -> None:
+        now, tries = self._house().now, pool.attempts + 1
+        pause = DOWN_FOR if tries >= MAX_TRIES else FIRST_RETRY * 2**pool.attempts
+        await self._store.run(pools.failed(pool, why, now + pause, tries, now))
 
     async def _work_on(self, pool: Pool, api: CodeApi) -> None:
-        """One step forward: the parent, a batch, or a look at how far the shop is."""
+        """One step forward: the parent, a batch, or a look at how far the shop is. A step that brings no code is told as ShopUnreachable:
+        a shop that forgets or loses all it is asked for is not asked without end."""
         offer = Offer(pool.title, pool.code, pool.percent, pool.amount, _starts(pool), pool.ends)
         place = pool.place
         if place is None:
@@ -241,19 +261,23 @@ class Discounter:
         now = self._house().now
         if isinstance(outcome, UnderWay):
             await self._store.run(pools.under_way(pool.id, outcome.bulk, now + POLL_AGAIN))
-        elif outcome is None:  # the shop forgot it: its codes are asked for once more
+        elif outcome is None:  # its codes are asked for once more
             await self._store.run(pools.settle(pool, {}, (), now))
+            raise ShopUnreachable("the shop has forgotten which codes it was asked for")
         else:
+            why = next(iter(outcome.lost.values()), "the shop does not say what became of the codes it was asked for")
             if outcome.lost:
-                log.warning("the shop '%s' did not make %d codes: %s", pool.shop, len(outcome.lost), next(iter(outcome.lost.values())))
+                log.warning("the shop '%s' did not make %d codes: %s", pool.shop, len(outcome.lost), why)
             await self._store.run(pools.settle(pool, outcome.ready, tuple(outcome.lost), now))
+            if not outcome.ready:
+                raise ShopUnreachable(why)
 
     async def _add(self, pool: Pool, api: CodeApi, place: str, offer: Offer, batch: Batch) -> shop_discounts.Outcome | UnderWay:
         there = await api.look(place, offer, batch.codes) if batch.unsure else {}
         if there:
             await self._store.run(pools.settle(pool, there, (), self._house().now))
         missing = [code for code in batch.codes if code not in there]
-        return await api.add(place, offer, missing) if missing else shop_discounts.Outcome({}, {})
+        return await api.add(place, offer, missing) if missing else shop_discounts.Outcome(there, {})
 
     def _fresh_codes(self) -> list[str]:
         prefix = self._house().code_prefix
@@ -274,6 +298,9 @@ class Discounter:
                 again = now + DOWN_FOR
             except DiscountRefused as refusal:
                 log.warning("a code of the shop '%s' cannot be taken back, it ends by itself: %s", one.shop, refusal.why)
+            except Exception:
+                log.exception("a code of the shop '%s' could not be taken back", one.shop)
+                again = now + DOWN_FOR
         await self._store.run(pools.closed(one.discount, again))
 
 

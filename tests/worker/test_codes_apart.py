@@ -2,19 +2,20 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
 from bot.flow.run import POOL, CodeTerms, Discount
 from bot.sandbox.shop.store_api import StoreApi
-from bot.shop.discounts import CodeApi
+from bot.shop.discounts import CodeApi, Offer, Outcome, UnderWay
 from bot.store import discounts
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
@@ -40,6 +41,7 @@ class Shops:
 
     def discounter(self, **apis: CodeApi) -> Discounter:
         makers = {name: CodeMaker(f"{self.url}/{name}", SECRET) for name in ("slow", "quick")}
+        makers["unsigned"] = CodeMaker(f"{self.url}/quick", "no secret at all")
         return Discounter(self.bench.store, self.session, makers, self.bench.house, apis, patience=0.1)
 
     async def want(self, shop: str, *numbers: int, terms: CodeTerms | None = None) -> None:
@@ -129,3 +131,88 @@ async def test_what_a_shop_was_asked_for_at_a_stop_is_asked_for_again_and_made_o
     assert await shops.states("slow") == ["made"]
     assert shops.asked == ["C1", "C1"]
     assert not await house.make_wanted()
+
+
+# ---- what nobody foresaw
+
+
+@dataclass
+class Odd:
+    """A shop's interface that does `what` it is told to."""
+
+    what: str
+    calls: int = 0
+    at_once: int = 50
+
+    async def open(self, offer: Offer, *, unsure: bool) -> str:
+        return "place"
+
+    async def add(self, place: str, offer: Offer, codes: Sequence[str]) -> Outcome | UnderWay:
+        self.calls += 1
+        match self.what:
+            case "stumbles":
+                raise KeyError("id")
+            case "loses all":
+                return Outcome({}, dict.fromkeys(codes, "no such luck"))
+            case "forgets":
+                return UnderWay("bulk")
+            case "says nothing":
+                return Outcome({}, {})
+        return Outcome(dict.fromkeys(codes, "7"), {})
+
+    async def look(self, place: str, offer: Offer, codes: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+    async def poll(self, place: str, offer: Offer, bulk: str) -> Outcome | UnderWay | None:
+        return None
+
+    async def close(self, place: str, code: str, store_id: str) -> None:
+        self.calls += 1
+        raise KeyError(code)
+
+
+async def pass_time(shops: Shops, house: Discounter, seconds: int) -> None:
+    for _ in range(seconds):
+        while await house.make_wanted():
+            pass
+        shops.bench.now += timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("what", ["stumbles", "loses all", "forgets", "says nothing"])
+async def test_a_shop_that_answers_oddly_is_asked_ever_more_seldom_and_who_waits_hears_no(shops: Shops, what: str) -> None:
+    odd = Odd(what)
+    house = shops.discounter(odd=odd)
+    await shops.want("odd", 1, terms=CodeTerms(source=POOL))
+    await shops.want("other", 2, terms=CodeTerms(code="WELCOME5"))
+    await pass_time(shops, house, 200)
+    assert 5 <= odd.calls <= 6
+    assert [await shops.states(shop) for shop in ("odd", "other")] == [["refused"], ["made"]]
+    (pool,) = await shops.bench.rows("select attempts, why from code_pool")
+    assert pool["attempts"] >= 5
+    assert pool["why"]
+
+
+async def test_a_code_that_cannot_be_asked_for_is_tried_some_times_and_then_refused(shops: Shops) -> None:
+    house = shops.discounter()
+    await shops.want("unsigned", 1)
+    await shops.want("quick", 2)
+    await pass_time(shops, house, 2)
+    assert [await shops.states(shop) for shop in ("unsigned", "quick")] == [["wanted"], ["made"]]
+    await pass_time(shops, house, 200)
+    (row,) = await shops.bench.rows("select state, why, attempts from discount where shop = 'unsigned'")
+    assert (row["state"], row["why"], row["attempts"]) == ("refused", "making it failed here", 4)
+
+
+async def test_a_code_that_cannot_be_taken_out_is_tried_again_after_a_while(shops: Shops) -> None:
+    odd = Odd("")
+    house = shops.discounter(odd=odd)
+    await shops.want("odd", 1, terms=CodeTerms(source=POOL))
+    await pass_time(shops, house, 10)
+    assert await shops.states("odd") == ["made"]
+    await shops.bench.store.run(discounts.revoke(await shops.bench.contact(), "ordered without it", shops.bench.now))
+    odd.calls = 0
+    await pass_time(shops, house, 100)
+    assert odd.calls == 1
+    shops.bench.now += timedelta(minutes=5)
+    await house.make_wanted()
+    assert odd.calls == 2
