@@ -6,6 +6,7 @@ import signal
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
+from bot.command.port import port
 from bot.command.terminal import as_json, complain, paint
 from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud.cloud_api import CloudApi
@@ -55,7 +56,7 @@ CUSTOMERS = ("Ana=+34600000001", "Ben=+447400123456", "Noor=@noor.reads")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
-    parser.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"the port ({SANDBOX_PORT}; 0 takes any free one)")
+    parser.add_argument("--port", type=port, default=SANDBOX_PORT, help=f"the port ({SANDBOX_PORT}; 0 takes any free one)")
     parser.add_argument("--number", type=_number, default="34911000000", metavar="PHONE", help="the business's phone number (+34911000000)")
     parser.add_argument("--name", default="Casa Bonita", help="the business's name, over its chats (Casa Bonita)")
     parser.add_argument(

@@ -148,7 +148,7 @@ class Thinking:
         if cart is not None:
             fresh = cart.generation == timer.generation and cart.state is CartState.OPEN
             return f"{flow} begins, if the cart is still there" if fresh else ""
-        return f"{flow} begins"
+        return f"{flow} begins, if it is meant for them then"
 
     def _used_up(self, timer: Timer) -> Step[str]:
         order = yield from mirror.order(timer.subject)
