@@ -1,12 +1,14 @@
 """Pools: codes that exist in a store before anybody is promised one. Each is written here before the store hears of it.
 
     planned -> asked (the store was told, perhaps without an answer) -> ready -> taken by a discount; or lost: the store will not have it
+    out of a file: ready -> taken; or lost: the file has it no more
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from bot.flow import money
 from bot.flow.facts import Money
@@ -86,9 +88,44 @@ def take(pool: int, discount: int) -> Step[str | None]:
     return str(rows[0]["code"]) if rows else None
 
 
+# ---- out of a file
+
+
+class BeingWritten(Exception):
+    """A file is being written right now: what is in it is not all."""
+
+
+class InFile(StrEnum):
+    """What became of a code that came out of a file: `lost` ones are in it no more."""
+
+    READY = "ready"
+    TAKEN = "taken"
+    LOST = "lost"
+
+
+def codes_in(pool: Pool, state: InFile, after: int, limit: int) -> Step[list[tuple[int, str]]]:
+    """Codes of a file's pool with their numbers, in order of these, from the one `after` on."""
+    rows = yield sql("pool.page", pool=pool.id, state=state, after=after, limit=limit)
+    return [(row["id"], str(row["code"])) for row in rows]
+
+
 def add_from_file(pool: Pool, codes: Sequence[str]) -> Step[None]:
     """Codes that an owner had made elsewhere. One that was there already changes nothing, whatever became of it."""
-    yield sql_many("pool.plan", [{"pool": pool.id, "shop": pool.shop, "code": code, "state": "ready"} for code in codes])
+    yield sql_many("pool.plan", [{"pool": pool.id, "shop": pool.shop, "code": code, "state": InFile.READY} for code in codes])
+
+
+def withdraw(pool: Pool, codes: Sequence[str]) -> Step[None]:
+    """The owner took these out of the file: nobody is given them any more."""
+    yield from _change(pool, codes, InFile.READY, InFile.LOST)
+
+
+def bring_back(pool: Pool, codes: Sequence[str]) -> Step[None]:
+    """They are in the file again."""
+    yield from _change(pool, codes, InFile.LOST, InFile.READY)
+
+
+def _change(pool: Pool, codes: Sequence[str], was: InFile, becomes: InFile) -> Step[None]:
+    yield sql_many("pool.change", [{"pool": pool.id, "code": code, "was": was, "becomes": becomes} for code in codes])
 
 
 # ---- filling

@@ -11,7 +11,7 @@ the shop.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -27,7 +27,7 @@ from bot.shop.discounts import CodeApi, DiscountRefused, Offer, ShopUnreachable,
 from bot.store import discounts, pools
 from bot.store.database import Database, StoreUnavailable
 from bot.store.discounts import Verdict, Wanted
-from bot.store.pools import Batch, Closing, Pool
+from bot.store.pools import Batch, BeingWritten, Closing, InFile, Pool
 from bot.store.step import Step
 from bot.worker.asking import Asking
 from bot.worker.playbook import House
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE = 1.0  # seconds: a shop that takes longer is waited for by nobody else
+FILE_AT_ONCE = 1_000  # codes of a file in one transaction: some milliseconds, and webhooks come between
 AT_ONCE = 10  # codes at a time: shops limit their interfaces to a few calls a second
 FROM_POOL_AT_ONCE = 200  # codes that only the database is asked for
 MAX_TRIES = 5
@@ -89,8 +90,8 @@ class _Look:
 
 class Discounter:
     """Makes what is wanted, a few at a time. `makers` make codes one by one, for one person each; `apis` many at a time, for pools.
-    `files` reads the codes in `flows/codes/<name>.csv`, None where there is no such file. `patience` is how many seconds a shop is waited
-    for."""
+    `files` reads the codes in `flows/codes/<name>.csv`, None where there is no such file, and may raise BeingWritten. `patience` is how
+    many seconds a shop is waited for."""
 
     def __init__(
         self,
@@ -110,6 +111,7 @@ class Discounter:
         self._files = files
         self._patience = patience
         self._asking = Asking[tuple[_Work, str]](1)
+        self._matched: dict[str, int] = {}  # files whose pools are as they are, and what was in them
 
     async def make_wanted(self) -> int:
         """Give the codes that exist here, begin to make those that are wanted of shops, to fill pools and to take out what is over;
@@ -190,10 +192,6 @@ class Discounter:
     async def _give(self, one: Wanted) -> None:
         await self._store.run(self._from_pool(one, self._house()))
 
-    async def _from_file(self, name: str, waiting: Sequence[Wanted]) -> None:
-        codes = await asyncio.to_thread(self._files, name)
-        await _all(self._watched([one], self._store.run(_from_file(one, self._house(), codes))) for one in waiting)
-
     def _from_pool(self, one: Wanted, house: House) -> Step[None]:
         """Static ones, too: they need the shop as little."""
         if one.terms.code is None and one.shop not in self._apis:
@@ -214,6 +212,51 @@ class Discounter:
             yield from discounts.refused(one, "the shop was too slow to make codes", house.now)
         else:
             yield from discounts.wait_for(one.id, pool.id, house.now + LOOK_AGAIN)
+
+    # ---- one out of a file
+
+    async def _from_file(self, name: str, waiting: Sequence[Wanted]) -> None:
+        house = self._house()
+        try:
+            codes, content = await asyncio.to_thread(self._read, name)
+        except BeingWritten:
+            await _all(self._try_again(one, f"flows/codes/{name}.csv is being written") for one in waiting)
+            return
+        if codes is None:
+            why = f"there is no file flows/codes/{name}.csv"
+            await _all(self._store.run(discounts.refused(one, why, house.now)) for one in waiting)
+            return
+        pool = await self._store.run(_pool_of_file(name, house))
+        if self._matched.get(name) != content:
+            await self._match(pool, codes)
+            self._matched[name] = content
+        await _all(self._watched([one], self._store.run(_out_of(pool, one, house))) for one in waiting)
+
+    def _read(self, name: str) -> tuple[Sequence[str] | None, int]:
+        codes = self._files(name)
+        return codes, hash(tuple(codes or ()))
+
+    async def _match(self, pool: Pool, codes: Sequence[str]) -> None:
+        """Make a pool what its file says: new codes are added, and nobody is given those that are not in it any more."""
+        listed, new = frozenset(codes), dict.fromkeys(codes)
+        withdrawn, back = list[str](), list[str]()
+        for state in InFile:
+            async for code in self._codes_in(pool, state):
+                new.pop(code, None)
+                if state is InFile.READY and code not in listed:
+                    withdrawn.append(code)
+                elif state is InFile.LOST and code in listed:
+                    back.append(code)
+        for change, changed in ((pools.withdraw, withdrawn), (pools.bring_back, back), (pools.add_from_file, list(new))):
+            for start in range(0, len(changed), FILE_AT_ONCE):
+                await self._store.run(change(pool, changed[start : start + FILE_AT_ONCE]))
+
+    async def _codes_in(self, pool: Pool, state: InFile) -> AsyncIterator[str]:
+        after = 0
+        while some := await self._store.read(pools.codes_in(pool, state, after, FILE_AT_ONCE)):
+            after = some[-1][0]
+            for _, code in some:
+                yield code
 
     # ---- filling
 
@@ -337,21 +380,18 @@ def judge(one: Wanted, house: House) -> Step[Verdict]:
     return (yield from discounts.judge(one, _month(house)[0], house.now))
 
 
-def _from_file(one: Wanted, house: House, codes: Sequence[str] | None) -> Step[None]:
-    source = one.terms.source or ""
-    if codes is None:
-        yield from discounts.refused(one, f"there is no file flows/codes/{source}.csv", house.now)
-        return
+def _pool_of_file(name: str, house: House) -> Step[Pool]:
+    ever = datetime(9999, 1, 1, tzinfo=UTC)
+    return (yield from pools.ensure(pools.EVERYBODYS, name, "", None, None, until=ever, ends=ever, code="", now=house.now))
+
+
+def _out_of(pool: Pool, one: Wanted, house: House) -> Step[None]:
+    """A code of a file."""
     if (yield from judge(one, house)) is not Verdict.FREE:
         return
-    ever = datetime(9999, 1, 1, tzinfo=UTC)
-    pool = yield from pools.ensure(pools.EVERYBODYS, source, "", None, None, until=ever, ends=ever, code="", now=house.now)
     code = yield from pools.take(pool.id, one.id)
     if code is None:
-        yield from pools.add_from_file(pool, codes)
-        code = yield from pools.take(pool.id, one.id)
-    if code is None:
-        yield from discounts.refused(one, f"every code in flows/codes/{source}.csv is given away", house.now)
+        yield from discounts.refused(one, f"every code in flows/codes/{pool.source}.csv is given away", house.now)
     else:
         yield from discounts.taken(one, code, pool.id, house.now)
 

@@ -28,6 +28,12 @@ insert into pool_code (pool, shop, code, state) values (:pool, :shop, :code, :st
 -- name: in_state
 select code from pool_code where pool = :pool and state = :state order by id limit :limit
 
+-- name: page
+select id, code from pool_code where pool = :pool and state = :state and id > :after order by id limit :limit
+
+-- name: change
+update pool_code set state = :becomes where pool = :pool and code = :code and state = :was
+
 -- name: settle
 update pool_code set state = :state, store_id = coalesce(:store_id, store_id)
 where pool = :pool and code = :code and state in ('planned', 'asked')
