@@ -376,7 +376,11 @@ def made_at_once(one: Wanted, house: House) -> Step[Verdict]:
 
 
 def judge(one: Wanted, house: House) -> Step[Verdict]:
-    """Whether a code is to be had, by the store's own months."""
+    """Whether a code is to be had, by the store's own months. Nobody is promised one whose time is over: they waited while the house stood
+    still."""
+    if one.discount.ends <= house.now:
+        yield from discounts.refused(one, "its time was over before it could be made", house.now)
+        return Verdict.REFUSED
     return (yield from discounts.judge(one, _month(house)[0], house.now))
 
 

@@ -307,6 +307,81 @@ async def test_a_code_that_somebody_else_uses_has_leaked_and_does_not_count(benc
         assert any("was used by somebody else" in note for note in await bench.notes())
 
 
+async def test_a_code_that_somebody_else_used_up_is_not_promised_again(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        await bench.order(who=PEPE, discount_codes=[code])
+        await bench.work()
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        first, second = house.arrivals.promised[f"+{LOLA}"]
+        assert first == code != second
+
+
+async def test_a_code_that_was_promised_again_after_an_order_outlives_the_news_of_it(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        bench.now += HOUR
+        ordered_at = bench.now
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"] == [code, code]
+        await bench.order(placed_at=ordered_at.isoformat())
+        await bench.work()
+        await house.settle(5)
+        assert house.api.exists(code)
+        assert await house.states() == ["issued", "issued"]
+        bench.now += 3 * DAY
+        await house.settle(2)
+        assert not house.api.exists(code)
+        assert await house.states() == ["expired", "expired"]
+
+
+async def test_a_code_that_was_taken_back_stays_so_when_the_order_it_was_used_on_is_cancelled(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        await bench.order()
+        await bench.work()
+        await house.settle(2)
+        assert not house.api.exists(code)
+        await bench.order(discount_codes=[code], kind="order.updated")
+        await bench.work()
+        assert await house.states() == ["redeemed"]
+        bench.now += HOUR
+        await bench.order(discount_codes=[code], kind="order.cancelled", status="cancelled")
+        await bench.work()
+        assert await house.states() == ["revoked"]
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"][1] != code
+        assert house.arrivals.empty_promises == []
+
+
+async def test_a_code_whose_time_was_over_before_it_was_made_is_promised_to_nobody(bench: Bench) -> None:
+    async with till(bench) as house:
+        await promised(house, PEPE)  # there are codes
+        await house.left_carts(LOLA)
+        bench.now += 3 * DAY  # nobody was at work meanwhile
+        await house.settle(5)
+        assert f"+{LOLA}" not in house.arrivals.promised
+        await no_code(house, "its time was over before it could be made")
+
+
+async def test_a_code_whose_time_was_over_before_anybody_was_told_goes_to_somebody_else(bench: Bench) -> None:
+    async with till(bench) as house:
+        await house.left_carts(LOLA)
+        while await house.states() != ["made"]:
+            await house.discounter.make_wanted()
+            bench.now += timedelta(seconds=1)
+        bench.now += 2 * DAY
+        await bench.work()
+        assert await house.states() == ["released"]
+        await no_code(house, "its time was over before anybody could be told")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_was_not_used_is_taken_back_on_an_order_an_opt_out_and_when_its_time_is_over(bench: Bench, kind: str) -> None:
     async with till(bench, kind) as house:
