@@ -6,7 +6,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -43,7 +43,8 @@ class Pool:
     @property
     def title(self) -> str:
         """What the owner reads in the store."""
-        return f"{self.flow} {worth_of(self.percent, self.amount)} {self.until:%Y-%m}, Comeback {self.code}"
+        month = self.until - timedelta(days=1)  # in UTC a month may end on the first of the next
+        return f"{self.flow} {worth_of(self.percent, self.amount)} {month:%Y-%m}, Comeback {self.code}"
 
 
 def worth_of(percent: Decimal | None, amount: Money | None) -> str:

@@ -13,7 +13,7 @@ from bot.owner_files import codes_of_file
 from bot.store import discounts, pools
 from bot.store.step import Step
 
-from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
+from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench, owner_files, playbook
 from .till import FLOW, KINDS, Till, till
 
 PEOPLE = tuple(f"346001{n:05d}" for n in range(30))
@@ -70,6 +70,16 @@ async def test_one_parent_serves_everybody_of_a_flow_and_a_month(bench: Bench) -
         assert parent["customerGets"]["value"] == {"percentage": 0.05}
         assert parent["endsAt"] == "2026-12-03T02:00:00Z"  # November ends in Madrid, two days, three hours
         assert len(house.api.codes) == 251
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Madrid", "Europe/London", "America/New_York", "Pacific/Auckland"])
+async def test_the_owner_reads_the_stores_own_month_in_the_title(bench: Bench, timezone: str) -> None:
+    async with till(bench) as house:
+        bench.playbook = playbook(cart_reminder=FLOW, store=owner_files()["flows/store.yaml"].replace("Europe/Madrid", timezone))
+        await house.left_carts(LOLA)
+        await house.settle(5)
+        (parent,) = house.api.discounts.values()
+        assert "cart_reminder 5% 2026-11, " in parent["title"]
 
 
 async def test_a_pool_is_filled_again_below_the_low_water(bench: Bench) -> None:
