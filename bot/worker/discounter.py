@@ -272,17 +272,17 @@ class Discounter:
             log.warning("the shop '%s' makes no codes for the flow %s: %s", pool.shop, pool.flow, refusal.why)
             await self._store.run(pools.failed(pool, refusal.why, now + DOWN_FOR, MAX_TRIES, now))
         except ShopUnreachable as fault:
-            await self._fill_again(pool, fault.why)
+            await self._fill_again(pool, fault.why, timedelta(seconds=fault.after))
         except StoreUnavailable:
             raise
         except Exception:
             log.exception("the pool of the flow %s in the shop '%s' could not be filled", pool.flow, pool.shop)
             await self._fill_again(pool, OUR_FAULT)
 
-    async def _fill_again(self, pool: Pool, why: str) -> None:
+    async def _fill_again(self, pool: Pool, why: str, after: timedelta = timedelta()) -> None:
         now, tries = self._house().now, pool.attempts + 1
         pause = DOWN_FOR if tries >= MAX_TRIES else FIRST_RETRY * 2**pool.attempts
-        await self._store.run(pools.failed(pool, why, now + pause, tries, now))
+        await self._store.run(pools.failed(pool, why, now + max(pause, after), tries, now))
 
     async def _work_on(self, pool: Pool, api: CodeApi) -> None:
         """One step forward: the parent, a batch, or a look at how far the shop is. A step that brings no code is told as ShopUnreachable:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.flow.run import POOL, CodeTerms, Discount
 from bot.sandbox.shop.store_api import StoreApi
-from bot.shop.discounts import CodeApi, Offer, Outcome, UnderWay
+from bot.shop.discounts import CodeApi, Offer, Outcome, ShopUnreachable, UnderWay
 from bot.store import discounts
 from bot.worker.crew import Crew
 from bot.worker.discounter import CodeMaker, Discounter
@@ -158,6 +158,8 @@ class Odd:
                 return UnderWay("bulk")
             case "says nothing":
                 return Outcome({}, {})
+            case "is busy":
+                raise ShopUnreachable("the shop lets us ask no more for now", 600.0)
         return Outcome(dict.fromkeys(codes, "7"), {})
 
     async def look(self, place: str, offer: Offer, codes: Sequence[str]) -> Mapping[str, str]:
@@ -190,6 +192,18 @@ async def test_a_shop_that_answers_oddly_is_asked_ever_more_seldom_and_who_waits
     (pool,) = await shops.bench.rows("select attempts, why from code_pool")
     assert pool["attempts"] >= 5
     assert pool["why"]
+
+
+async def test_a_shop_that_wants_to_be_left_alone_is(shops: Shops) -> None:
+    odd = Odd("is busy")
+    house = shops.discounter(odd=odd)
+    await shops.want("odd", 1, terms=CodeTerms(source=POOL))
+    await pass_time(shops, house, 100)
+    assert odd.calls == 1
+    odd.what = ""
+    shops.bench.now += timedelta(minutes=10)
+    await pass_time(shops, house, 10)
+    assert await shops.states("odd") == ["made"]
 
 
 async def test_a_code_that_cannot_be_asked_for_is_tried_some_times_and_then_refused(shops: Shops) -> None:
