@@ -18,6 +18,7 @@ from bot.sandbox.sandbox import CloudSandbox
 from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.store_control import StoreControls
+from bot.sandbox.shop.way_back import WayBack
 from bot.sandbox.shop.year import Year
 
 NAME = "sandbox"
@@ -120,7 +121,7 @@ async def _serve(args: argparse.Namespace) -> int:
     world = Lone(clock, cloud, people, told, jump)
     year = Year(clock, orders=args.orders) if args.orders else None
     store = StoreApi(token=STORE_TOKEN, key=STORE_KEY, books=year.books) if year else None
-    more = StoreControls(store, year).routes() if store and year else []
+    more = [*StoreControls(store, year).routes(), *WayBack(store, year).routes()] if store and year else []
     sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls, store=store, more=more)
     world.connection = replace(told, base_url=await sandbox.start(port=args.port))
     asking = asyncio.create_task(_ask(world, args.callback)) if args.callback else None
