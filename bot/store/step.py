@@ -9,7 +9,7 @@ parameters. One text serves both databases wherever it can; where it cannot, `sq
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -73,6 +73,11 @@ def sql(name: str, /, **parameters: Any) -> Statement:
 def sql_many(name: str, many: Sequence[Mapping[str, Any]], /) -> Statement:
     """The named statement, run once for each set of parameters."""
     return Statement(statements()[name], {}, many)
+
+
+def among(names: Iterable[str]) -> str:
+    """Names as a statement looks one up: `:names like '%<' || name || '>%'`."""
+    return "".join(f"<{name}>" for name in names)
 
 
 def attempt(step: Step[T]) -> Step[T | Exception]:

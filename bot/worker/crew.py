@@ -244,6 +244,7 @@ class Crew:
         for task in (*self._tasks, *self._beats):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._beats, return_exceptions=True)
+        await self._discounter.stop()
 
     @property
     def idle(self) -> bool:
