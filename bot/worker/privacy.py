@@ -11,6 +11,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,7 +188,9 @@ class Privacy:
             return False
         try:
             await self._carry_out(ask, ask.about)
-        except StoreUnavailable:
+        except StoreUnavailable as trouble:
+            with suppress(StoreUnavailable):  # the database, or a log beside it: then the owner is told
+                await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
             raise
         except Overtaken:
             log.info("privacy ask %d was done by another process meanwhile", ask.id)

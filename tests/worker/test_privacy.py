@@ -2,8 +2,8 @@
 
 import json
 import zipfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -483,6 +483,58 @@ async def test_what_staff_or_a_timer_want_of_somebody_who_was_erased_comes_to_no
     assert {row["why"] for row in await bench.rows("select why from inbox where source in ('desk', 'clock')")} >= {"it names nobody"}
     with pytest.raises(actions.NotFound):
         await bench.store.read(actions.find(str(contact)))
+
+
+# ---- a disk that is full
+
+
+@contextmanager
+def no_room(log: Path) -> Iterator[None]:
+    """No room for another line of a log."""
+    away = log.with_name("away")
+    if was := log.exists():
+        log.rename(away)
+    log.symlink_to("/dev/full")
+    yield
+    log.unlink()
+    if was:
+        away.rename(log)
+
+
+@pytest.mark.parametrize("told", ["store.uninstalled", "store.redact", "privacy.redact"])
+async def test_what_the_law_asks_waits_while_the_erasure_log_takes_nothing_and_is_done_then(lawful: Lawful, told: str) -> None:
+    bench = lawful.bench
+    await bench.cart()
+    await bench.go()
+    who: dict[str, Any] = {"phone": f"+{LOLA}"} if told == "privacy.redact" else {}
+    with no_room(lawful.folder / "log.erased"):
+        await bench.shop(told, **who)
+        for _ in range(dispatcher.MAX_ATTEMPTS + 1):
+            with pytest.raises(StoreUnavailable, match=r"log\.erased cannot be used: No space left"):
+                await bench.work()
+            bench.now += HOUR
+        assert [row["state"] for row in await bench.rows("select state from inbox order by id desc limit 1")] == ["waiting"]
+    await bench.work()
+    assert not (await lawful.done()).is_open
+    assert list(await bench.store.read(asks.closed_shops())) == ([] if who else ["casa"])
+    assert [row["why"] for row in await bench.rows("select why from inbox where state = 'dead'")] == []
+
+
+async def test_an_erasure_goes_on_as_soon_as_the_log_takes_lines_again_and_its_receipt_says_meanwhile_what_is_wrong(lawful: Lawful) -> None:
+    bench = lawful.bench
+    await bench.cart()
+    await bench.go()
+    await lawful.redact()
+    with no_room(lawful.folder / "log.erased"):
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                await lawful.privacy.work()
+            (ask,) = await bench.store.read(asks.every())
+            assert (ask.is_open, ask.attempts) == (True, 0)
+            assert "cannot be used: No space left" in str(ask.why)
+            bench.now += HOUR / 1800
+    assert not (await lawful.done()).is_open
+    assert LOLA not in await lawful.dump()
 
 
 # ---- cut short
