@@ -260,6 +260,7 @@ class Privacy:
         await self._forget_deliveries(ask, _Needles.of(held.names))
 
         def finish() -> Step[None]:
+            yield from self._check_all_done(ask, held)
             yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
             yield from privacy.forget_bought(_shops(ask, held), held.names)
             yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
@@ -267,6 +268,14 @@ class Privacy:
             yield from privacy.done(ask.id, self._now)
 
         await self._store.run(finish())
+
+    def _check_all_done(self, ask: Ask, known: About) -> Step[None]:
+        """Nobody is left, and an ask is about no more than was known: else it is not to be told as done. Until the end of the transaction
+        nobody adds to it. Raises StillBusy, Overtaken."""
+        yield from privacy.go_on(ask.id, self._now)
+        now = yield from privacy.load(ask.id)
+        if now is None or now.about != known or (yield from privacy.people(ask.id)):
+            raise StillBusy("it was asked once more meanwhile: what came with that is done, too")
 
     async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:
         """All rows of a person, then the person."""

@@ -1,7 +1,9 @@
 """An ask that several see to, or that is asked again before it is done: nothing that is still to go is forgotten, nobody is done twice."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -9,12 +11,13 @@ import pytest_asyncio
 from bot.policy.decision import Consent
 from bot.store import contacts, readings
 from bot.store import privacy as asks
+from bot.store.database import Database
 from bot.store.erasure_log import Stop
 from bot.store.model import Identity, IdentityKind
 from bot.store.privacy import About, Ask, Overtaken, What
 from bot.store.readings import Cause, Wanted
 from bot.store.step import Step
-from bot.worker.privacy import _Needles, _Said
+from bot.worker.privacy import Privacy, _Needles, _Said
 
 from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
 from .test_privacy import Lawful, _in_another_shop
@@ -83,6 +86,51 @@ async def test_whoever_is_at_it_keeps_it_and_who_is_overtaken_leaves_the_receipt
     await bench.store.run(asks.later(ask.id, bench.now, "it failed here", failed=True))
     receipt = await _known(bench, ask.id)
     assert (receipt.is_open, receipt.about, receipt.why, receipt.people) == (False, None, None, 2)
+
+
+class Meanwhile:
+    """A database to which something happens before the transaction of a number."""
+
+    def __init__(self, store: Database, at: int, happens: Callable[[], Awaitable[None]]) -> None:
+        self._store, self._at, self._happens, self.count = store, at, happens, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def run(self, step: Step[Any], *, last: bool = False) -> Any:
+        self.count += 1
+        if self.count == self._at:
+            await self._happens()
+        return await self._store.run(step, last=last)
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+async def test_who_is_back_and_asks_again_while_the_first_ask_is_being_done_is_erased_whenever_that_is(lawful: Lawful, at: int) -> None:
+    bench = lawful.bench
+
+    async def back_and_asks_again() -> None:
+        bench.now += 2 * MINUTE
+        await bench.cart("k9", email=EMAIL.value)
+        await bench.work()
+        bench.now += MINUTE
+        await lawful.redact(customer_key="c-77")
+
+    await bench.cart()
+    await bench.work()
+    await lawful.redact(customer_key="c-77")
+    store = Meanwhile(bench.store, at, back_and_asks_again)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    while await work.work():
+        pass
+    assert store.count >= at
+    for _ in range(3):
+        bench.now += MINUTE
+        await work.work()
+    (ask,) = await bench.store.read(asks.every())
+    assert not ask.is_open
+    assert await bench.store.read(asks.people(ask.id)) == []
+    after = await lawful.dump()
+    assert [word for word in (LOLA, EMAIL.value, "k1'", "k9") if word in after] == []
 
 
 @pytest.mark.parametrize(("kept", "gone", "both"), [(SHOP, "", ""), ("", SHOP, ""), (SHOP, SHOP, SHOP), (None, None, None)])
