@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -275,18 +275,25 @@ class Privacy:
         yield from privacy.go_on(ask.id, self._now)
         now = yield from privacy.load(ask.id)
         if now is None or now.about != known or (yield from privacy.people(ask.id)):
-            raise StillBusy("it was asked once more meanwhile: what came with that is done, too")
+            raise StillBusy("more came to it meanwhile, which is done, too")
 
     async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:
         """All rows of a person, then the person."""
         if person.erases is None:
             return
         together = said.of(await self._store.read(privacy.names(person.contact)))
-        over = False
-        while not over:
+        while not await self._store.run(self._erase_some(ask, about, person, together)):
             self._check_going()
-            eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
-            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, together))).over
+
+    def _erase_some(self, ask: Ask, about: About, person: Person, together: Collection[frozenset[Identity]]) -> Step[bool]:
+        """Some rows of a person; whether that is all of them."""
+        yield from privacy.go_on(ask.id, self._now)
+        yield from contacts.hold(person.contact)
+        if (yield from contacts.by_id(person.contact)) != person.contact:  # another was faster, or they are one with somebody by now
+            yield sql("privacy.drop_person", contact=person.contact, ask=ask.id)
+            return True
+        eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
+        return (yield from privacy.erase(eraser, ask.id, person, about.before, together)).over
 
     def _check_overflow(self) -> None:
         if self._overflows():
@@ -345,7 +352,7 @@ class Privacy:
         self._check_overflow()
         await self._silence(ask)
         await self._tidy_some(ask)  # whoever was before us may have ended before it
-        everybody = await self._store.read(privacy.of_shop(ask.shop))
+        everybody = await self._store.read(_everybody_of(ask))
         busy: StillBusy | None = None
         for start in range(0, len(everybody), PEOPLE_AT_ONCE):
             some = everybody[start : start + PEOPLE_AT_ONCE]
@@ -362,17 +369,26 @@ class Privacy:
         while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop, self._now))).more:
             pass
         await self._forget_deliveries(ask, _Needles(), ask.shop)
-        self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
-        await self._store.run(privacy.done(ask.id, self._now))
+
+        def finish() -> Step[None]:
+            yield from self._check_all_done(ask, about.without(about))
+            self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
+            yield from privacy.done(ask.id, self._now)
+
+        await self._store.run(finish())
 
     async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:
-        def begin() -> Step[Person]:
+        def begin() -> Step[Person | None]:
             yield from privacy.go_on(ask.id, self._now)
-            person = Person(contact, (yield from privacy.extent(contact, ask.shop)))
-            yield from privacy.add_person(ask.id, contact, person.erases)
+            live = yield from contacts.by_id(contact)
+            if live is None:  # another process was faster
+                return None
+            person = Person(live, (yield from privacy.extent(live, ask.shop)))
+            yield from privacy.add_person(ask.id, live, person.erases)
             return person
 
-        await self._erase(ask, about, await self._store.run(begin()), said)
+        if (person := await self._store.run(begin())) is not None:
+            await self._erase(ask, about, person, said)
 
     async def _tidy_some(self, ask: Ask) -> None:
         held = await self._remembered(ask)
@@ -381,7 +397,7 @@ class Privacy:
 
             def forget() -> Step[None]:
                 yield from privacy.forget_bought(_shops(ask, held), held.names)
-                yield from privacy.forget_about(ask.id)
+                yield from privacy.forget_about(ask.id, held)
 
             await self._store.run(forget())
 
@@ -411,6 +427,12 @@ class Privacy:
         counts |= {"awaited_purchase": len((yield sql("privacy.awaited_of_shop", shop=shop, limit=ROWS_AT_ONCE)))}
         yield from privacy.count(ask.id, {table: rows for table, rows in counts.items() if rows})
         return any(counts.values())
+
+
+def _everybody_of(ask: Ask) -> Step[list[int]]:
+    """Whom a shop told of, and whoever was begun to be erased: what leads to the shop may be gone of them."""
+    begun = yield from privacy.people(ask.id)
+    return sorted({*(yield from privacy.of_shop(ask.shop)), *(person.contact for person in begun)})
 
 
 def _empty(ask_id: int, entries: Sequence[int], now: datetime) -> Step[None]:

@@ -2,25 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
-from bot.policy.decision import Consent
-from bot.store import contacts, readings
+from bot.flow.run import Text
+from bot.policy.decision import Author, Consent
+from bot.store import contacts, outbox, readings
 from bot.store import privacy as asks
-from bot.store.database import Database
+from bot.store.database import Database, StoreUnavailable, is_server, open_database
 from bot.store.erasure_log import Stop
 from bot.store.model import Identity, IdentityKind
 from bot.store.privacy import About, Ask, Overtaken, What
 from bot.store.readings import Cause, Wanted
 from bot.store.step import Step
+from bot.worker import dispatcher, privacy
 from bot.worker.privacy import Privacy, _Needles, _Said
 
-from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
-from .test_privacy import Lawful, _in_another_shop
+from .bench import DAY, HOUR, LOLA, MONDAY, NUMBER, PEPE, SHOP, Bench
+from .test_privacy import Failing, Lawful, _in_another_shop
 
 MINUTE = HOUR / 60
 EMAIL = Identity(IdentityKind.EMAIL, "lola@example.com")
@@ -131,6 +135,86 @@ async def test_who_is_back_and_asks_again_while_the_first_ask_is_being_done_is_e
     assert await bench.store.read(asks.people(ask.id)) == []
     after = await lawful.dump()
     assert [word for word in (LOLA, EMAIL.value, "k1'", "k9") if word in after] == []
+
+
+@pytest.mark.parametrize("at", range(3, 18))
+async def test_whom_another_process_erases_for_the_same_shop_is_forgotten_by_both(
+    lawful: Lawful, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(privacy, "PEOPLE_AT_ONCE", 1)
+    bench = lawful.bench
+    await bench.cart("k1", LOLA)
+    await bench.cart("k2", PEPE)
+    for who in (LOLA, PEPE):
+        await bench.writes("STOP", who)
+    await bench.store.run(lawful.optouts.around(dispatcher.work(lawful.house())))
+    await bench.work()
+    lola, pepe = await bench.contact(LOLA), await bench.contact(PEPE)
+    await bench.shop("store.redact")
+    await bench.work()
+    (ask,) = await bench.store.read(asks.every())
+
+    async def erases_pepe() -> None:
+        """And goes no further until the first is done."""
+        assert ask.about is not None
+        await lawful.privacy._erase_of_shop(ask, ask.about, pepe, await lawful.privacy._said_together())
+
+    store = Meanwhile(bench.store, at, erases_pepe)
+    first = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await first.work()
+        bench.now += MINUTE
+    assert store.count >= at
+    receipt = await _known(bench, ask.id)
+    assert (receipt.is_open, receipt.people) == (False, 2)
+    log = (lawful.folder / "log.optouts").read_text()
+    assert [who for who in (LOLA, PEPE) if who in log or who in await lawful.dump()] == []
+    assert [line.contacts for line in lawful.erasures.log.read() if line.what == "person"] in ([(lola,), (pepe,)], [(pepe,), (lola,)])
+
+
+@pytest.mark.parametrize("at", range(8, 14))
+async def test_who_was_half_erased_for_a_shop_that_nothing_leads_to_any_more_is_erased_all_the_same(
+    lawful: Lawful, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(privacy, "ROWS_AT_ONCE", 1)
+    bench = lawful.bench
+    await bench.writes("hello")  # known by her number, and written to once in the shop's name
+    await bench.work()
+    await bench.store.run(_written_to(await bench.contact(LOLA), bench.now))
+    await bench.shop("store.redact")
+    await bench.work()
+    store = cast("Database", Failing(bench.store, at, kept=True))
+    first = Privacy(store, lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    with suppress(StoreUnavailable):
+        await first.work()
+    bench.now += HOUR
+    ask = await lawful.done()
+    assert (ask.is_open, ask.people) == (False, 1)
+    assert [word for word in (LOLA, "hello", "still there?") if word in await lawful.dump()] == []
+
+
+def _written_to(contact: int, now: datetime) -> Step[None]:
+    draft = outbox.Draft(
+        "q:1", contact, NUMBER, SHOP, Text("still there?"), Author.FLOW, marketing=False, reply=False, expires_at=now + DAY
+    )  # fmt: skip
+    yield from outbox.enqueue(draft, now)
+
+
+async def test_who_joins_forgets_nothing_that_is_in_the_hands_of_another(where: str) -> None:
+    """Where others may work beside us, whoever starts leaves them what they have in hand until their lease is over."""
+    stores = [await open_database(where)]
+    ask_id = await stores[0].run(asks.ask(What.ERASE_SHOP, SHOP, "k", "test", About(1), MONDAY))
+    assert await stores[0].run(asks.claim(MONDAY)) is not None
+    if is_server(where):
+        stores.append(await open_database(where))
+        await stores[1].run(asks.let_go(MONDAY))
+        assert await stores[1].run(asks.claim(MONDAY)) is None
+        await stores.pop(0).close()
+    await stores[0].run(asks.let_go(MONDAY))
+    claimed = await stores[0].run(asks.claim(MONDAY))
+    assert claimed is not None
+    assert claimed.id == ask_id
+    await stores[0].close()
 
 
 @pytest.mark.parametrize(("kept", "gone", "both"), [(SHOP, "", ""), ("", SHOP, ""), (SHOP, SHOP, SHOP), (None, None, None)])
