@@ -41,6 +41,7 @@ LONGEST_RETRY = timedelta(hours=1)
 SHORTEST_NUMBER = 9  # digits by which a number without its country's is one person's, whatever stands before them
 SHORTEST_ALONE = 6  # digits of one that stands alone: shorter ones are prices and years
 WHY_LEFT = "the shop took the app out"
+WHY_NO_COPY = "nobody here goes by these names: there is nothing to hand over"
 
 _ASKS = {PrivacyAsk.DATA: What.DATA, PrivacyAsk.ERASE_SHOPPER: What.ERASE_SHOPPER, PrivacyAsk.ERASE_SHOP: What.ERASE_SHOP}
 
@@ -220,7 +221,7 @@ class Privacy:
     async def _carry_out(self, ask: Ask, about: About) -> None:
         match ask.what:
             case What.DATA:
-                await self._copy(ask)
+                await self._copy(ask, about)
             case What.ERASE_SHOPPER:
                 await self._erase_shopper(ask, about)
             case What.ERASE_SHOP:
@@ -231,18 +232,19 @@ class Privacy:
 
     # ---- a copy
 
-    async def _copy(self, ask: Ask) -> None:
-        people = [person.contact for person in await self._store.run(privacy.people(ask.id))]
-        if not people:
-            await self._store.run(privacy.done(ask.id, self._now, why="nobody here goes by these names: there is nothing to hand over"))
-            return
-        copies = [await self._store.read(person_copy.of(contact)) for contact in people]
-        name = f"data-{ask.id}.zip"
-        counts = await asyncio.to_thread(person_copy.write, self._copies / name, copies, self._shelf, self._now)
+    async def _copy(self, ask: Ask, about: About) -> None:
+        people = await self._store.run(privacy.people(ask.id))
+        name, counts = f"data-{ask.id}.zip", dict[str, int]()
+        if people:
+            copies = [await self._store.read(person_copy.of(person.contact)) for person in people]
+            counts = await asyncio.to_thread(person_copy.write, self._copies / name, copies, self._shelf, self._now)
+        else:
+            await asyncio.to_thread(person_copy.discard, self._copies / name)  # one of before they were erased
 
         def finish() -> Step[None]:
+            yield from self._check_all_done(ask, about, people)
             yield from privacy.count(ask.id, counts, len(people))
-            yield from privacy.done(ask.id, self._now, file=name)
+            yield from privacy.done(ask.id, self._now, file=name if people else None, why=None if people else WHY_NO_COPY)
 
         await self._store.run(finish())
 
@@ -269,12 +271,14 @@ class Privacy:
 
         await self._store.run(finish())
 
-    def _check_all_done(self, ask: Ask, known: About) -> Step[None]:
-        """Nobody is left, and an ask is about no more than was known: else it is not to be told as done. Until the end of the transaction
-        nobody adds to it. Raises StillBusy, Overtaken."""
+    def _check_all_done(self, ask: Ask, known: About, people: Sequence[Person] = ()) -> Step[None]:
+        """An ask is about nobody but these `people`, and about no more than was known: else it is not to be told as done. Until the end of
+        the transaction nobody adds to it. Raises StillBusy, Overtaken."""
         yield from privacy.go_on(ask.id, self._now)
+        for person in people:
+            yield from contacts.hold(person.contact)  # who is just being erased is not handed over
         now = yield from privacy.load(ask.id)
-        if now is None or now.about != known or (yield from privacy.people(ask.id)):
+        if now is None or now.about != known or (yield from privacy.people(ask.id)) != list(people):
             raise StillBusy("more came to it meanwhile, which is done, too")
 
     async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:

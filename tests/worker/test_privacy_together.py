@@ -1,6 +1,7 @@
 """An ask that several see to, or that is asked again before it is done: nothing that is still to go is forgotten, nobody is done twice."""
 
 import asyncio
+import zipfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -248,6 +249,76 @@ async def test_a_copy_that_was_written_before_goes_when_one_shop_erases(lawful: 
     assert not (await lawful.done()).is_open
     assert not path.exists()
     assert (await _known(bench, copied.id)).file is None
+
+
+@pytest.mark.parametrize("left", ["data-1.zip", "data-1.zip.unfinished"])
+async def test_of_a_copy_that_a_kill_left_nothing_stays_when_they_were_erased_since(lawful: Lawful, left: str) -> None:
+    bench = lawful.bench
+    await lawful.privacy.work()  # one that has run for long: it leaves others what they have in hand
+    await bench.cart()
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    (asked,) = await bench.store.read(asks.every())
+    assert asked.id == 1
+    path = lawful.folder / "copies" / left
+    path.parent.mkdir()
+    path.write_text(LOLA)  # killed before its receipt knew of it
+    assert await bench.store.run(asks.claim(bench.now)) is not None
+    await lawful.redact()
+    await lawful.done()
+    bench.now += HOUR
+    await lawful.done()
+    assert not path.exists()
+    receipt = await _known(bench, asked.id)
+    assert (receipt.is_open, receipt.file) == (False, None)
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+async def test_who_is_erased_while_their_copy_is_being_written_is_not_handed_over(lawful: Lawful, at: int) -> None:
+    bench = lawful.bench
+
+    async def erased() -> None:
+        await lawful.redact()
+        ask = (await bench.store.read(asks.every()))[-1]
+        assert ask.about is not None
+        await lawful.privacy._carry_out(ask, ask.about)  # by another process
+
+    await bench.cart()
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    store = Meanwhile(bench.store, at, erased)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await work.work()
+        bench.now += MINUTE
+    assert store.count >= at
+    copied, _ = await bench.store.read(asks.every())
+    assert (copied.is_open, copied.file) == (False, None)
+    assert list((lawful.folder / "copies").glob("*")) == []
+
+
+async def test_a_copy_that_is_asked_for_once_more_while_it_is_written_is_of_everybody_asked_for(lawful: Lawful) -> None:
+    bench = lawful.bench
+
+    async def asked_again() -> None:
+        await bench.shop("privacy.data", phone=f"+{PEPE}", request_key="r-1")
+        await bench.work()
+
+    for key, who in (("k1", LOLA), ("k2", PEPE)):
+        await bench.cart(key, who)
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    store = Meanwhile(bench.store, 4, asked_again)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await work.work()
+        bench.now += MINUTE
+    (ask,) = await bench.store.read(asks.every())
+    assert (ask.is_open, ask.people) == (False, 2)
+    assert ask.file is not None
+    with zipfile.ZipFile(lawful.folder / "copies" / ask.file) as copy:
+        told = copy.read("data.json").decode()
+    assert [who for who in (LOLA, PEPE) if who not in told] == []
 
 
 async def test_a_stop_of_before_holds_through_two_erasures_and_a_start_ends_it(lawful: Lawful) -> None:
