@@ -79,13 +79,13 @@ def copy(old: Path, new: Path) -> None:
     try:
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(file, old.read_bytes())
-            os.fsync(file)
+            append_whole(file, old.read_bytes())
         finally:
             os.close(file)
         unfinished.replace(new)
         sync_folder(new.parent)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise StoreUnavailable(f"the erasure log {old} cannot be copied to {new}: {error.strerror}") from error
 
 
