@@ -38,6 +38,7 @@ class Erased(StrEnum):
     """What a line tells of."""
 
     PERSON = "person"
+    NAMES = "names"  # that led to nobody: what comes late under them is not taken in
     SHOP_LEFT = "shop_left"  # it took us out: nothing is sent in its name
     SHOP_BACK = "shop_back"
     SHOP = "shop"  # everything of it

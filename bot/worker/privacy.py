@@ -263,7 +263,7 @@ class Privacy:
 
         def finish() -> Step[None]:
             yield from self._check_all_done(ask, held)
-            yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
+            yield from self._mark_named(ask, about)
             yield from privacy.forget_bought(_shops(ask, held), held.names)
             yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
             yield from readings.forget([(ask.shop, key) for key in about.orders])
@@ -280,6 +280,18 @@ class Privacy:
         now = yield from privacy.load(ask.id)
         if now is None or now.about != known or (yield from privacy.people(ask.id)) != list(people):
             raise StillBusy("more came to it meanwhile, which is done, too")
+
+    def _mark_named(self, ask: Ask, about: About) -> Step[None]:
+        """Names that were asked for are marked though they led to nobody. The log has every mark that the database has: it is known by
+        them as its own."""
+        marks = self._erasures.marks.of_all(about.names)
+        new: set[str] = set()
+        for mark in marks:
+            if (yield from privacy.marked([mark])) is None:
+                new.add(mark)
+        if new:
+            self._erasures.append(Line(self._now, Erased.NAMES, ask.shop, tuple(sorted(new))))
+        yield from privacy.mark_bare(marks, self._now)
 
     async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:
         """All rows of a person, then the person."""

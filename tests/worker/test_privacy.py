@@ -339,6 +339,29 @@ async def test_who_is_unknown_gets_no_copy_and_the_receipt_says_so(lawful: Lawfu
     assert (ask.file, ask.people, ask.why) == (None, 0, "nobody here goes by these names: there is nothing to hand over")
 
 
+async def test_who_was_unknown_when_they_were_erased_is_not_taken_for_another_databases_log_in_a_copy(lawful: Lawful) -> None:
+    bench, unknown = lawful.bench, Identity(IdentityKind.EMAIL, "unknown@example.com")
+    await bench.cart(email="lola@example.com")
+    async with another_database(lawful) as copy:  # what was known before the others were erased
+        await copy.redact(phone="", email=unknown.value)
+        assert not (await copy.done()).is_open
+        await lawful.redact(phone="", email=unknown.value)
+        await lawful.done()
+        bench.now += HOUR
+        await lawful.redact()
+        assert (await lawful.done()).people == 1
+        assert not await copy.bench.store.read(asks.is_foreign(lawful.erasures.log))
+    async with another_database(lawful, "older.db") as older:  # of before any of it
+        await older.bench.store.run(restoring._ask_again(older.erasures, 0, bench.now))
+        left = await older.bench.store.read(asks.marked(lawful.erasures.marks_of([unknown])))
+        assert left is not None
+        assert left.at < bench.now - HOUR
+        late = bench.now - DAY
+        await older.bench.cart("k-late", None, email=unknown.value, at=late)
+        await older.bench.work()
+        assert unknown.value not in await older.dump()
+
+
 # ---- names that change hands
 
 
@@ -375,9 +398,9 @@ async def test_who_gave_up_a_number_is_not_erased_with_its_next_owner_and_stays_
 
 
 @asynccontextmanager
-async def another_database(lawful: Lawful) -> AsyncIterator[Lawful]:
+async def another_database(lawful: Lawful, name: str = "copy.db") -> AsyncIterator[Lawful]:
     """A database in which nothing happened yet, beside the same logs."""
-    other = Bench(await open_database(lawful.folder / "copy.db"), playbook())
+    other = Bench(await open_database(lawful.folder / name), playbook())
     other.now = lawful.bench.now
     try:
         yield Lawful(other, lawful.folder)
