@@ -85,6 +85,14 @@ class Overflow:
                 self._coming.unlink()
         return count
 
+    def take_over(self, other: "Overflow") -> None:
+        """What waits in another file waits here: its database was moved. Begun once more it goes on. Raises OSError."""
+        with _held(other._coming.with_name(other._coming.name + ".lock")), _held(other._lock):
+            for path in (other._coming, other.path):
+                if path.exists():
+                    self._append(path.read_bytes())
+                    path.unlink()
+
     def _claim(self) -> bool:
         """Put what waits aside, unless something was put aside before a crash."""
         if self._coming.exists():
