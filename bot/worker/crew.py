@@ -261,13 +261,15 @@ class Crew:
                 self.superseded.set()
                 return
             except StoreUnavailable as error:
-                log.error("%s: the database cannot be written: %s", loop.name, error)
+                log.error("%s stands still: %s", loop.name, error)  # the database, or a log beside it
+                self._house().tally.stands_still(loop.name, still=True)
                 await asyncio.sleep(STUMBLE_SECONDS)
                 continue
             except Exception:
                 log.exception("%s stumbled", loop.name)
                 await asyncio.sleep(STUMBLE_SECONDS)
                 continue
+            self._house().tally.stands_still(loop.name, still=False)
             if not more and not self._stopping:
                 loop.busy = False
                 await loop.wake.wait()
