@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.shop import knock
+from bot.web.refusals import APART
 
 from .bodies import RECEIVED
 from .front import BIG, PLAIN, PLAIN_SECRET, SECRET, SHOPIFY, WOO, front
@@ -22,6 +23,29 @@ async def test_a_knock_is_answered_and_not_kept(tmp_path: Path, platform: str) -
         assert await door.post(path, knock.BODY, forged) == 401
         assert await door.post(path, knock.BODY, {}) == 401
         assert await door.rows() == []
+
+
+async def test_a_shop_that_signs_with_another_secret_is_told_in_the_log_now_and_then(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 0.0
+    async with front(tmp_path) as door:
+        door.door.refusals.__init__(lambda: seconds)  # type: ignore[misc]  # the door is frozen, its clock is not
+        forged = knock.headers("woocommerce", "another secret", None, RECEIVED)
+        await door.post(WOO, knock.BODY, forged)
+        assert not caplog.records, "a knock of ours is forged on purpose"
+        for _ in range(3):
+            assert await door.post(WOO, b'{"name": "Ana"}', forged) == 401
+            assert await door.post(SHOPIFY, b"{}", {}) == 401
+        assert await door.post("/webhooks/woocommerce/nobody", b"{}", {}) == 404
+        seconds = APART
+        assert await door.post(WOO, b"{}", {}) == 401
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "shop lola: a delivery was refused",
+        "shop casa: a delivery was refused",
+        "shop lola: 3 more deliveries were refused",
+    ]
+    assert "Ana" not in caplog.text
 
 
 def test_what_a_mapping_signs_is_not_known() -> None:
