@@ -203,7 +203,7 @@ def _of_what_is_held(report: Report, door: Door) -> Iterator[Finding]:
         yield shop_door.until_it_answers(report.shop)
     elif any(one.outcome is Outcome.HELD for one in report.done):
         do = "see to that first, then connect again"
-        yield ill("webhooks", f"nothing was changed in the shop, for this bot would refuse what it tells: {do}")
+        yield ill("webhooks", f"nothing is changed in the shop, for this bot would refuse what it tells: {do}")
 
 
 async def _welcome_back(settings: Settings, shop: str) -> AsyncIterator[Finding]:

@@ -137,7 +137,7 @@ async def test_a_stranger_connects_shops_of_three_platforms_and_a_cart_is_known_
 
         walk.environment["COMEBACK_SHOP_LOLA_SECRET"] = "wrongwrong"  # not the running bot's, which a connection must not break
         wrong = await walk.run("shop", "connect", "woocommerce")
-        assert (wrong.code, "nothing was changed in the shop" in wrong.out, "mended" in wrong.out) == (1, True, False), wrong.out
+        assert (wrong.code, "nothing is changed in the shop" in wrong.out, "mended" in wrong.out) == (1, True, False), wrong.out
         walk.environment["COMEBACK_SHOP_LOLA_SECRET"] = WOO_SECRET
 
         left = await walk.leave_checkout()
