@@ -426,6 +426,7 @@ def engaged(contact: int, at: datetime) -> Step[None]:
 
 
 SHOP = "shop"  # the method of a consent that the shop recorded; others are `word`, `button`, `platform`, `flow`
+OUTLIVED = "before they were erased"  # the source of a stop that is kept of somebody who was erased
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def stay_stopped(contact: int, left: Marked, now: datetime) -> Step[bool]:
     news = False
     for stop in left.stops:
         if not (yield from said_since(contact, stop)):
-            agreement = contacts.Agreement(stop.channel, Consent.WITHDRAWN, stop.at, stop.method, "before they were erased")
+            agreement = contacts.Agreement(stop.channel, Consent.WITHDRAWN, stop.at, stop.method, contacts.OUTLIVED)
             news = (yield from contacts.agree(contact, agreement, now)) or news
     return news
 
