@@ -39,9 +39,9 @@ async def test_a_shop_that_signs_with_another_secret_is_told_in_the_log_once(tmp
 
 
 def test_what_was_refused_meanwhile_is_told_later(caplog: pytest.LogCaptureFixture) -> None:
-    seconds = 0.0
-    refusals = Refusals(lambda: seconds)
-    for seconds in (0.0, 1.0, 2.0, APART, 2 * APART - 1):
+    seconds = iter((0.0, 1.0, 2.0, APART, 2 * APART - 1))
+    refusals = Refusals(lambda: next(seconds))
+    for _ in range(5):
         refusals.refused("lola")
     assert _told(caplog) == ["shop lola: a delivery was refused", "shop lola: 3 more deliveries were refused"]
 
