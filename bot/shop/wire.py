@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.shop.field import Fields
 from bot.shop.hooks import host
 
 LONGEST_PAUSE = 30.0  # seconds; a shop that wants longer is "not now"
@@ -82,7 +83,7 @@ class Answer:
         if isinstance(told, list):
             told = next(iter(told), None)
         words = (told.get("message") or told.get("title")) if isinstance(told, dict) else None
-        return " ".join(str(words or f"the shop answered {self.status}").split())[:_SENTENCE]
+        return sentence(words) or f"the shop answered {self.status}"
 
 
 async def request(
@@ -154,6 +155,21 @@ def part_of(told: object, name: str) -> Mapping[str, Any]:
     """The object in a field of an answer; an empty one where there is none."""
     found = told.get(name) if isinstance(told, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def objects_in(told: object) -> list[dict[str, Any]]:
+    """The objects in a list of an answer; none where it is no list."""
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+
+
+def id_in(told: object) -> str | None:
+    """The `id` of an object in an answer, None where it has none."""
+    return Fields(told).key("id") if isinstance(told, dict) else None
+
+
+def sentence(told: object) -> str | None:
+    """The shop's own words, on one line and cut; None where they are none."""
+    return Fields({"words": told}).text("words", _SENTENCE)
 
 
 def pause_wanted(headers: Mapping[str, str]) -> float:
