@@ -75,7 +75,8 @@ class Draft:
 class Claimed:
     """A message that is committed as `sending`: its request may start, but not before `after` seconds have passed since the look.
 
-    `answers` is the platform's id of the customer's message that a flow answers with it.
+    `leased_until` (UTC) tells this claim from any other; `answers` is the platform's id of the customer's message that a flow answers with
+    it.
     """
 
     id: int
@@ -84,6 +85,7 @@ class Claimed:
     number: str
     content: Content
     attempts: int
+    leased_until: datetime
     phone: str | None
     bsuid: str | None
     names: frozenset[Name]
@@ -239,7 +241,7 @@ def claim(
         if isinstance(ruling, Go):
             if isinstance(row, _Instead):
                 yield from _say(row["id"], decode_content(row["content"]), marketing=bool(row["marketing"]))
-            claimed.append(_claimed(row, addressees[row["id"]], ruling.after))
+            claimed.append(_claimed(row, addressees[row["id"]], ruling.after, now + LEASE))
         elif isinstance(ruling, Wait):
             held.append((yield from _hold(row, ruling)))
     if claimed:
@@ -459,7 +461,7 @@ def _candidate(row: Row, addressee: _Addressee, now: datetime) -> Candidate:
     )
 
 
-def _claimed(row: Row, addressee: _Addressee, after: float) -> Claimed:
+def _claimed(row: Row, addressee: _Addressee, after: float, leased_until: datetime) -> Claimed:
     return Claimed(
         id=row["id"],
         key=row["key"],
@@ -467,6 +469,7 @@ def _claimed(row: Row, addressee: _Addressee, after: float) -> Claimed:
         number=row["number"],
         content=decode_content(row["content"]),
         attempts=row["attempts"] + 1,
+        leased_until=leased_until,
         phone=addressee.person.phone,
         bsuid=_newest(addressee.names, IdentityKind.BSUID),
         names=frozenset(addressee.names),
@@ -494,9 +497,10 @@ def _hold(row: Row, decision: Wait | Drop) -> Step[Held]:
     )
 
 
-def release(message: int) -> Step[None]:
-    """A claimed message whose request did not start: back to the queue, as if it had not been claimed."""
-    yield sql("outbox.release", id=message)
+def release(message: int, leased_until: datetime) -> Step[None]:
+    """A claimed message whose request did not start: back to the queue, as if it had not been claimed. `leased_until` is of that claim:
+    said twice, because nobody heard that it was done, it takes the message from no other."""
+    yield sql("outbox.release", id=message, leased_until=to_micros(leased_until))
 
 
 def release_unheard(owner: str, epoch: int, in_hand: Collection[int]) -> Step[int]:
@@ -505,10 +509,10 @@ def release_unheard(owner: str, epoch: int, in_hand: Collection[int]) -> Step[in
     `in_hand` are those that the owner was given: their requests may have started. No claim of the owner's may be under way.
     """
     rows = yield sql("outbox.claimed_by", owner=owner, epoch=epoch)
-    unheard = [row["id"] for row in rows if row["id"] not in in_hand]
-    free = (yield sql("outbox.settle", ids=json.dumps(unheard))) if unheard else ()
+    unheard = {row["id"]: from_micros(row["lease_until"]) for row in rows if row["id"] not in in_hand}
+    free = (yield sql("outbox.settle", ids=json.dumps(list(unheard)))) if unheard else ()
     for row in free:
-        yield from release(row["id"])
+        yield from release(row["id"], unheard[row["id"]])
     return len(free)
 
 

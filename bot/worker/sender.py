@@ -192,7 +192,7 @@ class Sender:
         if may_pass and may_start():
             await self._deliver(claimed, may_start)
         else:
-            await self._keep(lambda: outbox.release(claimed.id))
+            await self._keep(lambda: outbox.release(claimed.id, claimed.leased_until))
         self._in_hand.discard(claimed.id)
 
     async def _deliver(self, claimed: Claimed, may_start: Callable[[], bool]) -> None:
@@ -201,7 +201,7 @@ class Sender:
         try:
             delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content, may_start))
         except Withheld:
-            await self._keep(lambda: outbox.release(claimed.id))
+            await self._keep(lambda: outbox.release(claimed.id, claimed.leased_until))
         except SendError as error:
             failure = error
             tally.failed(error.failure, error.code, monotonic() - began)

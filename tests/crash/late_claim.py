@@ -27,7 +27,7 @@ _settle = outbox.settle
 def _claim_in_memory(self: Sender, house: House, limit: int) -> Step[tuple[Claim, float, int]]:
     claim, began, seen = yield from _claim(self, house, limit)
     for claimed in claim.claimed:
-        yield from outbox.release(claimed.id)
+        yield from outbox.release(claimed.id, claimed.leased_until)
         lease = to_micros(house.now + LEASE + timedelta(minutes=1))
         written = {"owner": self._owner, "epoch": self._store.epoch, "lease_until": lease, "now": to_micros(house.now)}
         _mark[claimed.id] = written

@@ -288,7 +288,7 @@ async def test_a_message_that_surely_did_not_go_is_judged_again(store: Database,
 async def test_tries_are_counted_and_a_released_claim_is_none(store: Database, lola: int) -> None:
     await queue(store, draft(lola, "m"))
     (first,) = (await look(store, yes)).claimed
-    await store.run(outbox.release(first.id))
+    await store.run(outbox.release(first.id, first.leased_until))
     (second,) = (await look(store, yes)).claimed
     await store.run(outbox.again(second.id, NOW, "throttled"))
     (third,) = (await look(store, yes)).claimed
@@ -335,6 +335,16 @@ async def test_a_message_that_a_status_proves_sent_is_not_sent_again(store: Data
     assert (await message(store, "m")).state == "sent"
 
 
+async def test_a_claim_that_is_released_twice_takes_the_message_from_nobody_else(store: Database, lola: int) -> None:
+    """The first time it was committed, and the answer to that was lost."""
+    await queue(store, draft(lola, "m"))
+    (first,) = (await look(store, yes)).claimed
+    await store.run(outbox.release(first.id, first.leased_until))
+    assert len((await look(store, yes, NOW + timedelta(milliseconds=1))).claimed) == 1
+    await store.run(outbox.release(first.id, first.leased_until))
+    assert (await message(store, "m")).state == "sending"
+
+
 async def test_an_answer_that_comes_after_its_status_changes_nothing(store: Database, lola: int) -> None:
     await queue(store, draft(lola, "m"))
     (claimed,) = (await look(store, yes)).claimed
@@ -342,7 +352,7 @@ async def test_an_answer_that_comes_after_its_status_changes_nothing(store: Data
     await store.run(outbox.again(claimed.id, NOW, "throttled"))
     await store.run(outbox.unknown(claimed.id, "time-out"))
     await store.run(outbox.refused(claimed.id, "no"))
-    await store.run(outbox.release(claimed.id))
+    await store.run(outbox.release(claimed.id, claimed.leased_until))
     known = await message(store, "m")
     assert (known.state, known.delivery) == ("sent", "read")
 

@@ -269,7 +269,7 @@ async def test_an_opt_out_is_acknowledged_after_what_a_peer_had_claimed_is_over(
     stop = says_stop(store)
     assert not await acknowledged(stop)
     assert await value(store, "select count(*) from inbox") == 1, "it is kept all the same: nothing more is claimed"
-    await peer.run(outbox.release((await message(peer, "m")).id))
+    await peer.run(outbox.release((await message(peer, "m")).id, NOW + outbox.LEASE))
     assert await stop == 1
     assert await claim(peer) == []
 
@@ -289,7 +289,7 @@ async def test_a_repeated_opt_out_waits_as_the_first_did(store: PostgresDatabase
     await claim(peer)
     first, again = says_stop(store), says_stop(store)
     assert not await acknowledged(again)
-    await peer.run(outbox.release((await message(peer, "m")).id))
+    await peer.run(outbox.release((await message(peer, "m")).id, NOW + outbox.LEASE))
     assert {await first, await again} == {0, 1}
 
 

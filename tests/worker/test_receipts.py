@@ -12,7 +12,7 @@ from bot.store.outbox import Claimed
 from bot.worker.receipts import MOST_AT_ONCE, TYPING_WORTH, Receipts
 from bot.worker.sender import Sender
 
-from .bench import NUMBER, Bench
+from .bench import MONDAY, NUMBER, Bench
 
 
 @dataclass
@@ -51,7 +51,7 @@ async def reading(bench: Bench) -> AsyncIterator[Reading]:
 
 def claimed(message: str) -> Claimed:
     """An answer to that message."""
-    return Claimed(1, "k", 1, NUMBER, Text("Hi"), 1, "+34600000001", None, frozenset(), answer=True, answers=message)
+    return Claimed(1, "k", 1, NUMBER, Text("Hi"), 1, MONDAY, "+34600000001", None, frozenset(), answer=True, answers=message)
 
 
 async def test_what_a_flow_answers_is_read_once_whatever_it_says_in_how_many_parts(reading: Reading) -> None:

@@ -161,10 +161,11 @@ select code from outbox where contact = :contact and (state = 'refused' or state
 order by id desc limit :limit
 
 -- name: release
-update outbox set state = 'queued', attempts = attempts - 1, sent_at = null, lease_until = null where id = :id and state = 'sending'
+update outbox set state = 'queued', attempts = attempts - 1, sent_at = null, lease_until = null
+where id = :id and state = 'sending' and lease_until = :leased_until
 
 -- name: claimed_by
-select id from outbox where state = 'sending' and owner = :owner and epoch = :epoch order by id
+select id, lease_until from outbox where state = 'sending' and owner = :owner and epoch = :epoch order by id
 
 -- name: refused
 update outbox set state = 'refused', why = :why, code = :code, counts = :counts, lease_until = null,
