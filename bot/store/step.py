@@ -16,6 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Protocol, TypeVar
 
+from bot.store.lock import StoreUnavailable
+
 
 class Row(Protocol):
     """A row, read by column name."""
@@ -81,10 +83,15 @@ def among(names: Iterable[str]) -> str:
 
 
 def attempt(step: Step[T]) -> Step[T | Exception]:
-    """Run a step that may fail inside a larger one: what it did is undone alone, and its exception is the result."""
+    """Run a step that may fail inside a larger one: what it did is undone alone, and its exception is the result.
+
+    Raises StoreUnavailable: what cannot be written now is no fault of the step, and all of it is to be tried again.
+    """
     yield Statement("savepoint attempt", {})
     try:
         result = yield from step
+    except StoreUnavailable:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller decides what becomes of this one piece of work
         yield Statement("rollback to attempt", {})
         yield Statement("release attempt", {})
