@@ -800,6 +800,14 @@ class Paper:
         row["leaked_order"] = values["order_key"]
         return (row,)
 
+    def discount_unsay(self, values: Values) -> Rows:
+        issued = {row["run"]: row["issued_at"] for row in self.discounts.values() if row["canonical"] == values["canonical"]}
+        for message in self.outbox.values():
+            since = issued.get(message["run"])
+            if message["state"] in _QUEUED and since is not None and message["created_at"] >= since:
+                message.update(state="cancelled", why=values["why"])
+        return NONE
+
     def discount_unredeem(self, values: Values) -> Rows:
         for row in self.discounts.values():
             if row["redeemed_order"] == values["order_key"]:

@@ -294,6 +294,8 @@ def redeem(shop: str, order: str, contacts: Sequence[int], codes: Sequence[str])
             if leaked and row["source"] == STATIC:
                 continue
             done = yield sql("discount.leaked" if leaked else "discount.redeemed", id=row["id"], order_key=order)
+            if done and leaked:
+                yield from _unsay(row["contact"], row["code"], "was used by somebody else")
             if done and row["first"] is None:
                 used.append(Used(row["code"], row["contact"], row["flow"], leaked))
     return used
@@ -306,9 +308,18 @@ def unredeem(shop: str, order: str) -> Step[None]:
 
 def revoke(contact: int, why: str, now: datetime, *, shop: str | None = None, before: datetime | None = None) -> Step[list[str]]:
     """Take back what a person did not use, where the shop can: of one shop, or of all; what was promised up to `before`, or until now.
-    Returns the codes."""
+    What was queued that promises it is not sent. Returns the codes."""
     rows = yield sql("discount.revoke", contact=contact, shop=shop, before=to_micros(before or now), why=why, now=to_micros(now))
-    return sorted({str(row["code"]) for row in rows})
+    codes = sorted({str(row["code"]) for row in rows})
+    for code in codes:
+        yield from _unsay(contact, code, f"is taken back: {why}", now)
+    return codes
+
+
+def _unsay(contact: int, code: str, why: str, before: datetime | None = None) -> Step[None]:
+    """Messages that promise a code which works no more are not sent, if they were queued `before` a moment."""
+    told = {"contact": contact, "canonical": canonical(code), "why": f"the code {code} {why}"}
+    yield sql("discount.unsay", **told, before=None if before is None else to_micros(before))
 
 
 def expire(now: datetime) -> Step[int]:

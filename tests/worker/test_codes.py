@@ -370,6 +370,42 @@ async def test_a_code_that_was_taken_back_stays_so_when_the_order_it_was_used_on
         assert house.arrivals.empty_promises == []
 
 
+AFTER_AN_ORDER = FLOW.replace("when: cart_abandoned\n  for: 1 hour", "when: order_placed")
+
+
+async def test_a_message_that_waits_for_the_morning_is_not_sent_when_its_code_is_taken_back(bench: Bench) -> None:
+    async with till(bench, flow=AFTER_AN_ORDER) as house:
+        bench.now += 14 * HOUR  # midnight in Madrid
+        await bench.cart()
+        await bench.order("o1")
+        await house.settle(5)
+        assert await house.states() == ["issued"]
+        bench.now += HOUR
+        await bench.order("o2")
+        await house.settle(5)
+        assert (await house.states())[0] == "revoked"
+        bench.now += 12 * HOUR
+        await house.settle(5)
+        assert house.arrivals.empty_promises == []
+        whys = [row["why"] for row in await bench.rows("select why from outbox where state = 'cancelled'")]
+        assert any("is taken back: ordered without it" in why for why in whys)
+
+
+async def test_a_message_that_waits_for_the_morning_is_not_sent_when_its_code_was_used_by_somebody_else(bench: Bench) -> None:
+    async with till(bench) as house:
+        bench.now += 8 * HOUR
+        (code,) = await promised(house, LOLA)
+        bench.now = bench.now.replace(hour=22) + DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        assert await house.states() == ["issued", "issued"]
+        await bench.order(who=PEPE, discount_codes=[code])
+        await house.settle(5)
+        bench.now += 10 * HOUR
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"] == [code]
+
+
 async def test_a_code_whose_time_was_over_before_it_was_made_is_promised_to_nobody(bench: Bench) -> None:
     async with till(bench) as house:
         await promised(house, PEPE)  # there are codes

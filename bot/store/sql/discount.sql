@@ -114,6 +114,14 @@ where contact = :contact and (cast(:shop as text) is null or shop = :shop) and s
     and again.first = discount.id and again.state in ('made', 'issued'))
 returning code
 
+-- name: unsay
+-- messages that were queued since their run was told of a code, and before a moment
+update outbox set state = 'cancelled', why = :why
+where state in ('queued', 'verifying', 'held') and (cast(:before as bigint) is null or created_at < :before)
+  and run in (select d.run from discount d where d.contact = :contact and d.canonical = :canonical)
+  and created_at >= (
+    select min(d.issued_at) from discount d where d.contact = :contact and d.canonical = :canonical and d.run = outbox.run)
+
 -- name: expire
 update discount set state = 'expired', close_at = case when pool is not null and first is null then cast(:now as bigint) end
 where state in ('made', 'issued') and ends < :before returning id
