@@ -26,7 +26,7 @@ select * from shop_reading where id = :id
 
 -- name: go_on
 update shop_reading set cursor = :cursor, expected = coalesce(:expected, expected), found = found + :found, fresh = fresh + :fresh,
-  missed = missed + :missed, tries = 0, retry_at = :now, trouble = coalesce(:trouble, trouble), state = :state, ended_at = :ended_at
+  missed = missed + :missed, tries = 0, retry_at = :now, trouble = :trouble, state = :state, ended_at = :ended_at
 where id = :id and state = 'waiting'
 
 -- name: stumble
