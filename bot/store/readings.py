@@ -173,6 +173,12 @@ def is_half_read(shop: str = "") -> Step[bool]:
     return bool((yield sql("reading.half_read", shop=shop)))
 
 
+def orders_brought_since(since: datetime | None) -> Step[list[int]]:
+    """The readings that an owner asked for, were over since then (without a moment: ever), and brought in orders."""
+    rows = yield sql("reading.orders_brought", cause=Cause.ASKED, since=to_micros(since) if since is not None else 0)
+    return [row["id"] for row in rows]
+
+
 def latest(shop: str, cause: Cause) -> Step[list[Reading]]:
     """The parts of what was begun last for a cause."""
     return [_reading(row) for row in (yield sql("reading.latest", shop=shop, cause=cause))]

@@ -305,7 +305,7 @@ class _News:
 
 def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
     """Keep a page, unless somebody else did meanwhile. A look brings in what is news alone; an owner who asks gets everything, but for
-    what is known from a page on which people are kept from us: it may know them better."""
+    what is known and comes without anybody's phone or e-mail: the shop may keep people from us by now."""
     if not (yield from readings.is_where_it_was(reading)):
         return
     brought: list[int] = []
@@ -316,7 +316,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         news = (yield from _news(reading.shop, event)) if event is not None and _is_compared(reading, event, looked_at) else None
         if event is not None and reading.cause is Cause.NIGHTLY and news is None:
             continue
-        if event is not None and page.withheld is not None and (yield from _is_known(reading.shop, event)):
+        if event is not None and (yield from _is_known(reading.shop, event)):
             continue
         entry = yield from inbox.receive_one(found.update, now)
         if entry is None:
@@ -344,8 +344,10 @@ def _is_compared(reading: Reading, event: ShopEvent, looked_at: datetime | None)
 
 
 def _is_known(shop: str, event: ShopEvent) -> Step[bool]:
-    """Whether it says nothing new, whoever is behind it."""
+    """Whether it says nothing new: neither that somebody can be reached, nor what has become of it since."""
     match event:
+        case OrderChanged() | CartChanged() | ShopperChanged() if event.shopper.phone or event.shopper.email:
+            return False
         case OrderChanged():
             order = yield from mirror.known_order(shop, event.order)
             return order is not None and order.updated_at >= event.at

@@ -51,6 +51,9 @@ select 1 as one from shop_reading r where r.state = 'waiting' and r.part = 'orde
   and (cast(:shop as text) = '' or r.shop = :shop)
   and not exists (select 1 from closed_shop c where c.shop = r.shop) limit 1
 
+-- name: orders_brought
+select id from shop_reading where cause = :cause and part = 'order' and state <> 'waiting' and fresh > 0 and ended_at > :since
+
 -- name: latest
 -- the parts of what was begun last
 select * from shop_reading where shop = :shop and cause = :cause and begun_at = (
