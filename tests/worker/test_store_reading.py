@@ -229,7 +229,7 @@ async def test_who_is_kept_from_us_by_now_is_neither_new_nor_forgotten(shop: Sho
     await shop.ask()
     await shop.read()
     known, orders = await shop.bench.rows(_PEOPLE), await shop.bench.rows(_OWNERS)
-    shop.api.shopify.scopes, shop.api.shopify.approved = {"read_orders", "read_all_orders", "read_customers"}, False
+    shop.api.shopify.scopes, shop.api.shopify.approved = frozenset({"read_orders", "read_all_orders", "read_customers"}), False
     shop.bench.now += HOUR
     await shop.ask()
     await shop.read()
