@@ -327,11 +327,10 @@ async def _kept_back(shop: ShopSettings, sight: _Sight) -> list[str]:
             granted = await setup.granted() if setup is not None else None
             if setup is None or granted is None:
                 return []
-            keeps = any(one.trouble is not None for one in sight.parts) or (sight.people.people and not sight.people.with_phone)
-            looked = [one async for one in doctor_shop.phones(setup, shop, granted)] if keeps else []
-            hints = [one.sentence for one in looked if one.verdict is not Health.WELL]
+            ills = [one.sentence async for one in doctor_shop.phones(setup, shop, granted) if one.verdict is Health.ILL]
         except (ApiRefused, ShopUnreachable):
             return []
+    hints = [ill[:1].upper() + ill[1:] for ill in ills]
     is_cut = any(one.part == Part.ORDER and one.begun_at - one.since > RECENT for one in sight.parts)
     missing = [one.name for one in lacking(setup.scopes, granted) if one.name in _READS and (one.name != _ALL_ORDERS or is_cut)]
     if _ALL_ORDERS in missing:

@@ -100,7 +100,7 @@ async def test_a_year_is_read_whole_and_once_though_its_reader_is_killed_three_t
         database = "PostgreSQL" if is_server(where) else "SQLite"
         print(f"\n{platform}, {database}: {orders:,} orders in {seconds:.0f} s, {_memory(one.bot.pid):.0f} MB of memory")
         print(ran.out)
-        again = await one.fetch()
+        again = await one.fetch("--again")
         print(again.out)
         _assert_whole(one)
         assert await one.bot.terminate() == 0
