@@ -6,6 +6,7 @@ flows, respects consent, quiet hours and limits, lets staff take a conversation 
 The rooms, top to bottom; an import may only go down, and rooms on one floor do not know each other:
 
     6  __main__  command  app  settings   the commands; the one place that puts the parts together
+       shops                              what the settings say of each shop, put together
        owner_files  clock                 flows and translations on disk, read again when they change; the time on the wall
     5  web          the door: signed webhooks in, health, the desk's pages
        rehearsal    play a flow with the real engine and policy, on a scratch store and a clock that jumps

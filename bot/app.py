@@ -5,16 +5,16 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bot import shops
 from bot.channel import SendError
 from bot.channel.whatsapp import number as number_state
 from bot.channel.whatsapp import templates
@@ -23,52 +23,24 @@ from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.templates import TemplateState
 from bot.clock import Clock, wall_clock
 from bot.owner_files import Watch, codes_of_file
-from bot.settings import Settings, SettingsError, ShopSettings, WhatsAppSettings
+from bot.settings import Settings, SettingsError, WhatsAppSettings
 from bot.settings import read as read_settings
-from bot.shop import (
-    bigcommerce,
-    bigcommerce_rest,
-    mappings,
-    plain,
-    shopify,
-    shopify_api,
-    shopify_graphql,
-    woocommerce,
-    woocommerce_api,
-)
-from bot.shop.bigcommerce import BigCommerce
-from bot.shop.bigcommerce_reader import BigReader
-from bot.shop.bigcommerce_rest import BigRest
-from bot.shop.delivery import Adapter
-from bot.shop.discounts import CodeApi, PutCodes
-from bot.shop.mapping import MappedShop
-from bot.shop.plain import Plain
-from bot.shop.reader import StoreReader
-from bot.shop.shopify import Shopify
-from bot.shop.shopify_graphql import ShopifyGraphql
-from bot.shop.shopify_reader import ShopifyReader
-from bot.shop.shopify_token import ClientToken, FixedToken, Token
-from bot.shop.snippet import Site
-from bot.shop.woocommerce import WooCommerce
-from bot.shop.woocommerce_reader import WooReader
-from bot.shop.woocommerce_rest import WooRest
-from bot.store import erasure_log, optout_log, pace, person_copies, shelf
-from bot.store import privacy as asks
-from bot.store.database import Database, StoreTaken, file_of, is_server, open_database
-from bot.store.erasure_log import ErasureLog, Erasures
+from bot.store import erased, erasure_log, optout_log, pace, person_copies, shelf
+from bot.store.database import Database, StoreTaken, StoreUnavailable, file_of, is_server, open_database
+from bot.store.erasure_log import Erasures
 from bot.store.optout_log import OptOutLog
 from bot.store.shelf import Shelf, ShelfBroken
 from bot.web import overflow as overflow_file
 from bot.web import port
 from bot.web.desk_socket import DeskSocket, ask_to_leave, socket_path
-from bot.web.door import Door, ShopDoor
+from bot.web.door import Door
 from bot.web.listening import Listening
 from bot.web.metrics import Metrics
 from bot.web.overflow import Overflow
 from bot.web.port import Port
 from bot.web.snippet_door import SnippetDoor
 from bot.worker.crew import Crew
-from bot.worker.discounter import CodeMaker, Discounter
+from bot.worker.discounter import Discounter
 from bot.worker.files import Fetcher, Keeper, Uploads
 from bot.worker.limits import Limits
 from bot.worker.pacer import Pacer
@@ -91,6 +63,7 @@ STOP_SECONDS = 9.5  # less than the ten that Docker grants; more than what the c
 TAKE_OVER_SECONDS = 15.0  # a stop takes ten at most
 TAKE_OVER_LOOK = 0.02
 
+
 @dataclass(slots=True)
 class App:
     """The bot, running. `start_app` makes one."""
@@ -110,6 +83,47 @@ class App:
     async def stop(self) -> None:
         """Claim nothing more, finish what is on the wire; the door closes after it, the database last."""
         await self._rooms.aclose()
+
+
+@dataclass(slots=True)
+class _Bell:
+    """At the door, for the crew."""
+
+    crew: Crew | None = None
+
+    def ring(self) -> None:
+        """Something came in."""
+        if self.crew is not None:  # else it need not be woken: a crew that starts looks for itself
+            self.crew.wake()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What both the door and the crew stand on. `pages`: where pages are that have our snippet -> the shop they are of."""
+
+    settings: Settings
+    whatsapp: WhatsAppSettings
+    clock: Clock
+    files: Watch
+    store: Database
+    optouts: OptOutLog
+    erasures: Erasures
+    shelf: Shelf
+    overflow: Overflow
+    session: aiohttp.ClientSession
+    metrics: Metrics
+    pages: Mapping[str, str]
+    bell: _Bell
+
+    def house(self) -> House:
+        """What the work goes by now."""
+        number, now = self.whatsapp.number, self.clock()
+        return House(self.files.playbook, self.store.instance, number, now, self.metrics, self.erasures, self.pages)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process works on the database."""
+        return not is_server(self.settings.database)
 
 
 async def take_over(database: str) -> Database:
@@ -143,194 +157,142 @@ async def start_app(
 
     `taken` is the port, where it was taken before; `opened` opens the database, `leave` stops this process when another one takes over;
     `token` reads WhatsApp's token anew, None where it cannot.
-    Raises SettingsError when the store's rules have a mistake or a file cannot be read, StoreTaken or StoreUnavailable when the
-    database is not to be had, PortUnavailable when the port is not.
+    Raises SettingsError when the store's rules have a mistake or one of the owner's files cannot be read, StoreTaken or StoreUnavailable
+    when the database or what stands beside it is not to be had, PortUnavailable when the port is not.
     """
+    async with AsyncExitStack() as rooms:  # closed in the opposite order
+        ground = await _lay_ground(rooms, settings, whatsapp, clock, opened)
+        door, url = await _open_door(rooms, ground, taken, leave)
+        channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
+        crew = await _hire_crew(rooms, ground, channel_type, token)
+        ground.bell.crew = crew
+        await ground.files.start(ground.store, ground.bell.ring, ground.shelf)
+        rooms.push_async_callback(ground.files.stop)
+        await crew.start()
+        await ground.overflow.start(door.take_in)
+        rooms.push_async_callback(ground.overflow.stop)
+        return App(ground.store, ground.files, crew, ground.session, url, rooms.pop_all())
+
+
+async def _lay_ground(
+    rooms: AsyncExitStack, settings: Settings, whatsapp: WhatsAppSettings, clock: Clock, opened: Callable[[str], Awaitable[Database]]
+) -> _Ground:
+    """Read the owner's files, open the database and what belongs to it."""
     files = Watch(settings.flows, settings.locales, clock)
     _refuse_broken_rules(files.playbook)
     for problem in files.playbook.library.problems:
         log.error("not loaded: %s", problem)
+    store = await opened(settings.database)
+    rooms.push_async_callback(store.close)
     optouts = OptOutLog(settings.optouts or optout_log.beside(settings.database))
-    async with AsyncExitStack() as rooms:  # closed in the opposite order
-        store = await opened(settings.database)
-        rooms.push_async_callback(store.close)
-        optouts.check()
-        erasures = await open_erasures(settings, store)
-        shelved = await asyncio.to_thread(_shelf, settings)
-        session = await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS)))
-        listening, metrics = Listening(), Metrics()
-        rooms.push_async_callback(listening.close)
-        crew: Crew | None = None
-
-        pages = {host: shop.name for shop in settings.shops.values() for host in sorted(shop.sites)}
-
-        def wake() -> None:
-            if crew is not None:  # else it need not be woken: a crew that starts looks for itself
-                crew.wake()
-
-        def house() -> House:
-            return House(files.playbook, store.instance, whatsapp.number, clock(), metrics, erasures, pages)
-
-        shops = {shop.name: ShopDoor(way_in(shop, settings.flows), shop.platform) for shop in settings.shops.values()}
-        overflow = Overflow(overflow_file.beside(settings.database, settings.optouts))
-        door = Door(store, clock, whatsapp.app_secrets, whatsapp.verify_token, shops, wake, metrics, settings.metrics_token, overflow)
-        application = door.application()
-        if pages:
-            sites = {shop.name: Site(shop.name, shop.sites, shop.secrets) for shop in settings.shops.values() if shop.sites}
-            SnippetDoor(store, clock, sites, wake, metrics).add_to(application)
-        if settings.desk_password:
-            from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
-
-            looks = desk_pages.Looks(files.playbook.rules.name, files.playbook.rules.timezone)
-            desk_pages.add_to(application, desk_pages.DeskPages(store, clock, wake, settings.desk_password, looks, shelved))
-        if not is_server(settings.database):  # a server takes the desk's commands beside us
-            desk = DeskSocket(store, clock, wake, leave, erasures=erasures)
-            await listening.on_socket(desk.application(), socket_path(file_of(settings.database)))
-        url = await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
-
-        channel_type = await asyncio.to_thread(_load_channel)  # the door is open by now
-        media = Media(whatsapp.token, whatsapp.api)
-        rooms.push_async_callback(media.close)
-        uploads = Uploads(store, shelved, media, clock)
-        channel = channel_type(session, token=whatsapp.token, api_url=whatsapp.api, files=uploads, marketing=whatsapp.marketing)
-        held = _Token(whatsapp.token, token, (channel.renew, media.renew))
-        registry = _registry(store, session, whatsapp, held, clock)
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
-        pacer = Pacer(store.arrivals, alone=not is_server(settings.database))
-        wires = {name: wire for name, shop in settings.shops.items() if (wire := wire_to(session, shop)) is not None}
-        readers = {name: _reader_of(settings.shops[name], wire) for name, wire in wires.items()}
-        store_reading = StoreReading(store, readers, clock)
-        await store_reading.start(alone=not is_server(settings.database))
-        verifying = Verifying(store, readers, house, settings.shops_silence)
-        sender = Sender(store, channel, house, owner=owner, optouts=optouts, pacer=pacer, receipts=receipts, verifying=verifying)
-        if receipts:
-            rooms.push_async_callback(receipts.finish)
-        await store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, clock()))
-        makers = {
-            shop.name: CodeMaker(shop.discounts_url, shop.secrets[0])
-            for shop in settings.shops.values()
-            if shop.discounts_url and shop.platform == plain.PLATFORM
-        }
-        code_apis = {name: _code_api(session, shop, wires.get(name), clock) for name, shop in settings.shops.items()}
-        apis = {name: api for name, api in code_apis.items() if api is not None}
-        copies = person_copies.beside(settings.database, settings.optouts)
-        crew = Crew(
-            store,
-            house,
-            sender,
-            Discounter(store, session, makers, house, apis, partial(codes_of_file, settings.flows)),
-            optouts,
-            registry,
-            Fetcher(store, shelved, media, clock),
-            Keeper(store, shelved, settings.keep_files, clock),
-            _limits(store, session, whatsapp, held, clock),
-            Recovery(store, clock, partial(_works, session, whatsapp, held), held.renew, registry),
-            verifying,
-            store_reading,
-            privacy=Privacy(store, house, erasures, optouts, shelved, copies, overflow.waits),
-        )
-        rooms.push_async_callback(crew.stop)
-        rooms.push_async_callback(uploads.stop)
-        await files.start(store, wake, shelved)
-        rooms.push_async_callback(files.stop)
-        await crew.start()
-        await overflow.start(door.take_in)
-        rooms.push_async_callback(overflow.stop)
-        return App(store, files, crew, session, url, rooms.pop_all())
+    optouts.check()
+    return _Ground(
+        settings,
+        whatsapp,
+        clock,
+        files,
+        store,
+        optouts,
+        erasures=await erased.open_log(store, erasure_log.beside(settings.database, settings.optouts)),
+        shelf=await asyncio.to_thread(_shelf, settings),
+        overflow=Overflow(overflow_file.beside(settings.database, settings.optouts)),
+        session=await rooms.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS))),
+        metrics=Metrics(),
+        pages=shops.pages(settings),
+        bell=_Bell(),
+    )
 
 
-async def open_erasures(settings: Settings, store: Database) -> Erasures:
-    """The erasure log of an open database. Raises SettingsError where it is missing although people were erased, or is another
-    database's: without its key nobody can tell who had said stop."""
-    log = ErasureLog(erasure_log.beside(settings.database, settings.optouts))
-    if await store.read(asks.anybody_marked()):
-        if not log.path.exists():
-            raise SettingsError((f"{log.path} is missing, and people were erased from this database: bring the file back. {_LOST}",))
-        if await store.read(asks.is_foreign(log)):
-            raise SettingsError((f"{log.path} is of another database, and people were erased from this one: bring its own back. {_LOST}",))
-    return Erasures(log)
+async def _open_door(rooms: AsyncExitStack, ground: _Ground, taken: Port | None, leave: Callable[[], None] | None) -> tuple[Door, str]:
+    """Take in what comes from now on; returns the door and its URL."""
+    settings, whatsapp, store, clock, ring = ground.settings, ground.whatsapp, ground.store, ground.clock, ground.bell.ring
+    listening = Listening()
+    rooms.push_async_callback(listening.close)
+    door = Door(
+        store,
+        clock,
+        whatsapp.app_secrets,
+        whatsapp.verify_token,
+        shops.doors(settings),
+        ring,
+        ground.metrics,
+        settings.metrics_token,
+        ground.overflow,
+    )
+    application = door.application()
+    if sites := shops.sites(settings):
+        SnippetDoor(store, clock, sites, ring, ground.metrics).add_to(application)
+    if settings.desk_password:
+        from bot.web import desk_pages  # only who has a desk pays for its templates, in time and memory
+
+        looks = desk_pages.Looks(ground.files.playbook.rules.name, ground.files.playbook.rules.timezone)
+        desk_pages.add_to(application, desk_pages.DeskPages(store, clock, ring, settings.desk_password, looks, ground.shelf))
+    if ground.is_alone:  # a server takes the desk's commands beside us
+        desk = DeskSocket(store, clock, ring, leave, erasures=ground.erasures)
+        await listening.on_socket(desk.application(), socket_path(file_of(settings.database)))
+    return door, await listening.on_port(application, taken or port.take(settings.host, settings.port), door.delivered)
 
 
-_LOST = "(Where it is lost for good, put an empty file there: who said stop and was erased cannot be told from others then.)"
+async def _hire_crew(rooms: AsyncExitStack, ground: _Ground, channel_type: "type[WhatsApp]", token: Callable[[], str | None]) -> Crew:
+    """Everybody who works off what the door takes in. They have not started."""
+    settings, whatsapp, store, clock, house = ground.settings, ground.whatsapp, ground.store, ground.clock, ground.house
+    media = Media(whatsapp.token, whatsapp.api)
+    rooms.push_async_callback(media.close)
+    uploads = Uploads(store, ground.shelf, media, clock)
+    channel = channel_type(ground.session, token=whatsapp.token, api_url=whatsapp.api, files=uploads, marketing=whatsapp.marketing)
+    held = _Token(whatsapp.token, token, (channel.renew, media.renew))
+    registry = _registry(ground, held)
+    out = shops.ways_out(ground.session, settings, clock)
+    store_reading = StoreReading(store, out.readers, clock)
+    await store_reading.start(alone=ground.is_alone)
+    verifying = Verifying(store, out.readers, house, settings.shops_silence)
+    copies = person_copies.beside(settings.database, settings.optouts)
+    crew = Crew(
+        store,
+        house,
+        await _hire_sender(rooms, ground, channel, verifying),
+        Discounter(store, ground.session, out.makers, house, out.code_apis, partial(codes_of_file, settings.flows)),
+        ground.optouts,
+        registry,
+        Fetcher(store, ground.shelf, media, clock),
+        Keeper(store, ground.shelf, settings.keep_files, clock),
+        Limits(store, partial(_probe, ground, held), whatsapp.number, clock),
+        Recovery(store, clock, partial(_works, ground, held), held.renew, registry),
+        verifying,
+        store_reading,
+        Privacy(store, house, ground.erasures, ground.optouts, ground.shelf, copies, ground.overflow.waits),
+    )
+    rooms.push_async_callback(crew.stop)
+    rooms.push_async_callback(uploads.stop)
+    return crew
 
 
-Wire = ShopifyGraphql | WooRest | BigRest
-
-
-def wire_to(session: aiohttp.ClientSession, shop: ShopSettings) -> Wire | None:
-    """The way to a store's own interface; None where nothing is said of it."""
-    if shop.platform == shopify.PLATFORM and (shop.api_url or shop.domain):
-        url = f"{shop.api_url}{shopify_graphql.PATH}" if shop.api_url else shopify_graphql.graphql_url(shop.domain or "")
-        token = _shopify_token(session, shop, url.removesuffix(shopify_graphql.PATH))
-        return ShopifyGraphql(session, url=url, token=token) if token is not None else None
-    if shop.platform == woocommerce.PLATFORM and shop.api_url and shop.api_key and shop.api_secret:
-        return WooRest(session, url=shop.api_url, key=shop.api_key, secret=shop.api_secret)
-    if shop.platform == bigcommerce.PLATFORM and shop.api_token and (shop.api_url or shop.domain):
-        return BigRest(session, url=shop.api_url or bigcommerce_rest.store_url(shop.domain or ""), token=shop.api_token)
-    return None
-
-
-def _reader_of(shop: ShopSettings, wire: Wire) -> StoreReader:
-    """What reads a store by its own interface."""
-    match wire:
-        case ShopifyGraphql():
-            return ShopifyReader(wire, shop.name, shop.region, shop.domain)
-        case WooRest():
-            return WooReader(wire, shop.name, shop.region, shop.consent_key)
-        case BigRest():
-            return BigReader(wire, shop.name, shop.region)
-
-
-def _shopify_token(session: aiohttp.ClientSession, shop: ShopSettings, front: str) -> Token | None:
-    """Where a Shopify store's access token comes from. The client secret is what webhooks are signed with, unless told otherwise."""
-    if shop.api_token:
-        return FixedToken(shop.api_token)
-    secret = shop.api_secret or next(iter(shop.secrets), None)
-    return ClientToken(session, url=front, key=shop.api_key, secret=secret) if shop.api_key and secret else None
-
-
-def _code_api(session: aiohttp.ClientSession, shop: ShopSettings, wire: Wire | None, clock: Clock) -> CodeApi | None:
-    """Where a shop makes codes many at a time; None where nothing is said of it."""
-    match wire:
-        case ShopifyGraphql():
-            return shopify_api.Shopify(wire)
-        case WooRest():
-            return woocommerce_api.WooCommerce(wire)
-    if shop.platform == plain.PLATFORM and shop.discounts_url:
-        return PutCodes(session, url=shop.discounts_url, secret=shop.secrets[0], clock=clock)
-    return None
-
-
-def way_in(shop: ShopSettings, flows: Path) -> Adapter:
-    """What admits and reads one shop's deliveries. Raises SettingsError where its mapping cannot be read, or has a mistake."""
-    match shop.platform:
-        case shopify.PLATFORM:
-            return Shopify(shop.secrets, shop.region, shop.domain)
-        case woocommerce.PLATFORM:
-            return WooCommerce(shop.secrets, shop.region, shop.consent_key)
-        case bigcommerce.PLATFORM:
-            return BigCommerce(shop.secrets, shop.region, shop.domain)
-        case plain.PLATFORM:
-            return Plain(shop.secrets, shop.region)
-    from bot.shop import mapping_file  # only who has one pays for reading it, in time and memory
-
-    try:
-        loaded, problems = mapping_file.load(*mappings.find(flows, shop.platform))
-    except OSError as error:
-        raise SettingsError((f"the mapping {shop.platform} cannot be read ({error.strerror}): let this user read it",)) from None
-    if loaded is None:
-        raise SettingsError(tuple(map(str, problems)))
-    return MappedShop(loaded, shop.secrets, shop.region)
+async def _hire_sender(rooms: AsyncExitStack, ground: _Ground, channel: "WhatsApp", verifying: Verifying) -> Sender:
+    """Who sends, no faster and to no more people than the owner says."""
+    whatsapp = ground.whatsapp
+    receipts = Receipts(channel, typing=whatsapp.receipts == "typing") if whatsapp.receipts != "off" else None
+    if receipts:
+        rooms.push_async_callback(receipts.finish)
+    await ground.store.run(pace.own_limits(whatsapp.people_a_day, whatsapp.per_second, ground.clock()))
+    return Sender(
+        ground.store,
+        channel,
+        ground.house,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        optouts=ground.optouts,
+        pacer=Pacer(ground.store.arrivals, alone=ground.is_alone),
+        receipts=receipts,
+        verifying=verifying,
+    )
 
 
 def _shelf(settings: Settings) -> Shelf:
-    """Where files are kept. Raises SettingsError when they cannot be."""
+    """Where files are kept. Raises StoreUnavailable when they cannot be."""
     found = Shelf(settings.files or shelf.beside(settings.database))
     try:
         found.check()
     except ShelfBroken as fault:
-        raise SettingsError((f"COMEBACK_FILES: {fault}",)) from fault
+        raise StoreUnavailable(f"{fault}. COMEBACK_FILES may name another folder") from fault
     return found
 
 
@@ -353,34 +315,30 @@ class _Token:
         return True
 
 
-def _registry(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Registry | None:
+def _registry(ground: _Ground, held: _Token) -> Registry | None:
     """Who asks how our templates stand; None where it is not said whose account it is."""
-    account = whatsapp.account
+    account = ground.whatsapp.account
     if account is None:
         return None
 
     async def fetch() -> list[TemplateState]:
-        return await templates.fetch(session, api_url=whatsapp.api, token=held.value, waba=account)
+        return await templates.fetch(ground.session, api_url=ground.whatsapp.api, token=held.value, waba=account)
 
-    return Registry(store, fetch, clock)
+    return Registry(ground.store, fetch, ground.clock)
 
 
-async def _works(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, number: str) -> bool:
+async def _probe(ground: _Ground, held: _Token, number: str) -> NumberState:
+    """How a number of ours stands. Raises SendError."""
+    return await number_state.probe(ground.session, api_url=ground.whatsapp.api, token=held.value, number=number)
+
+
+async def _works(ground: _Ground, held: _Token, number: str) -> bool:
     """Whether WhatsApp knows a number of ours by our token."""
     try:
-        await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
+        await _probe(ground, held, number)
     except SendError:
         return False
     return True
-
-
-def _limits(store: Database, session: aiohttp.ClientSession, whatsapp: WhatsAppSettings, held: _Token, clock: Clock) -> Limits:
-    """Who asks how our numbers stand."""
-
-    async def probe(number: str) -> NumberState:
-        return await number_state.probe(session, api_url=whatsapp.api, token=held.value, number=number)
-
-    return Limits(store, probe, whatsapp.number, clock)
 
 
 def _load_channel() -> "type[WhatsApp]":

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    **dict.fromkeys(["__main__", "clock", "command", "app", "owner_files", "settings"], 6),
+    **dict.fromkeys(["__main__", "clock", "command", "app", "owner_files", "settings", "shops"], 6),
     **dict.fromkeys(["web", "rehearsal", "sandbox"], 5),
     **dict.fromkeys(["worker", "desk", "report"], 4),
     **dict.fromkeys(["channel", "shop", "audience"], 3),

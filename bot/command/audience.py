@@ -53,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
                 lambda step: read_only(settings.database, step), playbook, args.name, Destination(args.destination), out, wall_clock()
             )
         )
-    except (UnknownAudience, StoreUnavailable, OSError) as fault:
+    except (UnknownAudience, StoreUnavailable) as fault:
         complain(str(fault))
+        return 1
+    except OSError as fault:
+        complain(f"{out} cannot be written: {fault.strerror}. Name another file with --out")
         return 1
     print(as_json(exported.told()) if args.json else "\n".join(exported.lines()))
     return 0

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import wall_clock
 from bot.command import story
+from bot.command.port import port
 from bot.command.stage import open_stage
 from bot.command.terminal import coloured, complain, paint
 from bot.owner_files import read_playbook
@@ -29,7 +30,7 @@ DEMO_PORT = 8400
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("--story", action="store_true", help="play a whole story in the terminal, then exit")
-    parser.add_argument("--port", type=int, default=DEMO_PORT, help=f"the page's port ({DEMO_PORT}; 0 takes any free one)")
+    parser.add_argument("--port", type=port, default=DEMO_PORT, help=f"the page's port ({DEMO_PORT}; 0 takes any free one)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page, only say where it is")
     parser.add_argument("--flows", type=Path, default=Path("flows"), help="the folder of flows (flows)")
     parser.add_argument("--locales", type=Path, default=Path("locales"), help="the folder of translations (locales)")

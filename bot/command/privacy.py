@@ -12,7 +12,6 @@ from typing import Any
 
 import aiohttp
 
-from bot.app import open_erasures
 from bot.clock import wall_clock
 from bot.command.desk import post
 from bot.command.served import settings_of_served
@@ -20,7 +19,7 @@ from bot.command.terminal import as_json, complain, paint, table
 from bot.desk import actions
 from bot.flow.library import Library
 from bot.settings import Settings
-from bot.store import optout_log, person_copies, personal, privacy, shelf
+from bot.store import erased, erasure_log, optout_log, person_copies, personal, privacy, shelf
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, open_database, read_only
 from bot.store.optout_log import OptOutLog
 from bot.store.privacy import Ask, What
@@ -234,7 +233,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[DeskSocket, Privacy
     """The database: who keeps asks, and who carries them out. Raises StoreTaken when the bot has it."""
     store = await open_database(settings.database)
     try:
-        erasures = await open_erasures(settings, store)
+        erasures = await erased.open_log(store, erasure_log.beside(settings.database, settings.optouts))
 
         def house() -> House:
             return House(Playbook(Library()), store.instance, "", wall_clock(), erasures=erasures)

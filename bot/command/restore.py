@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
-from bot.app import open_erasures
 from bot.clock import wall_clock
 from bot.command import file_copies
 from bot.command.backup import size
@@ -20,7 +19,7 @@ from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.owner_files import read_playbook
 from bot.settings import Settings, SettingsError
-from bot.store import backup, health, optout_log, person_copies
+from bot.store import backup, erased, erasure_log, health, optout_log, person_copies
 from bot.store.backup import Copied, NotACopy
 from bot.store.database import StoreTaken, StoreUnavailable, file_of, is_server, is_there, open_database, read_only, shown
 from bot.store.held import Held
@@ -132,7 +131,7 @@ async def _make_safe(settings: Settings, database: str, now: datetime) -> Restor
     number = settings.whatsapp.number if settings.whatsapp else ""
     store = await open_database(database)
     try:
-        erasures = await open_erasures(settings, store)
+        erasures = await erased.open_log(store, erasure_log.beside(settings.database, settings.optouts))
         files = Shelf(file_copies.folder_of(settings))
         copies = person_copies.beside(settings.database, settings.optouts)
         return await make_safe(store, playbook, number, now, Beside(OptOutLog(_log_of(settings)), erasures, files, copies))

@@ -6,6 +6,7 @@ import signal
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
+from bot.command.port import port
 from bot.command.terminal import as_json, complain, paint
 from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud.cloud_api import CloudApi
@@ -17,6 +18,7 @@ from bot.sandbox.sandbox import CloudSandbox
 from bot.sandbox.shop.big_api import STORE_HASH
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.store_control import StoreControls
+from bot.sandbox.shop.way_back import WayBack
 from bot.sandbox.shop.year import Year
 
 NAME = "sandbox"
@@ -55,7 +57,7 @@ CUSTOMERS = ("Ana=+34600000001", "Ben=+447400123456", "Noor=@noor.reads")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
-    parser.add_argument("--port", type=int, default=SANDBOX_PORT, help=f"the port ({SANDBOX_PORT}; 0 takes any free one)")
+    parser.add_argument("--port", type=port, default=SANDBOX_PORT, help=f"the port ({SANDBOX_PORT}; 0 takes any free one)")
     parser.add_argument("--number", type=_number, default="34911000000", metavar="PHONE", help="the business's phone number (+34911000000)")
     parser.add_argument("--name", default="Casa Bonita", help="the business's name, over its chats (Casa Bonita)")
     parser.add_argument(
@@ -119,7 +121,7 @@ async def _serve(args: argparse.Namespace) -> int:
     world = Lone(clock, cloud, people, told, jump)
     year = Year(clock, orders=args.orders) if args.orders else None
     store = StoreApi(token=STORE_TOKEN, key=STORE_KEY, books=year.books) if year else None
-    more = StoreControls(store, year).routes() if store and year else []
+    more = [*StoreControls(store, year).routes(), *WayBack(store, year).routes()] if store and year else []
     sandbox = CloudSandbox(cloud, world, jump=jump, calls=world.calls, store=store, more=more)
     world.connection = replace(told, base_url=await sandbox.start(port=args.port))
     asking = asyncio.create_task(_ask(world, args.callback)) if args.callback else None

@@ -30,8 +30,8 @@ Point Meta's webhook at  <your address>/webhooks/whatsapp  and your shop's at  <
 the platform is shopify, woocommerce, bigcommerce, the name of a mapping, or shop for those that speak the generic contract.
 Flow files are read again when they change (or on SIGHUP); one with a mistake goes on as it was before, and the log says why.
 To update it without more than a blink: start the new one with --take-over while the old one runs.
-Exit codes: 0 stopped as asked, 1 the port or the database cannot be used, 75 another process has the database, 78 the configuration is
-wrong."""
+Exit codes: 0 stopped as asked, 1 the port, the database or what stands beside it cannot be used, 75 another process has the database,
+78 the configuration is wrong."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

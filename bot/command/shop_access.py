@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 import aiohttp
 
-from bot.app import wire_to
 from bot.settings import Settings, ShopSettings, names_of_shop
 from bot.shop import bigcommerce, shopify, shopify_graphql, shopify_setup, woocommerce
 from bot.shop.bigcommerce_rest import BigRest
@@ -17,6 +16,7 @@ from bot.shop.shopify_graphql import ShopifyGraphql
 from bot.shop.shopify_setup import ShopifySetup
 from bot.shop.woocommerce_rest import WooRest
 from bot.shop.woocommerce_setup import WooCommerceSetup
+from bot.shops import wire_to
 from bot.web.door import SHOPS_PATH
 
 WIDTH = 120  # characters of a line of names

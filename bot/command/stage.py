@@ -151,10 +151,9 @@ async def open_stage(
 ) -> Stage:
     """Start the bot and everything around it, on a database in `folder` unless told another. Raises OSError when a port is taken."""
     clock = TurnedClock(start.astimezone(UTC))
+    cloud = make_cloud(clock, secrets.token_hex(16))
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     shop = Shop(clock, secret=secret)
-    app_secret = secrets.token_hex(16)
-    cloud = make_cloud(clock, app_secret)
     staff = StageStaff()
     sandbox = Sandbox(
         clock,
@@ -166,14 +165,7 @@ async def open_stage(
         shop=shop,
     )
     url = await sandbox.start(port=port)
-    whatsapp = WhatsAppSettings(
-        token=cloud.token,
-        app_secrets=(app_secret,),
-        verify_token="stage",  # noqa: S106 - nobody asks for it on a stage
-        number=cloud.number.id,
-        api=f"{url}/{VERSION}",
-        account=cloud.waba_id,
-    )
+    whatsapp = _whatsapp(cloud, url)
     settings = Settings(
         database=database or str(folder / "comeback.db"),
         host="127.0.0.1",
@@ -193,16 +185,33 @@ async def open_stage(
     except BaseException:
         await sandbox.close()
         raise
-    assert settings.desk_password is not None
     mind = Reader(app)
-    sandbox.know_the_bot(mind, DeskDoor(f"{app.url}{desk_pages.PATH}", settings.desk_password))
-    stage = Stage(clock, app, sandbox, cloud, shop, url)
-    staff.stage = stage
-    cloud.webhooks.url = f"{app.url}/webhooks/whatsapp"
-    shop.webhooks.url = f"{app.url}/webhooks/shop/{SHOP}"
-    shop.snippet = f"{app.url}/snippet/{SHOP}.js"
+    stage = staff.stage = Stage(clock, app, sandbox, cloud, shop, url)
+    _join(stage, mind, settings)
     await push_templates(app, whatsapp)
     return stage
+
+
+def _whatsapp(cloud: CloudApi, url: str) -> WhatsAppSettings:
+    """What the bot must know of the Cloud API here."""
+    return WhatsAppSettings(
+        token=cloud.token,
+        app_secrets=(cloud.app_secret,),
+        verify_token="stage",  # noqa: S106 - nobody asks for it on a stage
+        number=cloud.number.id,
+        api=f"{url}/{VERSION}",
+        account=cloud.waba_id,
+    )
+
+
+def _join(stage: Stage, mind: Reader, settings: Settings) -> None:
+    """Everybody tells the bot what happens, and the page shows what it thinks."""
+    bot = stage.app.url
+    assert settings.desk_password is not None
+    stage.sandbox.know_the_bot(mind, DeskDoor(f"{bot}{desk_pages.PATH}", settings.desk_password))
+    stage.cloud.webhooks.url = f"{bot}/webhooks/whatsapp"
+    stage.shop.webhooks.url = f"{bot}/webhooks/shop/{SHOP}"
+    stage.shop.snippet = f"{bot}/snippet/{SHOP}.js"
 
 
 def _password() -> str:

@@ -37,6 +37,15 @@ _SHOP_SAYS = {
     "order.cancelled": "An order was cancelled",
     "customer.updated": "The customer's account changed",
 }
+_PLATFORM_SAYS = {  # by what is in the topic, the first that is
+    "refund": "Money was given back",
+    "fulfil": "A parcel is on its way",
+    "shipment": "A parcel is on its way",
+    "checkout": "The cart changed",
+    "cart": "The cart changed",
+    "order": "An order changed",
+    "customer": "The customer's account changed",
+}
 _CONTROL = {
     Control.BOT: "the bot speaks",
     Control.WAITING: "waits for a person",
@@ -148,7 +157,7 @@ class Thinking:
         if cart is not None:
             fresh = cart.generation == timer.generation and cart.state is CartState.OPEN
             return f"{flow} begins, if the cart is still there" if fresh else ""
-        return f"{flow} begins"
+        return f"{flow} begins, if it is meant for them then"
 
     def _used_up(self, timer: Timer) -> Step[str]:
         order = yield from mirror.order(timer.subject)
@@ -211,10 +220,15 @@ def _facts(person: Contact, talk: Talk | None) -> tuple[str, ...]:
 def _event(arrived: Arrived) -> Thought | None:
     why = _capital(arrived.why or "")
     if arrived.source == "shop":
-        return Thought(arrived.at, Mood.EVENT, "The shop told", _SHOP_SAYS.get(arrived.kind, arrived.kind), why)
+        return Thought(arrived.at, Mood.EVENT, "The shop told", _shop_says(arrived.kind), why)
     if arrived.source == "clock":
         return Thought(arrived.at, Mood.EVENT, "The clock", "A timer rang", why)
-    return Thought(arrived.at, Mood.EVENT, "The shop", "A discount code came back", why)
+    return Thought(arrived.at, Mood.EVENT, "The shop", "Answered when asked for a discount code", why)
+
+
+def _shop_says(kind: str) -> str:
+    """In words, whatever the platform calls it."""
+    return _SHOP_SAYS.get(kind) or next((words for part, words in _PLATFORM_SAYS.items() if part in kind), kind)
 
 
 def _is_told_elsewhere(noted: Noted) -> bool:

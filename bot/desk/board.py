@@ -18,7 +18,7 @@ _WAITS_FOR = {Waiting.ANSWER: "waits for an answer", Waiting.TIME: "waits", Wait
 @dataclass(frozen=True, slots=True)
 class Board:
     """The list. `needs_answer` has the longest wait first. `resting`: our numbers that do not send all they could; `obstacles`: what else
-    is not sent, `limits`: what waits for tomorrow; in sentences without an end."""
+    is not sent, `limits`: what waits for tomorrow, `asks`: what the law wants of the shop soon; in sentences without an end."""
 
     needs_answer: tuple[Listed, ...]
     with_staff: tuple[Listed, ...]
@@ -26,6 +26,7 @@ class Board:
     resting: tuple[Resting, ...]
     obstacles: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def board(now: datetime) -> Step[Board]:
     waits = tuple(one for one in open_ones if one.waits_since is not None)
     rests = tuple(one for one in open_ones if one.waits_since is None and one.control is Control.HUMAN)
     lately, resting = tuple((yield from desk.lately())), tuple((yield from desk.resting(now)))
-    asks = [one.sentence for one in (yield from privacy.pressing(now))]
-    obstacles, limits = (*(yield from health.obstacles()), *asks), tuple((yield from health.limits(now)))
-    return Board(waits, rests, lately, resting, obstacles, limits)
+    asks = tuple(one.sentence for one in (yield from privacy.pressing(now)))
+    obstacles, limits = tuple((yield from health.obstacles())), tuple((yield from health.limits(now)))
+    return Board(waits, rests, lately, resting, obstacles, limits, asks)
 
 
 def case(contact: int) -> Step[Case]:

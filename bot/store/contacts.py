@@ -14,10 +14,9 @@ from datetime import datetime
 from bot.policy.decision import Consent
 from bot.store import mirror, runs
 from bot.store.line import line_of
-from bot.store.model import Identity, IdentityKind, update_key
+from bot.store.model import LEADS, Identity, IdentityKind, update_key
 from bot.store.step import Row, Step, from_micros, from_micros_or_none, sql, sql_many, to_micros
 
-_LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE, IdentityKind.BSUID, IdentityKind.PARENT_BSUID})
 _PHONES = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID, IdentityKind.LINE})  # a number, however it is written
 _BY_STRENGTH = (IdentityKind.CUSTOMER, IdentityKind.EMAIL)
@@ -74,8 +73,8 @@ def resolve(
     `proven`: the names were told by WhatsApp itself, so contacts they lead to are one person. `at`: since when they go by names that are
     new (UTC); `now` where it is not said. `makes`: else nobody is made of proven names that lead to nobody, and it is None.
     """
-    people = [identity for identity in identities if identity.kind not in _LEADS]
-    leads = [identity for identity in identities if identity.kind in _LEADS]
+    people = [identity for identity in identities if identity.kind not in LEADS]
+    leads = [identity for identity in identities if identity.kind in LEADS]
     known = (yield from _known(people)) if proven else {}
     if proven and not known and not makes:
         return None
@@ -175,7 +174,7 @@ def _known(identities: Iterable[Identity]) -> Step[dict[Identity, int]]:
 
 def lead(contact: int, identities: Sequence[Identity], now: datetime) -> Step[None]:
     """The keys of carts and orders among these names lead to a contact from now on."""
-    leads = [identity for identity in identities if identity.kind in _LEADS]
+    leads = [identity for identity in identities if identity.kind in LEADS]
     if leads:
         yield sql_many("contact.lead_name", [_named(identity, contact, to_micros(now)) for identity in leads])
 
@@ -427,6 +426,7 @@ def engaged(contact: int, at: datetime) -> Step[None]:
 
 
 SHOP = "shop"  # the method of a consent that the shop recorded; others are `word`, `button`, `platform`, `flow`
+OUTLIVED = "before they were erased"  # the source of a stop that is kept of somebody who was erased
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,10 @@ def heard(
     about: str | None = None,
     quotes: str | None = None,
     referred: bool = False,
+    arrived: datetime | None = None,
 ) -> Step[None]:
     """The customer wrote: keep what they said, and open the reply window. `about` tells what it holds besides words, `quotes` is the
-    message it answers (by the platform's id), `referred`: they came by an ad."""
+    message it answers (by the platform's id), `referred`: they came by an ad. `arrived` is when it reached us (UTC)."""
     yield sql("conversation.open", contact=contact, number=number, now=to_micros(at))
     yield sql("conversation.inbound", contact=contact, number=number, at=to_micros(at))
     yield sql(
@@ -98,10 +99,16 @@ def heard(
         about=about,
         quotes=quotes,
         provider_id=provider_id,
-        at=to_micros(at),
+        at=to_micros(_place(at, arrived or at)),
     )
     if referred:
         yield sql("conversation.refer", contact=contact, number=number, at=to_micros(at))
+
+
+def _place(at: datetime, arrived: datetime) -> datetime:
+    """Where a message stands in the thread. WhatsApp's times are whole seconds, rounded down (Cloud API: `timestamp`): within that second
+    it stands where it arrived, else a quick answer would stand before what it answers."""
+    return min(max(at, arrived), at + timedelta(seconds=1, microseconds=-1))
 
 
 def called(contact: int, number: str, at: datetime, about: str, *, by_customer: bool) -> Step[None]:

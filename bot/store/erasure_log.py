@@ -22,15 +22,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.store.database import StoreUnavailable, file_of, is_server
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import LEADS, Identity, IdentityKind
 from bot.store.optout_log import append_whole, sync_folder
 from bot.store.step import from_micros, to_micros
 
 KEY_BYTES = 32
 MARK_BYTES = 16
-_LEADS = frozenset(  # they are nobody's name
-    {IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR}
-)
 _NUMBERS = frozenset({IdentityKind.PHONE, IdentityKind.WA_ID})  # the same digits, with the plus or without
 
 
@@ -97,7 +94,7 @@ class Marks:
 
     def of(self, name: Identity) -> str | None:
         """The mark of a name; None for one that is nobody's, such as a cart's."""
-        if name.kind in _LEADS:
+        if name.kind in LEADS:
             return None
         kind, value = ("number", name.value.removeprefix("+")) if name.kind in _NUMBERS else (name.kind.value, name.value)
         return self._hash(f"{kind}\0{name.scope}\0{value}")
@@ -135,7 +132,7 @@ class ErasureLog:
             with self.path.open("rb") as log:
                 return Marks(bytes.fromhex(json.loads(log.readline())["key"]))
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unusable(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailable(f"{self.path} is no erasure log: its first line has no key") from error
 
@@ -164,18 +161,22 @@ class ErasureLog:
             finally:
                 os.close(file)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unusable(error) from error
 
     def read(self) -> Iterator[Line]:
-        """Each line, oldest first. One that a crash tore was of a transaction that was never committed."""
-        if not self.path.exists():
+        """Each line, oldest first. One that a crash tore was of a transaction that was never committed. Raises StoreUnavailable when it
+        cannot be read."""
+        try:
+            with self.path.open("rb") as file:
+                for text in file:
+                    if (line := _line(text)) is not None:
+                        yield line
+        except FileNotFoundError:
             return
-        with self.path.open("rb") as file:
-            for text in file:
-                if (line := _line(text)) is not None:
-                    yield line
+        except OSError as error:
+            raise self._unusable(error) from error
 
-    def _unwritable(self, error: OSError) -> StoreUnavailable:
+    def _unusable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"the erasure log {self.path} cannot be used: {error.strerror}")
 
 

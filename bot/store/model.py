@@ -23,6 +23,10 @@ class IdentityKind(StrEnum):
     VISITOR = "visitor"  # the key that a browser made up on the shop's pages; scope is the shop
 
 
+LEADS = frozenset({IdentityKind.CHECKOUT, IdentityKind.CART, IdentityKind.ORDER, IdentityKind.CLICK, IdentityKind.VISITOR})
+"""They lead to a person, and are nobody's name."""
+
+
 MESSAGE = "message"  # the kind of an update that a customer wrote
 STATUS = "status"  # the kind of an update that tells how far a message of ours got
 

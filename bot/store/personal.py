@@ -129,7 +129,7 @@ PERSONAL: Sequence[Kept] = (
     ),
 )
 
-# what `privacy` sees to in steps of their own, each where it can be found without reading all of the table in a transaction
+# what `erasing` sees to in steps of their own, each where it can be found without reading all of the table in a transaction
 BY_HAND: Mapping[str, str] = {
     "contact": "emptied, and nobody from then on",
     "identity": "deleted",

@@ -57,6 +57,11 @@ class Awaited:
     asked: int = 0
 
 
+def generation_of(due: datetime) -> int:
+    """The generation of whoever is awaited then: it differs for each moment, also after they were forgotten in between."""
+    return to_micros(due)
+
+
 def key_of(line: Line) -> str:
     """What a line's product goes by."""
     return line.product or line.sku or line.name

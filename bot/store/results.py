@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.store.contacts import OUTLIVED
 from bot.store.credit import Kind
 from bot.store.discounts import CAP_LENGTH, SUSPECT
 from bot.store.step import Step, sql, to_micros
@@ -81,7 +82,7 @@ def results(since: datetime, now: datetime, within: timedelta) -> Step[Results]:
         one = of(row["flow"])
         one.codes_given, one.codes_redeemed, one.codes_leaked = int(row["given"]), int(row["redeemed"]), int(row["leaked"])
     alone = 0
-    for row in (yield sql("result.opt_outs", since=start, within=length)):
+    for row in (yield sql("result.opt_outs", since=start, within=length, outlived=OUTLIVED)):
         if row["flow"] is None:
             alone = row["opt_outs"]
         else:

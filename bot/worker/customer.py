@@ -69,7 +69,7 @@ def told(house: House, entry: Entry, contact: int | None, event: ChannelEvent) -
     match event:
         case MessageReceived():
             yield from contacts.renew((yield from inbox.names(entry.id)), event.at)  # whoever writes is answered where they wrote
-            yield from _message(house, contact, number, event)
+            yield from _message(house, contact, number, event, entry.received_at)
         case Reacted() | Edited() | Revoked() | Called() | LinkPressed() | StaffChanged():
             yield from signs.seen(house, contact, number, event)
         case PreferenceChanged():
@@ -101,12 +101,12 @@ def take_over(house: House, contact: int, number: str, staff: str) -> Step[None]
     yield from contacts.audit(contact, house.now, "desk", f"{staff} took the conversation over")
 
 
-def _message(house: House, contact: int, number: str, event: MessageReceived) -> Step[None]:
+def _message(house: House, contact: int, number: str, event: MessageReceived, arrived: datetime) -> Step[None]:
     conversation = yield from conversations.load(contact, number)
     referral, about = event.referral, telling.about(event)
     said = {"kind": event.kind, "text": event.text, "provider_id": event.id}
     yield from conversations.heard(
-        contact, number, event.at, **said, about=about, quotes=event.reply_to, referred=referral is not None
+        contact, number, event.at, **said, about=about, quotes=event.reply_to, referred=referral is not None, arrived=arrived
     )
     if referral is not None:
         yield from contacts.refer(contact, number, _referred(event.at, referral))

@@ -22,8 +22,7 @@ from bot.shop import reading as shop_reading
 from bot.shop import snippet
 from bot.shop.delivery import is_fetched
 from bot.shop.event import PrivacyAsked, ShopUninstalled
-from bot.store import contacts, inbox, runs
-from bot.store import privacy as store_privacy
+from bot.store import contacts, erasing, inbox, runs
 from bot.store.contacts import Resolved
 from bot.store.inbox import Entry
 from bot.store.model import STATUS, Identity, Source
@@ -142,7 +141,7 @@ def _work_off(house: House, entry: Entry, whose: Resolved | None) -> Step[None]:
         return
     why = yield from _told(house, entry, whose, event)
     if whose is None and entry.kind == STATUS and why is not None:
-        yield from store_privacy.forget_body(entry.id)  # of nobody we know: perhaps of somebody who was erased
+        yield from erasing.forget_body(entry.id)  # of nobody we know: perhaps of somebody who was erased
     yield from inbox.done(entry.id, whose.contact if whose else None, why)
     house.tally.worked_off(entry.source)
 

@@ -56,7 +56,7 @@ def _miss(house: House, contact: int, revision: Revision) -> Step[None]:
     if known is not None and same and (asked or known.due == lapses):
         return
     was_missed = lapses <= house.now and (yield from _began_since(contact, revision.flow.id, last.facts.placed_at))
-    generation = known.generation + 1 if known is not None else 1
+    generation = purchases.generation_of(lapses)
     one = Awaited(what, last.id, last.facts.placed_at, lapses, generation, int(was_missed))
     yield from purchases.save_awaited(contact, ANY_SHOP, one)
     if not was_missed:

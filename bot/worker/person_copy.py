@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bot.store import personal, privacy
+from bot.store import erasing, personal
 from bot.store.optout_log import sync_folder
 from bot.store.shelf import Shelf
 from bot.store.step import Step, from_micros, sql
@@ -56,7 +56,7 @@ def of(contact: int) -> Step[PersonCopy]:
     for table, rows in (yield from personal.rows(contact)).items():
         sections[_WORDS.get(table, table)] = [_row(row, _NOT_THEIRS) for row in rows]
     sections["deliveries"] = [_row(row, _NOT_THEIRS) for row in (yield sql("privacy.entries_of", contact=contact))]
-    return PersonCopy(sections, tuple(sorted(set((yield from privacy.files_of(contact))))))
+    return PersonCopy(sections, tuple(sorted(set((yield from erasing.files_of(contact))))))
 
 
 def _row(row: Any, left_out: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from pathlib import Path
 
 from bot.shop import delivery
 from bot.shop.event import PrivacyAsk, PrivacyAsked, ShopUninstalled
-from bot.store import contacts, country, inbox, personal, privacy, readings, runs
+from bot.store import contacts, country, erased, erasing, inbox, personal, privacy, readings, runs
 from bot.store.database import Database, StoreUnavailable
+from bot.store.erased import Marked
+from bot.store.erasing import Eraser, StillBusy
 from bot.store.erasure_log import Erased, Erasures, Line
 from bot.store.inbox import Entry
-from bot.store.model import Identity, IdentityKind
+from bot.store.model import LEADS, Identity, IdentityKind
 from bot.store.optout_log import OptOutLog
-from bot.store.privacy import LEADS, About, Ask, Eraser, Marked, Overtaken, Person, StillBusy, What
+from bot.store.privacy import About, Ask, Overtaken, Person, What
 from bot.store.shelf import Shelf
 from bot.store.step import Step, sql, to_micros
 from bot.worker import flows, person_copy
@@ -68,7 +70,7 @@ def hear(house: House, entry: Entry, names: Sequence[Identity]) -> Step[Heard | 
         return Heard()
     if (yield from privacy.closed_since(entry.place)) is not None:
         return Unheard(WHY_LEFT)
-    left = yield from privacy.marked(house.erasures.marks_of(names))
+    left = yield from erased.marked(house.erasures.marks_of(names))
     if left is not None and entry.occurred_at <= left.at:
         return Unheard("it is an old word of somebody who was erased since")
     return Heard(left)
@@ -81,13 +83,13 @@ def has_left(house: House, shop: str) -> Step[bool]:
 
 def leave_unheard(entry: Entry, why: str) -> Step[None]:
     """Nothing of it is kept but that it came."""
-    yield from privacy.forget_body(entry.id)
+    yield from erasing.forget_body(entry.id)
     yield from inbox.done(entry.id, None, why)
 
 
 def known_again(house: House, contact: int, left: Marked | None) -> Step[None]:
     """Somebody is known again who was erased: a stop they had said holds."""
-    if left is not None and left.stops and (yield from privacy.stay_stopped(contact, left, house.now)):
+    if left is not None and left.stops and (yield from erased.stay_stopped(contact, left, house.now)):
         yield from flows.stop_marketing(house, contact, "said stop before they were erased, and it still holds")
 
 
@@ -95,7 +97,7 @@ def left_of(house: House, names: Sequence[Identity]) -> Step[Marked | None]:
     """What is left of somebody who went by one of these names and was erased."""
     if house.erasures is None or not names:
         return None
-    return (yield from privacy.marked(house.erasures.marks_of(names)))
+    return (yield from erased.marked(house.erasures.marks_of(names)))
 
 
 def told(house: House, entry: Entry, event: PrivacyAsked | ShopUninstalled) -> Step[str | None]:
@@ -120,7 +122,7 @@ def told(house: House, entry: Entry, event: PrivacyAsked | ShopUninstalled) -> S
         yield from contacts.hold(contact)
         erases = (yield from privacy.extent(contact, shop)) if event.ask is PrivacyAsk.ERASE_SHOPPER else None
         yield from privacy.add_person(ask_id, contact, erases)
-    yield from privacy.forget_body(entry.id)
+    yield from erasing.forget_body(entry.id)
     return None
 
 
@@ -251,14 +253,14 @@ class Privacy:
         for person in await self._store.run(privacy.people(ask.id)):
             await self._erase(ask, about, person, said)
         for key in about.orders:
-            await self._store.run(privacy.erase_order(ask.id, ask.shop, key))
+            await self._store.run(erasing.erase_order(ask.id, ask.shop, key))
         held = await self._remembered(ask)
         await self._tidy(held)
         await self._forget_deliveries(ask, _Needles.of(held.names))
 
         def finish() -> Step[None]:
-            yield from privacy.mark_bare(self._erasures.marks.of_all(about.names), self._now)
-            yield from privacy.forget_bought(_shops(ask, held), held.names)
+            yield from erased.mark_bare(self._erasures.marks.of_all(about.names), self._now)
+            yield from erasing.forget_bought(_shops(ask, held), held.names)
             yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
             yield from readings.forget([(ask.shop, key) for key in about.orders])
             yield from privacy.done(ask.id, self._now)
@@ -269,12 +271,12 @@ class Privacy:
         """All rows of a person, then the person."""
         if person.erases is None:
             return
-        together = said.of(await self._store.read(privacy.names(person.contact)))
+        together = said.of(await self._store.read(erasing.names(person.contact)))
         over = False
         while not over:
             self._check_going()
             eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
-            over = (await self._store.run(privacy.erase(eraser, ask.id, person, about.before, together))).over
+            over = (await self._store.run(erasing.erase(eraser, ask.id, person, about.before, together))).over
 
     def _check_overflow(self) -> None:
         if self._overflows():
@@ -296,9 +298,9 @@ class Privacy:
             return
         await asyncio.to_thread(self._shelf.check)
         looked_at = datetime.now(UTC)  # the disk's own clock: whoever puts a file there after this shows it anew
-        shown = await self._store.read(privacy.shown())
+        shown = await self._store.read(erasing.shown())
         for sha256 in held.files:
-            if sha256 not in shown and await self._store.run(privacy.drop_file(sha256)):
+            if sha256 not in shown and await self._store.run(erasing.drop_file(sha256)):
                 await asyncio.to_thread(self._shelf.remove, sha256, looked_at)
 
     async def _forget_said(self, names: set[Identity]) -> None:
@@ -306,13 +308,13 @@ class Privacy:
         if not names:
             return
         logged = await asyncio.to_thread(self._optouts.about, names)
-        living = await self._store.read(privacy.living({name for one in logged for name in one.names}))
+        living = await self._store.read(erasing.living({name for one in logged for name in one.names}))
         await asyncio.to_thread(self._optouts.forget, names - living, living)
 
     async def _forget_deliveries(self, ask: Ask, needles: "_Needles", shop: str = "") -> None:
         """Old deliveries of people who were erased, and of anybody that names them; timers of theirs."""
         before, after = await self._store.read(privacy.next_entry()), 0
-        while page := await self._store.read(privacy.bodies(after, before, PAGE)):
+        while page := await self._store.read(erasing.bodies(after, before, PAGE)):
             self._check_going()
             found = [
                 one.id
@@ -323,7 +325,7 @@ class Privacy:
             ]
             await self._store.run(_empty(ask.id, found, self._now))
             after = page[-1].id
-        timers = await self._store.read(privacy.dead_timers())
+        timers = await self._store.read(erasing.dead_timers())
         for start in range(0, len(timers), ROWS_AT_ONCE):
             await self._store.run(_drop_timers(ask.id, timers[start : start + ROWS_AT_ONCE], self._now))
 
@@ -368,7 +370,7 @@ class Privacy:
             await self._tidy(held)
 
             def forget() -> Step[None]:
-                yield from privacy.forget_bought(_shops(ask, held), held.names)
+                yield from erasing.forget_bought(_shops(ask, held), held.names)
                 yield from privacy.forget_about(ask.id)
 
             await self._store.run(forget())
@@ -403,13 +405,13 @@ class Privacy:
 
 def _empty(ask_id: int, entries: Sequence[int], now: datetime) -> Step[None]:
     yield from privacy.go_on(ask_id, now)
-    yield from privacy.empty_entries(entries)
+    yield from erasing.empty_entries(entries)
     yield from privacy.count(ask_id, {"inbox": len(entries)} if entries else {})
 
 
 def _drop_timers(ask_id: int, timers: Sequence[Mapping[str, object]], now: datetime) -> Step[None]:
     yield from privacy.go_on(ask_id, now)
-    yield from privacy.drop_timers(timers)
+    yield from erasing.drop_timers(timers)
     yield from privacy.count(ask_id, {"timer": len(timers)})
 
 

@@ -165,7 +165,7 @@ def await_next(house: House, contact: int, need: Need) -> Step[None]:
         return
     if same_cycle and known is not None and (known.since, known.due) == (found.last.at, due):
         return
-    generation = known.generation + 1 if known is not None else 1
+    generation = purchases.generation_of(due)
     yield from _await(contact, need, Awaited(need.timer, found.last.order, found.last.at, due, generation, asked))
 
 
@@ -180,7 +180,6 @@ class Due:
 
     need: Need
     order: Order
-    generation: int
     found: Foreseen
     asked: int = 0
 
@@ -212,7 +211,7 @@ def judge(house: House, contact: int, timer: str, order_id: int, generation: int
         return f"too late: {need.name} was used up long ago"
     if asked and (yield from _answered(contact, house.number, found.opens)):
         return f"they wrote since they were asked about {need.name}"
-    return Due(need, order, generation, found, asked)
+    return Due(need, order, found, asked)
 
 
 def _answered(contact: int, number: str, since: datetime) -> Step[bool]:
@@ -240,7 +239,8 @@ def asked(house: House, contact: int, due: Due) -> Step[None]:
     """They are asked now: the second time in some while, and not again before they buy it again."""
     times, last = due.asked + 1, due.found.last
     again = due.found.asks(times)
-    one = Awaited(due.need.timer, due.order.id, last.at, again or house.now, due.generation + 1, times)
+    then = again or house.now
+    one = Awaited(due.need.timer, due.order.id, last.at, then, purchases.generation_of(then), times)
     if again is None or again <= house.now:
         yield from purchases.save_awaited(contact, due.order.shop, one)
     else:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.policy.consent import Consent
-from bot.store import held, optout_log, privacy
+from bot.store import erased, held, optout_log
 from bot.store.database import Database
 from bot.store.erasure_log import Erased, Erasures
 from bot.store.held import Held
@@ -61,28 +61,28 @@ async def make_safe(store: Database, playbook: Playbook, number: str, now: datet
     house = House(playbook, secrets.token_hex(4), number, now, erasures=beside.erasures)
     await store.run(held.come_alive(house.instance))
     await store.run(held.hold(now))
-    newest = await store.read(privacy.newest_contact())
+    newest = await store.read(erased.newest_contact())
     replayed = await _replay(store, house, beside.optouts)
-    erased = await store.run(_ask_again(beside.erasures, newest, now))
+    asked_again = await store.run(_ask_again(beside.erasures, newest, now))
     worked_off = await _work_off(store, house, beside.optouts)
     work = Privacy(store, lambda: house, beside.erasures, beside.optouts, beside.shelf, beside.copies)
     while await work.work():
         pass
-    return Restored(await store.read(held.count()), worked_off, replayed, erased)
+    return Restored(await store.read(held.count()), worked_off, replayed, asked_again)
 
 
 def _ask_again(erasures: Erasures, newest: int, now: datetime) -> Step[int]:
     """What the erasure log tells that the copy knows nothing of is asked for again; how many people and shops that is about. `newest` is
     the last contact of the copy itself: whoever came after it was made of the opt-out log."""
-    lines = yield from privacy.lost(list(erasures.log.read()))
-    owners = yield from privacy.owners_of(erasures.marks, {mark for line in lines for mark in line.marks})
+    lines = yield from erased.lost(list(erasures.log.read()))
+    owners = yield from erased.owners_of(erasures.marks, {mark for line in lines for mark in line.marks})
     found: set[int | str] = set()
     for line in lines:
         had = {owners[mark] for mark in line.marks if mark in owners}
         people = {contact for contact in had if contact in line.contacts or contact > newest}  # else the name changed hands
         found |= people if line.what is Erased.PERSON else {line.shop}
         key = erasures.marks.of_ask(f"{line.what}:{line.shop}:{to_micros(line.at)}:{','.join(line.marks)}")
-        yield from privacy.once_more(line, people, key, now)
+        yield from erased.once_more(line, people, key, now)
     return len(found)
 
 

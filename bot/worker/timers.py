@@ -152,10 +152,18 @@ def _about(when: Trigger, subject: int) -> Step[tuple[Subject | None, str]]:
     return (Subject(SubjectKind.CART if of_cart else SubjectKind.ORDER, found.id), found.shop) if found else (None, "")
 
 
+_GONE_BY = {
+    CartState.OPEN: "the cart changed since, and is looked at again later",
+    CartState.EMPTIED: "the cart was emptied",
+    CartState.ORDERED: "it was ordered",
+    CartState.SUPERSEDED: "they went on in a newer cart",
+}
+
+
 def _cart(house: House, revision: Revision, contact: int, checkout: int, generation: int) -> Step[str | None]:
     cart = yield from mirror.cart(checkout)
     if cart is None or cart.generation != generation or cart.state is not CartState.OPEN:
-        return "the cart has moved on"
+        return _GONE_BY[cart.state] if cart is not None else "the cart is not known any more"
     timer = flows.START_TIMER + revision.flow.id
     left_alone_until = cart.updated_at + (revision.flow.start.for_ or timedelta())
     if left_alone_until > house.now:  # the owner made the wait longer since

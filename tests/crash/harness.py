@@ -26,6 +26,7 @@ LIFE_SECONDS = (0.05, 1.4)  # from listening to the kill
 EARLY_SHARE = 0.2  # of the kills hit while it starts
 EARLY_SECONDS = (0.2, 1.5)  # from its start to such a kill
 LOOK_AGAIN = 0.1
+AIM_LOOKS, AIM_AGAIN = 3_000, 0.001
 
 SHARES = {
     SendFault.RATE_LIMITED: 0.002,  # each makes the whole number pause for five seconds
@@ -44,7 +45,8 @@ class Plan:
     """One run. `settle`: how many seconds it may take after the last kill until all is worked off. `patience`: how many seconds more
     to wait for messages that WhatsApp told to come later; 0 leaves them queued. `pauses`: how often WhatsApp says that the whole number
     is too fast (five seconds), half-way. `calm`: how many seconds the load goes on after the last kill; they begin with such a pause, so
-    that STOPs meet a queue. `status_delay`: how many seconds late WhatsApp's statuses come.
+    that STOPs meet a queue. `status_delay`: how many seconds late WhatsApp's statuses come. `aimed`: each kill waits for a message that
+    WhatsApp has just taken.
 
     `module` is what is started instead of the bot: a launcher that spoils something.
     """
@@ -60,6 +62,7 @@ class Plan:
     pauses: int = 1
     calm: float = 0.0
     status_delay: float = 0.0
+    aimed: bool = False
     module: str = "bot"
     shares: dict[SendFault, float] = field(default_factory=lambda: dict(SHARES))
 
@@ -119,7 +122,18 @@ async def _kill_again_and_again(bot: BotProcess, plan: Plan, around: Surrounding
         else:
             await bot.listening()
             await asyncio.sleep(random.uniform(*LIFE_SECONDS))
+        if plan.aimed:
+            await _taken(around)
         await bot.kill()
+
+
+async def _taken(around: Surroundings) -> None:
+    """WhatsApp has taken one more message, and its answer is on the way at best; or nobody sends."""
+    before = len(around.cloud.accepted)
+    for _ in range(AIM_LOOKS):
+        if len(around.cloud.accepted) > before:
+            return
+        await asyncio.sleep(AIM_AGAIN)
 
 
 _OPEN = """

@@ -3,7 +3,7 @@
 `python -m pytest tests/crash --full -s` prints the figures; `python -m tests.crash --kills 50 --seed 7` does without pytest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -34,11 +34,12 @@ class Spoiled:
     figure: str
     calm: float = 0.0
     status_delay: float = 0.0
+    aimed: bool = False
 
 
 SPOILED = {
     # the statuses come late: an early one would save the spoiled bot, for it settles what is queued, too
-    "sending is not committed before the request": Spoiled("late_claim", "duplicates", status_delay=3.0),
+    "sending is not committed before the request": Spoiled("late_claim", "duplicates", status_delay=3.0, aimed=True),
     "what nobody knows the end of is sent again": Spoiled("blind_retry", "duplicates", status_delay=3.0),
     "a delivery is acknowledged before it is on disk": Spoiled("early_ack", "lost"),
     "policy is asked when a message is queued, not when it is sent": Spoiled("deaf_sender", "after_stop", calm=7.0),
@@ -63,4 +64,5 @@ def _plan(seed: int, spoiled: Spoiled) -> Plan:
     shares = SHARES | {SendFault.ACCEPT_THEN_CUT: 0.05, SendFault.RATE_LIMITED: 0.0}
     module = f"tests.crash.{spoiled.launcher}"
     settle = 4  # what is looked for is there by then
-    return Plan(seed, kills=2, settle=settle, shares=shares, module=module, pauses=0, calm=spoiled.calm, status_delay=spoiled.status_delay)
+    plan = Plan(seed, kills=2, settle=settle, shares=shares, module=module, pauses=0)
+    return replace(plan, calm=spoiled.calm, status_delay=spoiled.status_delay, aimed=spoiled.aimed)

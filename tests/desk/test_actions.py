@@ -1,5 +1,6 @@
 """What staff do, from the action to what becomes of it, with the house's own dispatcher."""
 
+from datetime import timedelta
 
 import pytest
 
@@ -86,6 +87,18 @@ async def test_the_thread_tells_all_that_was_said_in_its_order(bench: Bench) -> 
     assert authors[-1] == "staff"
     assert [said.at for said in thread.messages] == sorted(said.at for said in thread.messages)
     assert [said.text for said in thread.messages if said.author == "customer"] == ["Hello", "human"]
+
+
+async def test_an_answer_within_the_same_second_stands_after_what_it_answers(bench: Bench) -> None:
+    bench.now += timedelta(milliseconds=200)  # WhatsApp tells whole seconds
+    await bench.writes("Hello")
+    await bench.go()
+    bench.now += timedelta(milliseconds=400)
+    await bench.writes("human")
+    await bench.go()
+    thread = [said.text for said in (await bench.store.read(actions.read(f"+{LOLA}"))).messages]
+    assert thread[0] == "Hello"
+    assert thread.index("human") > 1
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "x" * (MAX_TEXT + 1)])

@@ -123,12 +123,14 @@ async def test_an_audience_is_exported_while_the_bot_serves(house: Served) -> No
     house.cloud.receive_from(CARLA, "stop")
     await house.told(CARLA, 1)
     export = ("audience", "export", "loyal_customers", "--for")
-    meta, google, told, unknown = await asyncio.gather(
+    meta, google, told, unknown, nowhere = await asyncio.gather(
         house.run(*export, "meta"),
         house.run(*export, "google"),
         house.run(*export, "meta", "--json", "--out", "again.csv"),
         house.run("audience", "export", "nobody", "--for", "meta"),
+        house.run(*export, "meta", "--out", "not/there.csv"),
     )
+    assert (nowhere.code, nowhere.err) == (1, "not/there.csv cannot be written: No such file or directory. Name another file with --out\n")
     for platform, exported in (("meta", meta), ("google", google)):
         assert (exported.code, exported.err) == (0, "")
         assert exported.out.startswith("1 person written to")

@@ -1,8 +1,10 @@
-"""`python -m tests.ops.mover move ...`: a move that is killed at its KILL_AT-th step, and whose transactions are small."""
+"""`python -m tests.ops.mover move ...`: a move that is killed at its KILL_AT-th step, and whose transactions are small. STEP_SECONDS makes
+it slow."""
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -33,7 +35,10 @@ def each_step(told: Callable[[int], None]) -> Iterator[tuple[type, str, Callable
 
 
 def _die_at(number: int) -> None:
+    pause = float(os.environ.get("STEP_SECONDS", 0))
+
     def told(step: int) -> None:
+        time.sleep(pause)
         if step == number:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -75,7 +75,12 @@ async def office_at(where: str, log: Path, now: datetime = MONDAY) -> AsyncItera
 
 def settings_of(folder: Path, **more: str) -> Settings:
     """The settings of a folder's database, as `comeback restore` reads them."""
-    environ = {
+    return settings_module.read(environ_of(folder) | more, serving=False)
+
+
+def environ_of(folder: Path) -> dict[str, str]:
+    """What the environment says of a folder's database."""
+    return {
         "COMEBACK_DATABASE": str(folder / "comeback.db"),
         "COMEBACK_FLOWS": str(ROOT / "flows"),
         "COMEBACK_LOCALES": str(ROOT / "locales"),
@@ -84,4 +89,3 @@ def settings_of(folder: Path, **more: str) -> Settings:
         "COMEBACK_WHATSAPP_VERIFY_TOKEN": "verify",
         "COMEBACK_WHATSAPP_NUMBER": NUMBER,
     }
-    return settings_module.read(environ | more, serving=False)

@@ -410,12 +410,13 @@ async def test_on_a_terminal_it_shows_how_far_it_is_and_ctrl_c_stops_it(first: P
     town.grow(Path(source), 500)
     ours, theirs = pty.openpty()
     words = ("-m", "tests.ops.mover", "move", "--from", source, "--to", str(tmp_path / "new.db"))
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, env=clean_environment(KILL_AT="0"), stderr=theirs)
+    slowly = clean_environment(KILL_AT="0", STEP_SECONDS="0.02")
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, env=slowly, stderr=theirs)
     os.close(theirs)
     said = b""
     while b"moving" not in said:
         said += await asyncio.to_thread(os.read, ours, 1_024)
-    process.send_signal(signal.SIGINT)  # it cannot have finished: a terminal that nobody reads takes four kilobytes, and it draws more
+    process.send_signal(signal.SIGINT)  # it cannot have finished: it has a hundred steps before it
     shown = (said + await asyncio.to_thread(_all_of, ours)).decode()
     assert await process.wait() == 130
     assert "Interrupted. Nothing is lost: run the same command again to go on" in shown

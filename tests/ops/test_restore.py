@@ -11,7 +11,6 @@ import pytest
 from bot.channel import Failure, SendError
 from bot.command import restore
 from bot.policy.decision import Consent
-from bot.settings import SettingsError
 from bot.store import backup, held, privacy
 from bot.store.database import StoreTaken, StoreUnavailable
 from bot.store.optout_log import OptOutLog
@@ -391,5 +390,5 @@ async def test_without_the_erasure_log_a_copy_that_knows_of_erasures_is_not_put_
         await house.erase()
         copy(tmp_path, house.now)
     (tmp_path / "comeback.db.erased").unlink()
-    with pytest.raises(SettingsError, match="people were erased from this database: bring the file back"):
+    with pytest.raises(StoreUnavailable, match="people were erased from this database: bring the file back"):
         await put_back(tmp_path, house.now)

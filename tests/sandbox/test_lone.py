@@ -111,6 +111,21 @@ async def test_calls_and_webhooks_are_told_with_what_came_of_them() -> None:
         assert (False, "status delivered", "200", False) in log
 
 
+async def test_an_address_that_was_given_without_a_question_is_shown_too() -> None:
+    async with receiver(200, "{}") as url, lone() as (_, _, http):
+        assert "No webhook address yet" in await (await http.get("/")).text()
+        assert (await http.post("/control/webhook", json={"url": url})).status == 200
+        assert f"Webhooks go to {url}" in await (await http.get("/")).text()
+
+
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+@pytest.mark.parametrize("word", ["99999", "-1", "http", "٣"])
+def test_what_is_no_port_is_said(command: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([command, f"--port={word}"])
+    assert "give a number up to 65535" in capsys.readouterr().err
+
+
 async def test_who_hides_their_number_is_told_without_one_and_a_stranger_gets_a_phone() -> None:
     async with receiver(200, "{}") as url, lone(url) as (world, sandbox, http):
         await http.post("/page/say", data={"who": NOOR, "text": "hello"})

@@ -16,6 +16,7 @@ import pytest
 from bot.__main__ import main
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.store_control import StoreControls
+from bot.sandbox.shop.way_back import WayBack
 from bot.sandbox.shop.year import Year
 from bot.settings import read
 from tests.worker.till import listening
@@ -144,3 +145,24 @@ async def test_without_orders_there_is_no_store() -> None:
 def test_a_number_of_orders_is_no_less_than_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sandbox", "--orders", "-1"]) == 2
     assert "--orders" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by_cart", [True, False])
+async def test_the_link_of_a_left_checkout_leads_back_to_it_and_to_an_order(by_cart: bool) -> None:
+    year = Year(lambda: datetime.now(UTC), orders=20)
+    store = StoreApi(token="t", books=year.books)
+    left = year.leaves(phone="+34600000001", name="Ana García", country="ES", locale="es-ES")
+    hostile = "<script>CODE"
+    async with listening(WayBack(store, year).routes()) as url, aiohttp.ClientSession(url) as session:
+        place = f"/6100000001/checkouts/{f'ac/{left.cart_token}' if by_cart else left.token}/recover"
+        store.somebody_else_has("CASA10")
+        page = await (await session.get(place, params={"discount": "CASA10"})).text()
+        assert left.lines[0].title in page
+        assert "CASA10 is applied" in page
+        page = await (await session.get(place, params={"discount": hostile})).text()
+        assert "not valid any more" in page
+        assert hostile not in page
+        for _ in range(2):
+            assert "This order is placed" in await (await session.post(place)).text()
+        assert [one.checkout_token for one in year.books.orders].count(left.token) == 1
+        assert (await session.get("/6100000001/checkouts/ac/nobody-s/recover")).status == 404

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import way_in
 from bot.settings import SettingsError, read
 from bot.shop.bigcommerce import BigCommerce
 from bot.shop.mapping import MappedShop
 from bot.shop.plain import Plain
 from bot.shop.shopify import Shopify
 from bot.shop.woocommerce import WooCommerce
+from bot.shops import way_in
 
 from .front import PLAIN_SECRET
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.command.move import _bring_erasures
-from bot.store import privacy
+from bot.store import erased
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Stop
 from bot.store.model import Identity, IdentityKind
@@ -71,10 +71,10 @@ async def test_the_log_of_another_database_is_known_as_such(store: Database, tmp
     ours, theirs = (Erasures(ErasureLog(tmp_path / name)) for name in ("ours", "theirs"))
     for erasures in (ours, theirs):
         erasures.append(Line(NOW, Erased.PERSON, marks=erasures.marks.of_all([PHONE])))
-    assert not await store.read(privacy.anybody_marked())
-    await store.run(privacy.mark(ours.marks.of_all([PHONE]), (STOP,), NOW))
-    assert await store.read(privacy.anybody_marked())
-    assert [await store.read(privacy.is_foreign(one.log)) for one in (ours, theirs)] == [False, True]
+    assert not await store.read(erased.anybody_marked())
+    await store.run(erased.mark(ours.marks.of_all([PHONE]), (STOP,), NOW))
+    assert await store.read(erased.anybody_marked())
+    assert [await store.read(erased.is_foreign(one.log)) for one in (ours, theirs)] == [False, True]
 
 
 def test_an_opt_out_log_forgets_one_person_and_keeps_what_is_appended_meanwhile(tmp_path: Path) -> None:

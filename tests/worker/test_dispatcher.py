@@ -298,6 +298,23 @@ async def test_a_cart_that_became_an_order_is_not_reminded_of_again(bench: Bench
     assert await bench.go() == []
 
 
+async def test_why_a_cart_is_not_reminded_of_says_what_became_of_it(bench: Bench) -> None:
+    async def reasons() -> list[str | None]:
+        await bench.go()
+        bench.now += HOUR
+        await bench.go()
+        return [row["why"] for row in await bench.rows("select why from inbox where kind = 'start:cart_reminder' order by id")]
+
+    await bench.cart()
+    await bench.order(checkout_key="k1")
+    assert await reasons() == ["it was ordered"]
+    bench.now += DAY
+    await bench.cart("k2")
+    await bench.go()
+    await bench.cart("k2", items=[])
+    assert (await reasons())[1:] == ["the cart was emptied"]
+
+
 async def test_a_cart_is_watched_from_its_last_change(bench: Bench) -> None:
     await bench.cart()
     await bench.go(HOUR / 2)

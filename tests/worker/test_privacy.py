@@ -14,7 +14,7 @@ from bot.desk import actions
 from bot.desk import privacy as by_hand
 from bot.policy.decision import Consent
 from bot.shop import plain
-from bot.store import contacts, inbox, outbox
+from bot.store import contacts, erased, erasing, inbox, outbox
 from bot.store import privacy as asks
 from bot.store.database import Database, StoreUnavailable, open_database
 from bot.store.erasure_log import ErasureLog, Erasures
@@ -363,13 +363,13 @@ async def test_who_gave_up_a_number_is_not_erased_with_its_next_owner_and_stays_
     assert {name.value for name in line.names} == {"lola@example.com", "c-1"}
     assert LOLA not in log.read_text()
     email = Identity(IdentityKind.EMAIL, "lola@example.com")
-    assert await bench.store.read(asks.marked(lawful.erasures.marks_of([email]))) is None
+    assert await bench.store.read(erased.marked(lawful.erasures.marks_of([email]))) is None
     assert await bench.contact(NEW) == lola
     async with another_database(lawful) as copy:  # from before the number changed hands
         await copy.bench.cart(email="lola@example.com", customer_key="c-1")
         await copy.bench.work()
-        assert await copy.bench.store.read(asks.living(before)) != set()
-        newest = await copy.bench.store.read(asks.newest_contact())
+        assert await copy.bench.store.read(erasing.living(before)) != set()
+        newest = await copy.bench.store.read(erased.newest_contact())
         assert await copy.bench.store.run(restoring._ask_again(copy.erasures, newest, bench.now)) == 0
         assert await copy.bench.rows("select 1 from privacy_person") == []
 

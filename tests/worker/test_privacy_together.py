@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from bot.policy.decision import Consent
-from bot.store import contacts, readings
+from bot.store import contacts, erased, readings
 from bot.store import privacy as asks
 from bot.store.erasure_log import Stop
 from bot.store.model import Identity, IdentityKind
@@ -141,9 +141,9 @@ async def test_a_stop_of_before_holds_through_two_erasures_and_a_start_ends_it(l
 
 async def test_of_several_stops_that_are_left_the_newest_counts(bench: Bench) -> None:
     early, late = (Stop("whatsapp", bench.now - days * DAY, "word") for days in (5, 1))
-    await bench.store.run(asks.mark(["a"], [late], bench.now))
-    await bench.store.run(asks.mark(["b"], [early], bench.now))
-    left = await bench.store.read(asks.marked(["a", "b"]))
+    await bench.store.run(erased.mark(["a"], [late], bench.now))
+    await bench.store.run(erased.mark(["b"], [early], bench.now))
+    left = await bench.store.read(erased.marked(["a", "b"]))
     assert left is not None
     assert left.stops == (late,)
 

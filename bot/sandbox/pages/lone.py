@@ -29,7 +29,8 @@ PARTS = ("clock", "places", "people", "connection", "phone_bar", "head", "messag
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What a bot must know to work with this sandbox. `trouble`: what is wrong with its webhook receiver, empty when nothing is."""
+    """What a bot must know to work with this sandbox. `callback` is its webhook receiver, `asked` whether it was challenged, `trouble` what
+    is wrong with it, empty when nothing is."""
 
     base_url: str
     version: str
@@ -40,6 +41,7 @@ class Connection:
     verify_token: str
     callback: str = ""
     trouble: str = ""
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,16 @@ class Lone:
             phone=self.phones.look(key, telling),
             following=self._coming(),
             people=tuple(Person(one.key, one.name, one.place, self.phones.unread(one.key)) for one in self.phones.people.values()),
-            connection=self.connection,
+            connection=self._connected(),
             log=self._log(),
             faults=self._board.look(),
             languages=LANGUAGES,
         )
+
+    def _connected(self) -> Connection:
+        """As it is now: the address may come from the control interface, which asks no challenge."""
+        url = self._cloud.webhooks.url or ""
+        return self.connection if url == self.connection.callback else replace(self.connection, callback=url, trouble="", asked=False)
 
     def customers(self) -> tuple[Customer, ...]:
         """Everybody, as the Cloud API knows them."""
@@ -165,7 +172,7 @@ class Lone:
             raise ValueError("an address that begins with http:// or https://")
         self._cloud.webhooks.url = url
         trouble = await trouble_with(url, self.connection.verify_token) if url else ""
-        self.connection = replace(self.connection, callback=url, trouble=trouble)
+        self.connection = replace(self.connection, callback=url, trouble=trouble, asked=True)
 
 
 def person(address: str, name: str = "", language: str = "en") -> Someone:

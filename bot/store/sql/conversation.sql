@@ -64,7 +64,7 @@ where v.control <> 'bot' and v.control <> 'blocked' order by v.changed_at
 
 -- name: thread
 select at, author, text, state, delivery, why from (
-  select at, author, text, null as state, null as delivery, null as why, id from message where contact = :contact
+  select at, author, text, null as state, null as delivery, null as why, id, 0 as ours from message where contact = :contact
   union all
-  select coalesce(sent_at, created_at), author, body, state, delivery, why, id from outbox where contact = :contact) as said
-order by at, id
+  select coalesce(sent_at, created_at), author, body, state, delivery, why, id, 1 from outbox where contact = :contact) as said
+order by at, ours, id

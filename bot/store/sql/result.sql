@@ -33,12 +33,13 @@ select r.flow, sum(case when d.first is null and d.state in ('issued', 'redeemed
 from discount d join run r on r.id = d.run where d.created_at >= :since group by r.flow
 
 -- name: opt_outs
--- by the flow whose message was the last before it
+-- by the flow whose message was the last before it; a stop that outlived an erasure was counted when it was said
 select flow, count(*) as opt_outs from (
   select (select o.flow from outbox o where o.contact = c.contact and o.state = 'sent' and o.sent_at <= c.at and o.sent_at >= c.at - :within
     and o.flow is not null order by o.sent_at desc, o.id desc limit 1) as flow
   from consent_record c
-  where c.channel = 'whatsapp' and c.state = 'withdrawn' and c.effective = 1 and c.method <> 'shop' and c.at >= :since) as told
+  where c.channel = 'whatsapp' and c.state = 'withdrawn' and c.effective = 1 and c.method <> 'shop'
+  and c.source <> :outlived and c.at >= :since) as told
 group by flow
 
 -- name: habitual
