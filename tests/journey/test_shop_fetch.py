@@ -5,6 +5,7 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 import pytest_asyncio
 
 from bot.command import shop_fetch
+from bot.command.shop_fetch import Report
 from bot.settings import Settings, read
 from bot.store import readings
 from bot.store.database import open_database
-from bot.store.readings import Cause
+from bot.store.readings import Cause, People
 from tests.crash.house import SHOP
 from tests.crash.test_backfill import Reading, reading
 
@@ -59,6 +61,15 @@ async def test_what_the_app_may_not_see_is_said_in_both_ways(one: Reading) -> No
 async def test_a_length_that_is_none_is_wrong_usage(one: Reading) -> None:
     assert (await one.fetch("--since", "gestern")).code == 2
     assert (await one.fetch("--since", "0 years")).code == 2
+
+
+def test_one_person_stands_and_several_stand() -> None:
+    def lines(people: int) -> list[str]:
+        behind = People(people, with_phone=1, agreed=0, stopped=people)
+        return list(shop_fetch.told(Report("casa", datetime(2026, 11, 1, tzinfo=UTC), None, (), behind, (), ())))
+
+    assert lines(1)[2:] == ["  Behind what was new stands 1 person: 1 with a phone, 0 agreed to", "  marketing by WhatsApp, 1 wants none."]
+    assert lines(2)[2:] == ["  Behind what was new stand 2 people: 1 with a phone, 0 agreed to", "  marketing by WhatsApp, 2 want none."]
 
 
 @pytest.mark.parametrize("ticks", range(12))
