@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
@@ -17,7 +17,7 @@ from bot.owner_files import read_playbook
 from bot.shop.reader import Part
 from bot.store import mirror, readings
 from bot.store.database import read_only
-from bot.store.readings import Missed, Reading, Wants
+from bot.store.readings import Cause, Missed, Reading, Wants
 from bot.store.step import Step
 
 NAME = "missed"
@@ -49,13 +49,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was missed. `looks` are the times a shop was asked; `hints` what most likely stands behind it, and what to do; `silent` are the
-    shops of those looks that no webhook ever came from."""
+    """What was missed. `looks` are the times a shop was asked; `hints` what most likely stands behind it, and what to do. Of the shops of
+    those looks, `silent` are those that no webhook ever came from; `fetched` says how much an owner had brought in since the last look."""
 
     looks: Sequence[Reading]
     missed: Sequence[Missed]
     hints: Sequence[str]
-    silent: Sequence[str] = ()
+    silent: Sequence[str]
+    fetched: Mapping[str, int]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,8 +77,17 @@ def found_missing(since: datetime, shop: str | None = None) -> Step[Report]:
     missed = [one for one in (yield from readings.missed_since(since)) if shop in (None, one.shop)]
     wants = [one for one in (yield from readings.wants()) if shop in (None, one.shop)]
     heard = yield from mirror.last_heard()
-    silent = [one for one in dict.fromkeys(look.shop for look in looks) if one not in heard]
-    return Report(looks, missed, [*_switched_off(looks), *map(_waits, wants)], silent)
+    fetched = {}
+    for name, begun in _last_begun(looks).items():
+        asked = yield from readings.latest(name, Cause.ASKED)
+        fetched[name] = sum(one.fresh for one in asked if one.begun_at > begun)
+    silent = [name for name in fetched if name not in heard]
+    return Report(looks, missed, [*_switched_off(looks), *map(_waits, wants)], silent, fetched)
+
+
+def _last_begun(looks: Sequence[Reading]) -> dict[str, datetime]:
+    """When each shop was looked at last."""
+    return {one.shop: one.begun_at for one in sorted(looks, key=lambda one: one.begun_at)}
 
 
 def _switched_off(looks: Sequence[Reading]) -> Iterator[str]:
@@ -114,16 +124,16 @@ def told(report: Report, zone: tzinfo) -> Iterator[str]:
 
 def last_looks(report: Report, zone: tzinfo) -> Iterator[str]:
     """What each shop's last look found, where nothing was missed. What was known already may have come by webhooks, or by a fetch."""
-    for shop in dict.fromkeys(one.shop for one in report.looks):
-        of_shop = [one for one in report.looks if one.shop == shop]
-        begun = max(one.begun_at for one in of_shop)
-        last = [one for one in of_shop if one.begun_at == begun]
+    for shop, begun in _last_begun(report.looks).items():
+        last = [one for one in report.looks if (one.shop, one.begun_at) == (shop, begun)]
         found, fresh = sum(one.found for one in last), sum(one.fresh for one in last)
         new = f"{_changes(fresh)} brought in that no webhook need have told yet" if fresh else "nothing was new"
         known = (
             f"{_changes(found - fresh)} known already" if found > fresh else "nothing else had changed" if fresh else "nothing had changed"
         )
         yield f"{shop}: at the last look ({begun.astimezone(zone):%d %B, %H:%M}) {new}: {known}."
+        if report.fetched[shop]:
+            yield f"{shop}: since then 'comeback shop fetch' brought in {report.fetched[shop]:,} more, before webhooks need have told them."
         if shop in report.silent:
             yield f"{shop}: no webhook of it has come yet."
 

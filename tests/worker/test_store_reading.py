@@ -380,6 +380,11 @@ async def test_what_was_known_already_is_not_said_to_have_come_by_webhooks(shop:
     assert first.startswith(f"casa: at the last look ({shop.bench.now:%d %B, %H:%M}) nothing was new: ")
     assert first.endswith(" changes were known already.")
     assert second == "casa: no webhook of it has come yet."
+    shop.happens(2)
+    await shop.ask()
+    await shop.read()
+    _, fetched, _ = shop_missed.told(await shop.bench.store.read(found_missing(shop.bench.now - DAY)), UTC)
+    assert fetched.startswith("casa: since then 'comeback shop fetch' brought in 2 more")
 
 
 async def test_after_each_start_there_is_a_look_and_a_loop_of_starts_looks_now_and_then(shop: Shop) -> None:
