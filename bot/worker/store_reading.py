@@ -314,9 +314,7 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
     for found in page.found:
         event = found.event
         news = (yield from _news(reading.shop, event)) if event is not None and _is_compared(reading, event, looked_at) else None
-        if event is not None and reading.cause is Cause.NIGHTLY and news is None:
-            continue
-        if event is not None and (yield from _is_known(reading.shop, event)):
+        if event is not None and (news is None if reading.cause is Cause.NIGHTLY else (yield from _is_known(reading.shop, event))):
             continue
         entry = yield from inbox.receive_one(found.update, now)
         if entry is None:
