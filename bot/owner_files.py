@@ -10,10 +10,12 @@ import contextlib
 import hashlib
 import io
 import logging
+import os
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from time import time
 from typing import TypeAlias
 
 from babel.messages.pofile import read_po
@@ -24,8 +26,10 @@ from bot.flow.library import Library
 from bot.settings import SettingsError
 from bot.store import files
 from bot.store.database import Database, StoreUnavailable
+from bot.store.discounts import canonical
 from bot.store.file_type import SNIFFED_BYTES, named_type
 from bot.store.files import File
+from bot.store.pools import BeingWritten
 from bot.store.shelf import Shelf, ShelfBroken, ShelfFull
 from bot.store.step import Step
 from bot.worker.playbook import Playbook
@@ -36,6 +40,8 @@ LOOK_SECONDS = 1.0  # a file saved is a flow served a moment later; a look is a 
 HASHES_KEPT = 1024  # files whose hash is known as long as they stay as they are: more than a store's flows show
 CODES = "codes"  # the folder of files of discount codes, beside the flows
 CODES_BYTES = 8 * 2**20  # half a million codes
+SAVING_SECONDS = 1.0  # a file of codes saved so short a time ago may be half there
+_NOT_DECODED = "\ufffd"  # what stands where the bytes are no UTF-8
 _PATTERNS = (("flows", "**/*.yaml"), ("locales", "**/*.po"))
 _SHOWN = tuple(sorted({ending for endings in ENDINGS.values() for ending in endings} - {".txt"}))  # a story is a text, too
 
@@ -71,15 +77,28 @@ def _hashed(path: Path, _changed_at: int, size: int) -> OwnFile:
 
 
 def codes_of_file(flows: Path, name: str) -> list[str] | None:
-    """The discount codes in `flows/codes/<name>.csv`: the first column, each once, without a heading that says `code`. None where there is
-    no such file that can be read."""
+    """The discount codes in `flows/codes/<name>.csv`: the first column, each once however it is written, without a heading that says
+    `code`. None where there is no such file that can be read. Raises BeingWritten for one that was saved this very moment: half a code is
+    promised to nobody."""
+    path = flows / CODES / f"{name}.csv"
     try:
-        with (flows / CODES / f"{name}.csv").open("rb") as file:
-            text = file.read(CODES_BYTES).decode("utf-8-sig", errors="replace")
+        with path.open("rb") as file:
+            content = file.read(CODES_BYTES + 1)
+            saved_at = os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
+    if abs(time() - saved_at) < SAVING_SECONDS:
+        raise BeingWritten
+    if len(content) > CODES_BYTES:
+        log.error("%s is too long: of its codes those in the first %d bytes are given away", path, CODES_BYTES)
+        content = content[: content.rfind(b"\n") + 1]
+    text = content.decode("utf-8-sig", errors="replace")
     first = (line.replace(";", ",").partition(",")[0].strip().strip('"') for line in text.splitlines())
-    return [code for code in dict.fromkeys(first) if code and code.isprintable() and code.lower() != "code"]
+    codes = (code for code in first if code and code.isprintable() and _NOT_DECODED not in code and code.lower() != "code")
+    found: dict[str, str] = {}
+    for code in codes:
+        found.setdefault(canonical(code), code)
+    return list(found.values())
 
 
 def _text(path: Path) -> str:
@@ -135,7 +154,7 @@ class Watch:
         """Reads the files. Raises SettingsError when they cannot be read."""
         self._folders = (flows, locales)
         self._clock = clock
-        self._known = fingerprint(flows, locales)
+        self._known: Fingerprint | None = fingerprint(flows, locales)
         self.playbook = read_playbook(flows, locales)
         self._shelf: Shelf | None = None
         self._asked = asyncio.Event()
@@ -168,7 +187,7 @@ class Watch:
                 if await self._changed() and await self._take_over(store):
                     wake()
             except (OSError, SettingsError, StoreUnavailable) as error:  # just being replaced, or away: the next look sees
-                log.warning("the flow files could not be read again: %s", error)
+                log.warning("the flow files could not be read again, the next look tries once more: %s", error)
             except Exception:
                 log.exception("reading the flow files again stumbled")
 
@@ -176,24 +195,28 @@ class Watch:
         """Whether to read again: somebody said so, or what is on disk differs from what was read and is not being written right now."""
         asked = self._asked.is_set()
         self._asked.clear()
+        if asked:
+            self._known = None  # until it is taken over: what cannot be kept now is read again by the next look
+            return True
         seen = await asyncio.to_thread(fingerprint, *self._folders)
-        if asked or seen == self._known:
-            return asked
+        if seen == self._known:
+            return False
         await asyncio.sleep(LOOK_SECONDS / 4)
         return seen == await asyncio.to_thread(fingerprint, *self._folders)
 
     async def _take_over(self, store: Database) -> bool:
-        """Read the files; whether anything is otherwise now."""
+        """Read the files; whether anything is otherwise now. Raises StoreUnavailable: they are not known then, and looked at again."""
         seen, loaded, texts = await asyncio.to_thread(_load, *self._folders)
+        renewed = self.playbook.renewed(loaded, texts)
+        if renewed is not None:
+            await self._put_up(store, renewed.library)
+            await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
         self._known = seen
         for problem in loaded.problems:
             log.error("not taken over: %s", problem)
-        renewed = self.playbook.renewed(loaded, texts)
         if renewed is None:
             log.error("store.yaml has a mistake: everything goes on as it was before")
             return False
-        await self._put_up(store, renewed.library)
-        await store.run(renewed.remember(self._clock()))  # first: no run may begin with a revision that could be lost
         self.playbook = renewed
         log.info("the flow files were read again: %s", ", ".join(renewed.library.flows) or "no flows")
         return True

@@ -1,6 +1,7 @@
 """The way to the customer. One folder a channel; each gives a Channel that delivers and readers of what came in."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -89,6 +90,13 @@ class SendError(Exception):
         self.advice = advice
 
 
+class Withheld(SendError):
+    """Whoever sends a message said no when it was about to start (`Outgoing.may_start`): surely not sent, and to be judged anew."""
+
+    def __init__(self) -> None:
+        super().__init__(Failure.RETRY, "it was held back just before it started, to be judged anew")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Whom to write to: a phone (E.164) where it is known, else the business-scoped user id. One of them is set."""
@@ -97,14 +105,28 @@ class Recipient:
     bsuid: str | None = None
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message on its way. `key` is ours and comes back in statuses; `number` is the sending phone number id."""
+    """One message on its way. `key` is ours and comes back in statuses; `number` is the sending phone number id.
+
+    `may_start` says whether its request may start now, which changes from moment to moment: the person may have said stop. Whatever a
+    channel awaits before a request, it asks right before it, with nothing awaited between, and raises Withheld at a no.
+    """
 
     key: str
     number: str
     to: Recipient
     content: Content
+    may_start: Callable[[], bool] = field(default=_always, compare=False, repr=False)
+
+    def check_start(self) -> None:
+        """Raises Withheld when it may not start now."""
+        if not self.may_start():
+            raise Withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +143,5 @@ class Channel(Protocol):
     """A way to reach people."""
 
     async def deliver(self, message: Outgoing) -> Delivered:
-        """Send one message. Raises SendError, and nothing else, when it did not surely succeed."""
+        """Send one message. Raises SendError, and nothing else, when it did not surely succeed; Withheld when it may not start any more."""
         ...

@@ -13,12 +13,14 @@ from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.file_copies import FilesCopied
 from bot.command.terminal import as_json, complain, paint, progress_bar
 from bot.settings import SettingsError
-from bot.store import erasure_log, shelf
+from bot.store import erasure_log, person_copies, shelf
 from bot.store.database import StoreTaken, StoreUnavailable, is_server
 from bot.store.move import moving
 from bot.store.move.moving import Checked, Moved, Progress, Undone
 from bot.store.move.table import NotMoved
 from bot.store.shelf import ShelfBroken, ShelfFull
+from bot.web import overflow
+from bot.web.overflow import Overflow
 
 NAME = "move"
 HELP = "move everything into another database (SQLite, PostgreSQL)"
@@ -39,7 +41,8 @@ COMEBACK_FILES names another, which then stays as it is.
 
 A password is best not among the words of a command: PGPASSWORD and ~/.pgpass are read. On PostgreSQL the opt-out log is
 comeback.optouts in the folder of 'comeback serve' (COMEBACK_OPTOUTS); keep the old one with the old backups. The erasure log
-(comeback.db.erased) is copied beside it, as comeback.erased: every process must share that one.
+(comeback.db.erased) is copied beside it, as comeback.erased: every process must share that one. Deliveries that still wait beside the old
+database, and copies for people that are to be handed over, are brought there, too.
 Exit codes: 0 done, 1 not done (the sentence says what to do), 75 a process serves one of the two, 130 interrupted."""
 
 
@@ -58,10 +61,14 @@ def run(args: argparse.Namespace) -> int:
         source, target = _address(args.source, "--from"), _address(args.target, "--to")
         if args.undo:
             undone = asyncio.run(moving.undo(source, target))
+            _bring_overflow(target, source)
+            _bring_copies(target, source)
             print(as_json(asdict(undone)) if args.json else "\n".join(_undone(undone)))
             return 0
         moved = asyncio.run(moving.move(source, target, _bars()))
         _bring_erasures(source, target)
+        _bring_overflow(source, target)
+        _bring_copies(source, target)
         files = _files(source, target)
     except StoreTaken as fault:
         complain(str(fault))
@@ -93,6 +100,23 @@ def _bring_erasures(source: str, target: str) -> None:
     old, new = erasure_log.beside(source, optouts), erasure_log.beside(target, optouts)
     if old.exists() and not new.exists():
         erasure_log.copy(old, new)
+
+
+def _bring_overflow(source: str, target: str) -> None:
+    """What waits beside the old database waits beside the new one: its shops never send it again. Raises StoreUnavailable."""
+    optouts = settings_module.read(os.environ, serving=False).optouts
+    old, new = overflow.beside(source, optouts), overflow.beside(target, optouts)
+    try:
+        if old != new and Overflow(old).waits():
+            Overflow(new).take_over(Overflow(old))
+    except OSError as error:
+        raise StoreUnavailable(f"what waits in {old} cannot be brought to {new}: {error.strerror}") from error
+
+
+def _bring_copies(source: str, target: str) -> None:
+    """Copies for people go along. Raises StoreUnavailable."""
+    optouts = settings_module.read(os.environ, serving=False).optouts
+    person_copies.bring(person_copies.beside(source, optouts), person_copies.beside(target, optouts))
 
 
 def _address(said: str, option: str) -> str:

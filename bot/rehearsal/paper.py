@@ -736,7 +736,7 @@ class Paper:
 
     def discount_live(self, values: Values) -> Rows:
         own = (one for one in self.discounts.values() if one["first"] is None and one["id"] != values["id"])
-        live = (one for one in own if one["state"] in _LIVE_CODE)
+        live = (one for one in own if one["state"] in _LIVE_CODE and one["leaked_order"] is None)
         found = [one for one in live if (one["flow"], one["shop"]) == (values["flow"], values["shop"]) and one["ends"] >= values["until"]]
         return [dict(one) for one in reversed(found)]
 

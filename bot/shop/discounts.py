@@ -156,6 +156,10 @@ class PutCodes:
                 if not ready:
                     raise
                 lost[code] = refusal.why
+            except ShopUnreachable:
+                if not ready:
+                    raise
+                break  # what was not reached is asked for again, and whoever waits has what there is
             else:
                 ready[code] = ""
         return Outcome(ready, lost)

@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from bot.flow import money
-from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay
+from bot.shop.discounts import DiscountRefused, Offer, Outcome, UnderWay
+from bot.shop.field import Fields
 from bot.shop.shopify_graphql import FIRST_COST, Reply, ShopifyGraphql, first_message, object_of
-from bot.shop.wire import ApiRefused
+from bot.shop.wire import ApiRefused, Garbled, id_in, objects_in
 
 MOST_CODES = 250  # Admin GraphQL: 251 give MAX_INPUT_SIZE_EXCEEDED
 LOOKS_AT_ONCE = 25  # codes asked for in one query: far below the 1,000 points a query may cost
@@ -49,14 +50,14 @@ class Shopify:
             if there is not None:
                 return there
         _refuse_errors(made)
-        return str(object_of(made, "codeDiscountNode")["id"])
+        return _id_of(object_of(made, "codeDiscountNode"))
 
     async def add(self, place: str, offer: Offer, codes: Sequence[str]) -> Outcome | UnderWay:
         """Asks for them; they exist when `poll` says so."""
         asked = {"discountId": place, "codes": [{"code": code} for code in codes]}
         added = object_of(await self._ask(_ADD, asked), "discountRedeemCodeBulkAdd")
         _refuse_errors(added)
-        return UnderWay(str(object_of(added, "bulkCreation")["id"]))
+        return UnderWay(_id_of(object_of(added, "bulkCreation")))
 
     async def look(self, place: str, offer: Offer, codes: Sequence[str]) -> Mapping[str, str]:
         """Those that belong to this discount. Their own ids are not told here: the code stands for it."""
@@ -65,22 +66,26 @@ class Shopify:
             some = codes[start : start + LOOKS_AT_ONCE]
             lines = "\n".join(f"c{n}: codeDiscountNodeByCode(code: {json.dumps(code)}) {{ id }}" for n, code in enumerate(some))
             answer = await self._ask(f"query look {{\n{lines}\n}}", {}, cost=float(len(some)))
-            found |= {code: "" for n, code in enumerate(some) if (node := answer.get(f"c{n}")) and node.get("id") == place}
+            found |= {code: "" for n, code in enumerate(some) if id_in(answer.get(f"c{n}")) == place}
         return found
 
     async def poll(self, place: str, offer: Offer, bulk: str) -> Outcome | UnderWay | None:
         """A code exists once the whole is done AND it has a redeem code; one that "must be unique" may be ours of an earlier call."""
-        work = (await self._ask(_POLL, {"id": bulk})).get("discountRedeemCodeBulkCreation")
-        if work is None:
+        answer = await self._ask(_POLL, {"id": bulk})
+        if answer.get("discountRedeemCodeBulkCreation") is None:
             return None
-        try:
-            if not work["done"]:
-                return UnderWay(bulk)
-            nodes = work["codes"]["nodes"]
-            ready = {str(node["code"]): str(node["discountRedeemCode"]["id"]) for node in nodes if node.get("discountRedeemCode")}
-            failed = {str(node["code"]): first_message(node.get("errors")) for node in nodes if not node.get("discountRedeemCode")}
-        except (KeyError, TypeError, AttributeError):
-            raise ShopUnreachable("the shop's answer cannot be read") from None
+        work = object_of(answer, "discountRedeemCodeBulkCreation")
+        if work.get("done") is False:
+            return UnderWay(bulk)
+        if work.get("done") is not True:
+            raise Garbled
+        ready, failed = dict[str, str](), dict[str, str]()
+        for node in objects_in(object_of(work, "codes").get("nodes")):
+            code, made = Fields(node).key("code"), id_in(node.get("discountRedeemCode"))
+            if code is not None and made is not None:
+                ready[code] = made
+            elif code is not None:
+                failed[code] = first_message(node.get("errors"))
         ours = await self.look(place, offer, tuple(failed)) if failed else {}
         return Outcome({**ready, **ours}, {code: why for code, why in failed.items() if code not in ours})
 
@@ -90,8 +95,7 @@ class Shopify:
             _refuse_errors(object_of(await self._ask(_CLOSE, {"discountId": place, "ids": [store_id]}), "discountCodeRedeemCodeBulkDelete"))
 
     async def _parent(self, code: str) -> str | None:
-        node = (await self._ask(_BY_CODE, {"code": code})).get("codeDiscountNodeByCode")
-        return str(node["id"]) if node else None
+        return id_in((await self._ask(_BY_CODE, {"code": code})).get("codeDiscountNodeByCode"))
 
     async def _ask(self, document: str, variables: Mapping[str, Any], *, cost: float = FIRST_COST) -> Reply:
         try:
@@ -123,7 +127,13 @@ def _iso(at: datetime) -> str:
 
 
 def _errors(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [error for error in told.get("userErrors") or () if isinstance(error, dict)]
+    return objects_in(told.get("userErrors"))
+
+
+def _id_of(told: Mapping[str, Any]) -> str:
+    if (found := id_in(told)) is None:
+        raise Garbled
+    return found
 
 
 def _refuse_errors(told: Mapping[str, Any]) -> None:

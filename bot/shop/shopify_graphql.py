@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from math import isfinite
 from time import monotonic
 from typing import Any, Protocol
 
@@ -24,8 +25,10 @@ from bot.shop.wire import (
     Pause,
     ShopUnreachable,
     judge,
+    objects_in,
     part_of,
     request,
+    sentence,
     with_pauses,
 )
 
@@ -35,7 +38,6 @@ FIRST_COST = 10.0  # points; what a discount mutation costs
 DEFAULT_BUCKET = 1_000.0
 DEFAULT_RESTORE = 50.0  # points a second: less than the cheapest plan has
 ANSWER_SECONDS = 15.0
-_SENTENCE = 200
 
 Reply = Mapping[str, Any]
 
@@ -62,7 +64,7 @@ class Bucket:
         """Wait until the shop bears it, and count it as spent. Raises ShopUnreachable where that takes too long."""
         self._fill()
         lacking = min(cost, self._most) - self._available
-        self._available -= cost
+        self._available -= min(cost, self._most)
         if lacking > 0:
             await self._wait(lacking / self._restore)
 
@@ -72,10 +74,10 @@ class Bucket:
 
     def told(self, status: Mapping[str, Any]) -> None:
         """What an answer tells of the bucket."""
-        with suppress(KeyError, TypeError, ValueError):
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
             most, available, restore = (float(status[name]) for name in ("maximumAvailable", "currentlyAvailable", "restoreRate"))
-            if restore > 0:
-                self._most, self._available, self._restore, self._at = most, available, restore, self._clock()
+            if restore > 0 and most > 0 and isfinite(most + available + restore):
+                self._most, self._available, self._restore, self._at = most, max(available, 0.0), restore, self._clock()
 
     def _fill(self) -> None:
         now = self._clock()
@@ -159,8 +161,8 @@ def object_of(told: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def first_message(errors: Any) -> str:
     """What the first of these errors says, on one line and cut."""
-    first = next((error for error in errors or () if isinstance(error, dict)), {})
-    return " ".join(str(first.get("message") or "the shop refuses it").split())[:_SENTENCE]
+    first: dict[str, Any] = next(iter(objects_in(errors)), {})
+    return sentence(first.get("message")) or "the shop refuses it"
 
 
 def _all_are(errors: Any, code: str) -> bool:
@@ -171,6 +173,7 @@ def _all_are(errors: Any, code: str) -> bool:
 
 def _number(told: object) -> float:
     """A cost; 0 for what is none."""
-    with suppress(TypeError, ValueError):
-        return float(told)  # type: ignore[arg-type]  # whatever the shop told
+    with suppress(TypeError, ValueError, OverflowError):
+        cost = float(told)  # type: ignore[arg-type]  # whatever the shop told
+        return cost if isfinite(cost) else 0.0
     return 0.0

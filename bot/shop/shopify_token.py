@@ -13,11 +13,12 @@ from typing import Protocol
 
 import aiohttp
 
-from bot.shop.wire import Answer, ApiRefused, ShopUnreachable, judge, request
+from bot.shop.wire import Answer, ApiRefused, Garbled, judge, request
 
 PATH = "/admin/oauth/access_token"
 RENEWED_BEFORE = 600.0  # seconds before its end: a call that begins with a token still has it when it is read
 SHORTEST_LIFE = 60.0
+LONGEST_LIFE = 1e9  # more is no number of seconds that anybody means
 _SECONDS = 15.0
 _NOT_OURS = "shop_not_permitted"
 
@@ -79,9 +80,9 @@ class ClientToken:
         judge(answer, "the client id and the client secret belong to one app")
         told = answer.json()
         value, lasts = (told.get("access_token"), told.get("expires_in")) if isinstance(told, dict) else (None, None)
-        if not isinstance(value, str) or not value:
-            raise ShopUnreachable("the shop's answer cannot be read")
-        life = float(lasts) if isinstance(lasts, int) else SHORTEST_LIFE
+        if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()):  # it stands in a header
+            raise Garbled
+        life = float(lasts) if isinstance(lasts, int) and lasts < LONGEST_LIFE else SHORTEST_LIFE
         self._value, self._until = value, self._clock() + max(SHORTEST_LIFE, life - RENEWED_BEFORE)
 
 

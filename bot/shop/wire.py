@@ -14,6 +14,8 @@ from typing import Any
 
 import aiohttp
 
+from bot.shop.field import Fields
+
 LONGEST_PAUSE = 30.0  # seconds; a shop that wants longer is "not now"
 LONGEST_LEFT_ALONE = 3_600.0  # seconds, whatever a shop says: one that means a year is a mistake
 PAUSED_TRIES = 6  # how often a call is made that the shop wants later
@@ -80,7 +82,7 @@ class Answer:
         if isinstance(told, list):
             told = next(iter(told), None)
         words = (told.get("message") or told.get("title")) if isinstance(told, dict) else None
-        return " ".join(str(words or f"the shop answered {self.status}").split())[:_SENTENCE]
+        return sentence(words) or f"the shop answered {self.status}"
 
 
 async def request(
@@ -136,6 +138,21 @@ def part_of(told: object, name: str) -> Mapping[str, Any]:
     """The object in a field of an answer; an empty one where there is none."""
     found = told.get(name) if isinstance(told, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def objects_in(told: object) -> list[dict[str, Any]]:
+    """The objects in a list of an answer; none where it is no list."""
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+
+
+def id_in(told: object) -> str | None:
+    """The `id` of an object in an answer, None where it has none."""
+    return Fields(told).key("id") if isinstance(told, dict) else None
+
+
+def sentence(told: object) -> str | None:
+    """The shop's own words, on one line and cut; None where they are none."""
+    return Fields({"words": told}).text("words", _SENTENCE)
 
 
 def pause_wanted(headers: Mapping[str, str]) -> float:

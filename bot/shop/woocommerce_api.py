@@ -9,12 +9,11 @@ from datetime import UTC
 from typing import Any
 
 from bot.flow import money
-from bot.shop.discounts import DiscountRefused, Offer, Outcome, ShopUnreachable, UnderWay
-from bot.shop.wire import ApiRefused, NotThere
+from bot.shop.discounts import DiscountRefused, Offer, Outcome, UnderWay
+from bot.shop.wire import ApiRefused, Garbled, NotThere, id_in, objects_in, sentence
 from bot.shop.woocommerce_rest import WooRest
 
 MOST_CODES = 100  # WP REST API: objects of one batch
-_SENTENCE = 200
 
 
 class WooCommerce:
@@ -34,14 +33,15 @@ class WooCommerce:
         answer = await self._ask("POST", "/batch", body={"create": [_coupon(offer, code) for code in codes]})
         made = answer.get("create") if isinstance(answer, dict) else None
         if not isinstance(made, list) or len(made) != len(codes):
-            raise ShopUnreachable("the shop's answer cannot be read")
+            raise Garbled
         ready, lost = dict[str, str](), dict[str, str]()
         for code, told in zip(codes, made, strict=True):  # a batch is answered in its order
-            error = told.get("error") if isinstance(told, dict) else {}
-            if not error and isinstance(told, dict) and told.get("id"):
-                ready[code] = str(told["id"])
+            error = told.get("error") if isinstance(told, dict) else None
+            number = None if error else _number_of(told)
+            if number is not None:
+                ready[code] = number
             else:
-                lost[code] = str((error or {}).get("message") or "the shop refuses it")[:_SENTENCE]
+                lost[code] = sentence(error.get("message") if isinstance(error, dict) else error) or "the shop refuses it"
         ours = await self.look(place, offer, tuple(lost))
         return Outcome({**ready, **ours}, {code: why for code, why in lost.items() if code not in ours})
 
@@ -49,10 +49,10 @@ class WooCommerce:
         """Those that are there with this offer's title."""
         found = dict[str, str]()
         for code in codes:
-            coupons = await self._ask("GET", "", {"code": code.lower()})
-            for coupon in coupons if isinstance(coupons, list) else ():
-                if isinstance(coupon, dict) and coupon.get("description") == offer.title:
-                    found[code] = str(coupon["id"])
+            for coupon in objects_in(await self._ask("GET", "", {"code": code.lower()})):
+                number = _number_of(coupon)
+                if number is not None and coupon.get("description") == offer.title:
+                    found[code] = number
         return found
 
     async def poll(self, place: str, offer: Offer, bulk: str) -> Outcome | UnderWay | None:
@@ -61,9 +61,9 @@ class WooCommerce:
 
     async def close(self, place: str, code: str, store_id: str) -> None:
         """Deletes the coupon: each is a post that stays in WordPress else."""
-        if store_id:
+        if store_id.isdigit():
             try:
-                await self._wire.ask("DELETE", f"/coupons/{int(store_id)}", {"force": "true"})
+                await self._wire.ask("DELETE", f"/coupons/{store_id}", {"force": "true"})
             except NotThere:
                 return
             except ApiRefused as refusal:
@@ -74,6 +74,12 @@ class WooCommerce:
             return (await self._wire.ask(method, f"/coupons{path}", query, body)).json()
         except ApiRefused as refusal:
             raise DiscountRefused(refusal.why) from None
+
+
+def _number_of(told: object) -> str | None:
+    """A coupon's id, which is a number."""
+    found = id_in(told)
+    return found if found is not None and found.isascii() and found.isdigit() else None
 
 
 def _coupon(offer: Offer, code: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Who was heard of in the last moments, in this process.
 
-Between the commit of a claim and the start of its request an opt-out can be acknowledged. The sender asks here, with nothing awaited
-between the question and the request: then no request starts after the acknowledgement. An opt-out that another process takes is
-acknowledged only after what was claimed has started, or never will (`START_SECONDS` in `outbox.py`).
+Between the commit of a claim and the start of its request an opt-out can be acknowledged. The channel has the sender ask here before
+each request (`Outgoing.may_start`), with nothing awaited between the question and the request: then no request starts after the
+acknowledgement. An opt-out that another process takes is acknowledged only after what was claimed has started, or never will
+(`START_SECONDS` in `outbox.py`).
 """
 
 from collections import Counter, deque

@@ -137,8 +137,9 @@ def place(prepared: Path, database: Path, now: datetime) -> Path | None:
     try:
         kept = database.exists()
         if kept:
+            _make_whole(database)
             _same_file(database, aside)
-        for side in _SIDES:  # what a killed process left belongs to the old file, and would damage the new one
+        for side in _SIDES:  # what is left of them belongs to the old file, and would damage the new one
             with suppress(FileNotFoundError):
                 database.with_name(database.name + side).rename(aside.with_name(aside.name + side))
         prepared.replace(database)
@@ -146,6 +147,13 @@ def place(prepared: Path, database: Path, now: datetime) -> Path | None:
     except OSError as error:
         raise StoreUnavailable(f"{database} cannot be replaced: {error.strerror}") from error
     return aside if kept else None
+
+
+def _make_whole(database: Path) -> None:
+    """What a killed process left beside the file goes into it: without that it is not all of the database. One that is damaged is left as
+    it is."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
 
 
 def _same_file(path: Path, name: Path) -> None:

@@ -7,7 +7,7 @@ A crash in between makes the same code again. The same person gets the same live
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from bot.flow.facts import Money
 from bot.flow.run import NO_TERMS, CodeTerms, Discount
 from bot.store import inbox
 from bot.store.model import Source
-from bot.store.step import Row, Step, from_micros, sql, to_micros
+from bot.store.step import Row, Step, among, from_micros, sql, to_micros
 
 STATIC = "static"  # the source of a code that is the same for everybody
 CAP_LENGTH = timedelta(days=90)
@@ -103,9 +103,15 @@ def want(
     )
 
 
-def wanted(now: datetime, limit: int) -> Step[list[Wanted]]:
-    """Codes to make now."""
-    rows = yield sql("discount.wanted", now=to_micros(now), limit=limit)
+def wanted(now: datetime, limit: int, *, makers: Collection[str] = (), busy: Collection[str] = ()) -> Step[list[Wanted]]:
+    """Codes to make now: not those that one of the shops `makers` makes for one person, none out of a file that is `busy`."""
+    rows = yield sql("discount.wanted", now=to_micros(now), limit=limit, makers=among(makers), busy=among(busy))
+    return [_wanted(row) for row in rows]
+
+
+def to_make(now: datetime, limit: int, makers: Collection[str]) -> Step[list[Wanted]]:
+    """Codes that one of these shops is to make now, for one person each."""
+    rows = yield sql("discount.to_make", now=to_micros(now), limit=limit, makers=among(makers))
     return [_wanted(row) for row in rows]
 
 

@@ -115,6 +115,8 @@ def lost(lines: Sequence[Line]) -> Step[list[Line]]:
                 done_at = (yield sql("privacy.shop_erased_at", shop=line.shop))[0]["at"]
                 if done_at is None or done_at < to_micros(line.at):
                     found.append(line)
+            case Erased.NAMES:
+                yield from mark_bare(line.marks, line.at)
             case Erased.PERSON:
                 known = yield from marked(line.marks)
                 if known is None or known.at < line.at:

@@ -35,6 +35,7 @@ class Erased(StrEnum):
     """What a line tells of."""
 
     PERSON = "person"
+    NAMES = "names"  # that led to nobody: what comes late under them is not taken in
     SHOP_LEFT = "shop_left"  # it took us out: nothing is sent in its name
     SHOP_BACK = "shop_back"
     SHOP = "shop"  # everything of it
@@ -76,13 +77,13 @@ def copy(old: Path, new: Path) -> None:
     try:
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(file, old.read_bytes())
-            os.fsync(file)
+            append_whole(file, old.read_bytes())
         finally:
             os.close(file)
         unfinished.replace(new)
         sync_folder(new.parent)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise StoreUnavailable(f"the erasure log {old} cannot be copied to {new}: {error.strerror}") from error
 
 

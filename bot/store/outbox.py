@@ -499,6 +499,19 @@ def release(message: int) -> Step[None]:
     yield sql("outbox.release", id=message)
 
 
+def release_unheard(owner: str, epoch: int, in_hand: Collection[int]) -> Step[int]:
+    """What a claim has committed that its owner never heard of goes back to the queue; returns how many messages.
+
+    `in_hand` are those that the owner was given: their requests may have started. No claim of the owner's may be under way.
+    """
+    rows = yield sql("outbox.claimed_by", owner=owner, epoch=epoch)
+    unheard = [row["id"] for row in rows if row["id"] not in in_hand]
+    free = (yield sql("outbox.settle", ids=json.dumps(unheard))) if unheard else ()
+    for row in free:
+        yield from release(row["id"])
+    return len(free)
+
+
 def sent(message: int, provider_id: str, *, held: bool) -> Step[None]:
     """The platform took it. `held`: it will send it only after assessing its quality."""
     yield sql("outbox.sent", id=message, provider_id=provider_id, delivery=HELD if held else None, why=_HELD_WHY if held else None)

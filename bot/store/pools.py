@@ -1,16 +1,18 @@
 """Pools: codes that exist in a store before anybody is promised one. Each is written here before the store hears of it.
 
     planned -> asked (the store was told, perhaps without an answer) -> ready -> taken by a discount; or lost: the store will not have it
+    out of a file: ready -> taken; or lost: the file has it no more
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from bot.flow import money
 from bot.flow.facts import Money
-from bot.store.step import Row, Step, from_micros, sql, sql_many, to_micros
+from bot.store.step import Row, Step, among, from_micros, sql, sql_many, to_micros
 
 LOW_WATER = 100  # ready codes below which more are made
 REFILL = 250  # Shopify: a bulk takes at most 250
@@ -41,7 +43,8 @@ class Pool:
     @property
     def title(self) -> str:
         """What the owner reads in the store."""
-        return f"{self.flow} {worth_of(self.percent, self.amount)} {self.until:%Y-%m}, Comeback {self.code}"
+        month = self.until - timedelta(days=1)  # in UTC a month may end on the first of the next
+        return f"{self.flow} {worth_of(self.percent, self.amount)} {month:%Y-%m}, Comeback {self.code}"
 
 
 def worth_of(percent: Decimal | None, amount: Money | None) -> str:
@@ -86,17 +89,52 @@ def take(pool: int, discount: int) -> Step[str | None]:
     return str(rows[0]["code"]) if rows else None
 
 
+# ---- out of a file
+
+
+class BeingWritten(Exception):
+    """A file is being written right now: what is in it is not all."""
+
+
+class InFile(StrEnum):
+    """What became of a code that came out of a file: `lost` ones are in it no more."""
+
+    READY = "ready"
+    TAKEN = "taken"
+    LOST = "lost"
+
+
+def codes_in(pool: Pool, state: InFile, after: int, limit: int) -> Step[list[tuple[int, str]]]:
+    """Codes of a file's pool with their numbers, in order of these, from the one `after` on."""
+    rows = yield sql("pool.page", pool=pool.id, state=state, after=after, limit=limit)
+    return [(row["id"], str(row["code"])) for row in rows]
+
+
 def add_from_file(pool: Pool, codes: Sequence[str]) -> Step[None]:
     """Codes that an owner had made elsewhere. One that was there already changes nothing, whatever became of it."""
-    yield sql_many("pool.plan", [{"pool": pool.id, "shop": pool.shop, "code": code, "state": "ready"} for code in codes])
+    yield sql_many("pool.plan", [{"pool": pool.id, "shop": pool.shop, "code": code, "state": InFile.READY} for code in codes])
+
+
+def withdraw(pool: Pool, codes: Sequence[str]) -> Step[None]:
+    """The owner took these out of the file: nobody is given them any more."""
+    yield from _change(pool, codes, InFile.READY, InFile.LOST)
+
+
+def bring_back(pool: Pool, codes: Sequence[str]) -> Step[None]:
+    """They are in the file again."""
+    yield from _change(pool, codes, InFile.LOST, InFile.READY)
+
+
+def _change(pool: Pool, codes: Sequence[str], was: InFile, becomes: InFile) -> Step[None]:
+    yield sql_many("pool.change", [{"pool": pool.id, "code": code, "was": was, "becomes": becomes} for code in codes])
 
 
 # ---- filling
 
 
-def due(now: datetime, limit: int) -> Step[list[Pool]]:
-    """Pools to work on now: the store is busy with one, or too few of its codes are left."""
-    rows = yield sql("pool.due", now=to_micros(now), low=LOW_WATER, limit=limit)
+def due(now: datetime, limit: int, busy: Collection[str] = ()) -> Step[list[Pool]]:
+    """Pools to work on now: the store is at work for one, or too few of its codes are left. None of a shop that is `busy`."""
+    rows = yield sql("pool.due", now=to_micros(now), low=LOW_WATER, limit=limit, busy=among(busy))
     return [_pool(row) for row in rows]
 
 
@@ -173,9 +211,9 @@ class Closing:
     over: bool
 
 
-def closing(now: datetime, limit: int) -> Step[list[Closing]]:
-    """Codes to take out of their stores now. `over`: the store's own end of them has come."""
-    rows = yield sql("discount.closing", now=to_micros(now), limit=limit)
+def closing(now: datetime, limit: int, busy: Collection[str] = ()) -> Step[list[Closing]]:
+    """Codes to take out of their stores now, of no shop that is `busy`. `over`: the store's own end of them has come."""
+    rows = yield sql("discount.closing", now=to_micros(now), limit=limit, busy=among(busy))
     return [Closing(row["id"], row["shop"], row["code"], row["place"], row["store_id"], row["ends"] <= to_micros(now)) for row in rows]
 
 

@@ -47,6 +47,16 @@ class About:
             copies=tuple(dict.fromkeys((*self.copies, *copies))),
         )
 
+    def without(self, gone: "About") -> "About":
+        """Without what has gone of it."""
+        names, files, copies = set(gone.names), set(gone.files), set(gone.copies)
+        return replace(
+            self,
+            names=tuple(name for name in self.names if name not in names),
+            files=tuple(file for file in self.files if file not in files),
+            copies=tuple(copy for copy in self.copies if copy not in copies),
+        )
+
     def joined(self, other: "About") -> "About":
         """Both, for whoever asks once more while the first is not done."""
         both = self.plus(other.names, other.files, other.copies)
@@ -169,11 +179,11 @@ def remember(ask_id: int, names: Iterable[Identity] = (), files: Iterable[str] =
     return about
 
 
-def forget_about(ask_id: int) -> Step[None]:
-    """Everything an ask remembered has gone."""
+def forget_about(ask_id: int, gone: About) -> Step[None]:
+    """What has gone of what an ask remembered; what another process remembered since is still to go."""
     known = yield from _held(ask_id)
     if known is not None and known.about is not None:
-        yield sql("privacy.keep_about", id=ask_id, about=_encode(About(known.about.before)))
+        yield sql("privacy.keep_about", id=ask_id, about=_encode(known.about.without(gone)))
 
 
 def count(ask_id: int, counts: Mapping[str, int], people: int = 0) -> Step[None]:

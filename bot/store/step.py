@@ -9,12 +9,14 @@ parameters. One text serves both databases wherever it can; where it cannot, `sq
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Protocol, TypeVar
+
+from bot.store.lock import StoreUnavailable
 
 
 class Row(Protocol):
@@ -75,11 +77,21 @@ def sql_many(name: str, many: Sequence[Mapping[str, Any]], /) -> Statement:
     return Statement(statements()[name], {}, many)
 
 
+def among(names: Iterable[str]) -> str:
+    """Names as a statement looks one up: `:names like '%<' || name || '>%'`."""
+    return "".join(f"<{name}>" for name in names)
+
+
 def attempt(step: Step[T]) -> Step[T | Exception]:
-    """Run a step that may fail inside a larger one: what it did is undone alone, and its exception is the result."""
+    """Run a step that may fail inside a larger one: what it did is undone alone, and its exception is the result.
+
+    Raises StoreUnavailable: what cannot be written now is no fault of the step, and all of it is to be tried again.
+    """
     yield Statement("savepoint attempt", {})
     try:
         result = yield from step
+    except StoreUnavailable:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller decides what becomes of this one piece of work
         yield Statement("rollback to attempt", {})
         yield Statement("release attempt", {})

@@ -176,9 +176,11 @@ class Door:
         self._acknowledged(Source.SHOP, updates, new, began)
 
     async def health(self, _: web.Request) -> web.Response:
-        """Whether this process does its work: 200, or 503 when the database cannot be read or written."""
+        """Whether this process does its work: 200, or 503 when the database cannot be read or written, or a log beside it."""
         if self.store.failing is not None:
             return web.json_response({"status": "the database cannot be written"}, status=503)
+        if still := self.metrics.standing_still:
+            return web.json_response({"status": f"standing still: {', '.join(sorted(still))} (the log tells why)"}, status=503)
         try:
             state = await self.store.read(health.state())
         except StoreUnavailable:

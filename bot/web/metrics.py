@@ -100,6 +100,7 @@ class Metrics(Tally):
         self._reached = Gauge("comeback_people_reached", "People written to first in 24 hours", registry=self.registry)
         self._people = Gauge("comeback_people_limit", "How many may be written to first in 24 hours", ["whose"], registry=self.registry)
         self._for_tomorrow = Gauge("comeback_outbox_for_tomorrow", "Messages that wait for that limit", registry=self.registry)
+        self.standing_still: set[str] = set()
         Info("comeback", "This process", registry=self.registry).info({"version": __version__})
         ProcessCollector(registry=self.registry)
 
@@ -155,6 +156,10 @@ class Metrics(Tally):
     def arrived(self, status: str, code: int | None = None) -> None:
         """See Tally."""
         self._messages.labels(str(status), "" if code is None else str(code)).inc()
+
+    def stands_still(self, loop: str, *, still: bool) -> None:
+        """See Tally."""
+        (self.standing_still.add if still else self.standing_still.discard)(loop)
 
     # ---- what is asked
 

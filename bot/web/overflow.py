@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bot.shop.delivery import Delivery
 from bot.store.database import StoreUnavailable, file_of, is_server
+from bot.store.optout_log import append_whole, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Overflow:
 
     def waits(self) -> bool:
         """Whether something is to be brought in."""
-        return self._coming.exists() or (self.path.exists() and self.path.stat().st_size > 0)
+        return _has_something(self.path) or self._coming.exists()  # in this order: another process may put the one aside between the looks
 
     async def bring_in(self, take_in: TakeIn) -> int:
         """Bring in all that waits; returns how many deliveries. Raises StoreUnavailable where the database takes nothing: they stay."""
@@ -83,6 +84,14 @@ class Overflow:
                     count += 1
                 self._coming.unlink()
         return count
+
+    def take_over(self, other: "Overflow") -> None:
+        """What waits in another file waits here: its database was moved. Begun once more it goes on. Raises OSError."""
+        with _held(other._coming.with_name(other._coming.name + ".lock")), _held(other._lock):
+            for path in (other._coming, other.path):
+                if path.exists():
+                    self._append(path.read_bytes())
+                    path.unlink()
 
     def _claim(self) -> bool:
         """Put what waits aside, unless something was put aside before a crash."""
@@ -123,23 +132,23 @@ class Overflow:
 
     def _append(self, lines: bytes) -> None:
         with _held(self._lock):
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            new = not self.path.exists()
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 size = os.fstat(descriptor).st_size
-                try:
-                    _write(descriptor, lines)
-                except OSError:
-                    os.ftruncate(descriptor, size)  # a torn line would swallow the next one
-                    raise
-                os.fsync(descriptor)
+                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"  # by a kill: it would swallow the next line
+                append_whole(descriptor, (b"\n" if torn else b"") + lines)
             finally:
                 os.close(descriptor)
+            if new:
+                sync_folder(self.path.parent)
 
 
-def _write(descriptor: int, lines: bytes) -> None:
-    view = memoryview(lines)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _has_something(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -169,11 +178,19 @@ def _line(delivery: Delivery) -> str:
 
 
 def _read(path: Path) -> Iterator[Delivery]:
-    """The deliveries in a file. A torn last line was never answered 200."""
+    """The deliveries in a file. A line that cannot be read is left out: a crash tore it before its shop was answered."""
     with path.open("rb") as file:
         for line in file:
-            if not line.endswith(b"\n"):
-                return
-            told = json.loads(line)
-            moment = datetime.fromisoformat(told["received_at"])
-            yield Delivery(told["shop"], dict(told["headers"]), b64decode(told["body"]), moment, told["word"])
+            if (delivery := _delivery(line)) is not None:
+                yield delivery
+            elif line.strip():
+                log.error("%d bytes in %s are no delivery (a crash tore them): they are left out", len(line), path)
+
+
+def _delivery(line: bytes) -> Delivery | None:
+    try:
+        told = json.loads(line)
+        moment = datetime.fromisoformat(told["received_at"])
+        return Delivery(told["shop"], dict(told["headers"]), b64decode(told["body"]), moment, told["word"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -2,6 +2,9 @@
 
 Each loop asks for work until there is none, then sleeps until it is woken. What is due lives in the database, never in a loop or in
 apscheduler: a crash loses nothing, and a missed heartbeat is made up by the next.
+
+What must not stand still goes by a clock that nobody sets (`_each`). What is asked hourly and nightly is apscheduler's, which goes by the
+wall's: when that is set back, its jobs wait until it has caught up.
 """
 
 import asyncio
@@ -103,6 +106,7 @@ class Crew:
         if privacy is not None:
             self._loops.append(_Loop("privacy", self._see_to_asks))
         self._tasks: list[asyncio.Task[None]] = []
+        self._beats: list[asyncio.Task[None]] = []
         self._scheduler = AsyncIOScheduler()
         self._foresight = Foresight(store, house)
         self._absence = Absence(store, house)
@@ -117,16 +121,16 @@ class Crew:
         """Settle what an earlier process left on the wire, then start the loops."""
         await self._find_orphans()
         await self._store.run(outbox.try_numbers_again())
+        self._sender.open()
         self._store.listen(self.wake)
         self._tasks = [asyncio.create_task(self._run(loop), name=loop.name) for loop in self._loops]
-        self._scheduler.add_job(
-            self._beat, "interval", seconds=HEARTBEAT_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
-        )
-        self._scheduler.add_job(
-            self._find_orphans, "interval", seconds=ORPHANS_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
-        )
+        self._beats = [
+            asyncio.create_task(self._each("heartbeat", HEARTBEAT_SECONDS, self._beat)),
+            asyncio.create_task(self._each("orphans", ORPHANS_SECONDS, self._find_orphans)),
+            asyncio.create_task(self._each("recovery", RECOVER_SECONDS, self.recover)),
+        ]
         if self._registry is not None:
-            first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)  # heartbeats go by the machine's own clock
+            first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)
             self._scheduler.add_job(
                 self._registry.ask, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
             )
@@ -134,10 +138,6 @@ class Crew:
             first = datetime.now(UTC) + timedelta(seconds=ASK_LIMITS_FIRST)
             self._scheduler.add_job(
                 self._ask_limits, "interval", seconds=ASK_SECONDS, next_run_time=first, misfire_grace_time=None, coalesce=True
-            )
-        if self._recovery is not None:
-            self._scheduler.add_job(
-                self.recover, "interval", seconds=RECOVER_SECONDS, misfire_grace_time=None, coalesce=True, max_instances=1
             )
         if self._keeper is not None:
             first = datetime.now(UTC) + timedelta(seconds=FIRST_SECONDS)
@@ -155,8 +155,18 @@ class Crew:
         )
         self._scheduler.start()
 
+    async def _each(self, name: str, seconds: float, once: Callable[[], Awaitable[None]]) -> None:
+        """Again and again until the stop, so many seconds after the last time, whatever became of that."""
+        while True:
+            await asyncio.sleep(seconds)
+            if self._stopping:
+                return
+            try:
+                await once()
+            except Exception:
+                log.exception("%s stumbled", name)
+
     async def _beat(self) -> None:
-        """A coroutine, because apscheduler runs plain functions in a thread, and only the loop's own thread may wake who waits in it."""
         self.wake()
 
     async def _find_orphans(self) -> None:
@@ -209,8 +219,10 @@ class Crew:
             loop.wake.set()
 
     async def stop(self) -> None:
-        """Claim nothing more, finish what is on the wire, stop. What does not finish in time is unknown at the next start."""
+        """Claim nothing more, give back what has not started, finish what is on the wire, stop. What does not finish in time is unknown at
+        the next start."""
         self._stopping = True
+        self._sender.close()
         if self._scheduler.running:
             self._scheduler.pause()
         if self._fetcher is not None:
@@ -229,9 +241,10 @@ class Crew:
             self._scheduler.shutdown(wait=False)
         if self._store_reading is not None:
             await self._store_reading.stop()
-        for task in self._tasks:
+        for task in (*self._tasks, *self._beats):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._beats, return_exceptions=True)
+        await self._discounter.stop()
 
     @property
     def idle(self) -> bool:
@@ -248,13 +261,15 @@ class Crew:
                 self.superseded.set()
                 return
             except StoreUnavailable as error:
-                log.error("%s: the database cannot be written: %s", loop.name, error)
+                log.error("%s stands still: %s", loop.name, error)  # the database, or a log beside it
+                self._house().tally.stands_still(loop.name, still=True)
                 await asyncio.sleep(STUMBLE_SECONDS)
                 continue
             except Exception:
                 log.exception("%s stumbled", loop.name)
                 await asyncio.sleep(STUMBLE_SECONDS)
                 continue
+            self._house().tally.stands_still(loop.name, still=False)
             if not more and not self._stopping:
                 loop.busy = False
                 await loop.wake.wait()

@@ -48,8 +48,8 @@ class Gate:
         self.asked: Callable[[], None] = lambda: None
         self._clock = clock
         self._tolerance = tolerance
-        self._answers: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
+        self._answers: deque[asyncio.Future[bool]] = deque()
+        self._others: deque[asyncio.Future[bool]] = deque()
         self._moments: list[float] = []
         self._lately: deque[float] = deque()
         self._heard: deque[float] = deque()
@@ -79,12 +79,21 @@ class Gate:
                 return
             heapreplace(self._moments, moment)
 
-    async def passed(self, *, answer: bool) -> None:
-        """Wait until a message may start: an answer as soon as there is room, what can wait at the next moment."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def passed(self, *, answer: bool) -> bool:
+        """Wait until a message may start: an answer as soon as there is room, what can wait at the next moment. False when it is turned
+        away."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         (self._answers if answer else self._others).append(future)
         self._open()
-        await future
+        return await future
+
+    def turn_away(self) -> None:
+        """Whoever waits now need not any more."""
+        for line in (self._answers, self._others):
+            for future in line:
+                if not future.done():  # else it was cancelled
+                    future.set_result(False)
+            line.clear()
 
     def _open(self) -> None:
         """Let pass who may, and come back for the next."""
@@ -131,11 +140,11 @@ class Gate:
     def _has_room(self, share: float) -> bool:
         return len(self._lately) + ON_THE_WAY * len(self._heard) < max(1, int(self.per_second * share))
 
-    def _pass(self, line: deque[asyncio.Future[None]], now: float) -> None:
+    def _pass(self, line: deque[asyncio.Future[bool]], now: float) -> None:
         future = line.popleft()
         if not future.done():  # else it was cancelled
             self._lately.append(now)
-            future.set_result(None)
+            future.set_result(True)
 
 
 class Pacer:
@@ -154,6 +163,7 @@ class Pacer:
         self._differences: deque[float] = deque(maxlen=ANSWERS_COMPARED)
         self._took = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def wire(self) -> int:
@@ -234,9 +244,19 @@ class Pacer:
         if rests := [until for until in self._rests.values() if until > now]:
             self._timer = asyncio.get_running_loop().call_later(min(rests) - now, self._wake)
 
-    async def passed(self, claimed: Claimed) -> None:
-        """Wait at the gate of its number."""
-        await self._gate(claimed.number).passed(answer=claimed.answer)
+    async def passed(self, claimed: Claimed) -> bool:
+        """Wait at the gate of its number; False when it is turned away there."""
+        return not self._closed and await self._gate(claimed.number).passed(answer=claimed.answer)
+
+    def close(self) -> None:
+        """Turn everybody away from now on: with no more claims nobody gets a moment in place of one that went void."""
+        self._closed = True
+        for gate in self._gates.values():
+            gate.turn_away()
+
+    def open(self) -> None:
+        """Let pass again, after `close`."""
+        self._closed = False
 
     def _gate(self, number: str) -> Gate:
         gate = self._gates.get(number)

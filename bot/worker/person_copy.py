@@ -82,7 +82,7 @@ def write(path: Path, people: Sequence[PersonCopy], shelf: Shelf, now: datetime)
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(path.parent.parent)
-    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished = _unfinished(path)
     counts: Counter[str] = Counter()
     with os.fdopen(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as folder:
@@ -99,3 +99,13 @@ def write(path: Path, people: Sequence[PersonCopy], shelf: Shelf, now: datetime)
     for person in people:
         counts.update({section: len(rows) for section, rows in person.sections.items() if isinstance(rows, list) and rows})
     return dict(counts)
+
+
+def discard(path: Path) -> None:
+    """Remove copies, and what a crash left of writing them. Blocks on the disk."""
+    for one in (path, _unfinished(path)):
+        one.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".unfinished")

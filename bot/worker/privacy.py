@@ -10,7 +10,8 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ LONGEST_RETRY = timedelta(hours=1)
 SHORTEST_NUMBER = 9  # digits by which a number without its country's is one person's, whatever stands before them
 SHORTEST_ALONE = 6  # digits of one that stands alone: shorter ones are prices and years
 WHY_LEFT = "the shop took the app out"
+WHY_NO_COPY = "nobody here goes by these names: there is nothing to hand over"
 
 _ASKS = {PrivacyAsk.DATA: What.DATA, PrivacyAsk.ERASE_SHOPPER: What.ERASE_SHOPPER, PrivacyAsk.ERASE_SHOP: What.ERASE_SHOP}
 
@@ -189,7 +191,9 @@ class Privacy:
             return False
         try:
             await self._carry_out(ask, ask.about)
-        except StoreUnavailable:
+        except StoreUnavailable as trouble:
+            with suppress(StoreUnavailable):  # the database, or a log beside it: then the owner is told
+                await self._store.run(privacy.later(ask.id, self._now + BUSY_RETRY, str(trouble), failed=False))
             raise
         except Overtaken:
             log.info("privacy ask %d was done by another process meanwhile", ask.id)
@@ -219,7 +223,7 @@ class Privacy:
     async def _carry_out(self, ask: Ask, about: About) -> None:
         match ask.what:
             case What.DATA:
-                await self._copy(ask)
+                await self._copy(ask, about)
             case What.ERASE_SHOPPER:
                 await self._erase_shopper(ask, about)
             case What.ERASE_SHOP:
@@ -230,18 +234,19 @@ class Privacy:
 
     # ---- a copy
 
-    async def _copy(self, ask: Ask) -> None:
-        people = [person.contact for person in await self._store.run(privacy.people(ask.id))]
-        if not people:
-            await self._store.run(privacy.done(ask.id, self._now, why="nobody here goes by these names: there is nothing to hand over"))
-            return
-        copies = [await self._store.read(person_copy.of(contact)) for contact in people]
-        name = f"data-{ask.id}.zip"
-        counts = await asyncio.to_thread(person_copy.write, self._copies / name, copies, self._shelf, self._now)
+    async def _copy(self, ask: Ask, about: About) -> None:
+        people = await self._store.run(privacy.people(ask.id))
+        name, counts = f"data-{ask.id}.zip", dict[str, int]()
+        if people:
+            copies = [await self._store.read(person_copy.of(person.contact)) for person in people]
+            counts = await asyncio.to_thread(person_copy.write, self._copies / name, copies, self._shelf, self._now)
+        else:
+            await asyncio.to_thread(person_copy.discard, self._copies / name)  # one of before they were erased
 
         def finish() -> Step[None]:
+            yield from self._check_all_done(ask, about, people)
             yield from privacy.count(ask.id, counts, len(people))
-            yield from privacy.done(ask.id, self._now, file=name)
+            yield from privacy.done(ask.id, self._now, file=name if people else None, why=None if people else WHY_NO_COPY)
 
         await self._store.run(finish())
 
@@ -259,7 +264,8 @@ class Privacy:
         await self._forget_deliveries(ask, _Needles.of(held.names))
 
         def finish() -> Step[None]:
-            yield from erased.mark_bare(self._erasures.marks.of_all(about.names), self._now)
+            yield from self._check_all_done(ask, held)
+            yield from self._mark_named(ask, about)
             yield from erasing.forget_bought(_shops(ask, held), held.names)
             yield from readings.forget([(name.scope, name.value) for name in held.names if name.scope])
             yield from readings.forget([(ask.shop, key) for key in about.orders])
@@ -267,16 +273,45 @@ class Privacy:
 
         await self._store.run(finish())
 
+    def _check_all_done(self, ask: Ask, known: About, people: Sequence[Person] = ()) -> Step[None]:
+        """An ask is about nobody but these `people`, and about no more than was known: else it is not to be told as done. Until the end of
+        the transaction nobody adds to it. Raises StillBusy, Overtaken."""
+        yield from privacy.go_on(ask.id, self._now)
+        for person in people:
+            yield from contacts.hold(person.contact)  # who is just being erased is not handed over
+        now = yield from privacy.load(ask.id)
+        if now is None or now.about != known or (yield from privacy.people(ask.id)) != list(people):
+            raise StillBusy("more came to it meanwhile, which is done, too")
+
+    def _mark_named(self, ask: Ask, about: About) -> Step[None]:
+        """Names that were asked for are marked though they led to nobody. The log has every mark that the database has: it is known by
+        them as its own."""
+        marks = self._erasures.marks.of_all(about.names)
+        new: set[str] = set()
+        for mark in marks:
+            if (yield from erased.marked([mark])) is None:
+                new.add(mark)
+        if new:
+            self._erasures.append(Line(self._now, Erased.NAMES, ask.shop, tuple(sorted(new))))
+        yield from erased.mark_bare(marks, self._now)
+
     async def _erase(self, ask: Ask, about: About, person: Person, said: "_Said") -> None:
         """All rows of a person, then the person."""
         if person.erases is None:
             return
         together = said.of(await self._store.read(erasing.names(person.contact)))
-        over = False
-        while not over:
+        while not await self._store.run(self._erase_some(ask, about, person, together)):
             self._check_going()
-            eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
-            over = (await self._store.run(erasing.erase(eraser, ask.id, person, about.before, together))).over
+
+    def _erase_some(self, ask: Ask, about: About, person: Person, together: Collection[frozenset[Identity]]) -> Step[bool]:
+        """Some rows of a person; whether that is all of them."""
+        yield from privacy.go_on(ask.id, self._now)
+        yield from contacts.hold(person.contact)
+        if (yield from contacts.by_id(person.contact)) != person.contact:  # another was faster, or they are one with somebody by now
+            yield sql("privacy.drop_person", contact=person.contact, ask=ask.id)
+            return True
+        eraser = Eraser(self._erasures, self._now, ROWS_AT_ONCE)
+        return (yield from erasing.erase(eraser, ask.id, person, about.before, together)).over
 
     def _check_overflow(self) -> None:
         if self._overflows():
@@ -335,7 +370,7 @@ class Privacy:
         self._check_overflow()
         await self._silence(ask)
         await self._tidy_some(ask)  # whoever was before us may have ended before it
-        everybody = await self._store.read(privacy.of_shop(ask.shop))
+        everybody = await self._store.read(_everybody_of(ask))
         busy: StillBusy | None = None
         for start in range(0, len(everybody), PEOPLE_AT_ONCE):
             some = everybody[start : start + PEOPLE_AT_ONCE]
@@ -352,17 +387,26 @@ class Privacy:
         while (await self._store.run(_erase_rows_of_shop(ask.id, ask.shop, self._now))).more:
             pass
         await self._forget_deliveries(ask, _Needles(), ask.shop)
-        self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
-        await self._store.run(privacy.done(ask.id, self._now))
+
+        def finish() -> Step[None]:
+            yield from self._check_all_done(ask, about.without(about))
+            self._erasures.append(Line(self._now, Erased.SHOP, ask.shop))
+            yield from privacy.done(ask.id, self._now)
+
+        await self._store.run(finish())
 
     async def _erase_of_shop(self, ask: Ask, about: About, contact: int, said: "_Said") -> None:
-        def begin() -> Step[Person]:
+        def begin() -> Step[Person | None]:
             yield from privacy.go_on(ask.id, self._now)
-            person = Person(contact, (yield from privacy.extent(contact, ask.shop)))
-            yield from privacy.add_person(ask.id, contact, person.erases)
+            live = yield from contacts.by_id(contact)
+            if live is None:  # another process was faster
+                return None
+            person = Person(live, (yield from privacy.extent(live, ask.shop)))
+            yield from privacy.add_person(ask.id, live, person.erases)
             return person
 
-        await self._erase(ask, about, await self._store.run(begin()), said)
+        if (person := await self._store.run(begin())) is not None:
+            await self._erase(ask, about, person, said)
 
     async def _tidy_some(self, ask: Ask) -> None:
         held = await self._remembered(ask)
@@ -371,7 +415,7 @@ class Privacy:
 
             def forget() -> Step[None]:
                 yield from erasing.forget_bought(_shops(ask, held), held.names)
-                yield from privacy.forget_about(ask.id)
+                yield from privacy.forget_about(ask.id, held)
 
             await self._store.run(forget())
 
@@ -401,6 +445,12 @@ class Privacy:
         counts |= {"awaited_purchase": len((yield sql("privacy.awaited_of_shop", shop=shop, limit=ROWS_AT_ONCE)))}
         yield from privacy.count(ask.id, {table: rows for table, rows in counts.items() if rows})
         return any(counts.values())
+
+
+def _everybody_of(ask: Ask) -> Step[list[int]]:
+    """Whom a shop told of, and whoever was begun to be erased: what leads to the shop may be gone of them."""
+    begun = yield from privacy.people(ask.id)
+    return sorted({*(yield from privacy.of_shop(ask.shop)), *(person.contact for person in begun)})
 
 
 def _empty(ask_id: int, entries: Sequence[int], now: datetime) -> Step[None]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError
+from bot.channel import Channel, Delivered, Failure, Outgoing, Recipient, SendError, Withheld
 from bot.policy.decision import Decision, Message, Person, Reason, decide
 from bot.store import contacts, outbox
 from bot.store.database import Database as Store
 from bot.store.database import StoreUnavailable
 from bot.store.optout_log import OptOutLog
-from bot.store.outbox import START_SECONDS, Claim, Claimed, Taken
+from bot.store.outbox import LEASE, START_SECONDS, Claim, Claimed, Taken
 from bot.store.pace import Ration
 from bot.store.step import Step, T
 from bot.worker import failures, flows
@@ -73,6 +73,8 @@ class Sender:
         self._receipts = receipts
         self._verifying = verifying
         self._on_wire: set[asyncio.Task[None]] = set()
+        self._in_hand: set[int] = set()  # what we were given, until its end is kept
+        self._unsure_until = 0.0
         self._taken: dict[Taken, asyncio.Future[None]] = {}
         self._settling: asyncio.Task[None] | None = None
 
@@ -84,7 +86,7 @@ class Sender:
             return Look(0, more=False)  # the next that ends wakes us
         house = self._house()
         asked = monotonic()
-        claim, began, seen = await self._store.run(self._claim(house, free), last=True)
+        claim, began, seen = await self._heard(self._claim(house, free))
         if self._pacer:
             self._pacer.claimed(claim, monotonic() - asked, wake)
         for held in claim.held:
@@ -92,12 +94,23 @@ class Sender:
                 house.tally.not_sent(held.why, for_good=held.until is None)
         for claimed in claim.claimed:
             moment = self._pacer.moment(claimed) if self._pacer else began
+            self._in_hand.add(claimed.id)
             task = asyncio.create_task(self._send(claimed, seen, began, moment), name=f"send-{claimed.id}")
             self._on_wire.add(task)
             task.add_done_callback(self._on_wire.discard)
             task.add_done_callback(lambda _: wake())
         more = claim.more or bool(claim.held)
         return Look(len(claim.claimed) + len(claim.held), more, claim.doubts)  # behind what was dropped stands the next
+
+    def open(self) -> None:
+        """Messages may start, after `close` again."""
+        if self._pacer:
+            self._pacer.open()
+
+    def close(self) -> None:
+        """Nothing is claimed any more: what waits for its moment is given back, to be sent by whoever claims it next."""
+        if self._pacer:
+            self._pacer.close()
 
     async def finish(self) -> None:
         """Wait until nothing is on the wire."""
@@ -108,6 +121,19 @@ class Sender:
     def busy(self) -> bool:
         """Whether something is on the wire, or waits a moment for its turn."""
         return bool(self._on_wire) or (self._pacer is not None and self._pacer.waits)
+
+    async def _heard(self, claim: Step[T]) -> T:
+        """What a claim brought. Where the connection breaks before we hear of it, it may be committed all the same, perhaps a while later:
+        what it took, and nobody was given, is released before the next."""
+        if monotonic() < self._unsure_until:
+            released = await self._store.run(outbox.release_unheard(self._owner, self._store.epoch, frozenset(self._in_hand)))
+            if released:
+                log.warning("%d messages were claimed without our hearing of it: they are claimed again", released)
+        try:
+            return await self._store.run(claim, last=True)
+        except Exception:
+            self._unsure_until = monotonic() + LEASE.total_seconds()  # whatever is left by then is unknown
+            raise
 
     def _claim(self, house: House, limit: int) -> Step[tuple[Claim, float, int]]:
         """What may go, when the look at it began (`time.monotonic()`), and how many deliveries it saw."""
@@ -157,16 +183,25 @@ class Sender:
     async def _send(self, claimed: Claimed, seen: int, claim_began: float, moment: float) -> None:
         if self._receipts:
             self._receipts.give(claimed, moment - monotonic())
-        if self._pacer:
-            await self._pacer.passed(claimed)
-        if self._store.arrivals.since(seen, claimed.names) or monotonic() - claim_began > START_SECONDS:
-            # an event of this person came in after the claim, here or perhaps at a peer: it may be an opt-out, so look again
+        may_pass = self._pacer is None or await self._pacer.passed(claimed)
+
+        def may_start() -> bool:
+            """An event of this person that came in after the claim, here or perhaps at a peer, may be an opt-out: then look again."""
+            return not self._store.arrivals.since(seen, claimed.names) and monotonic() - claim_began <= START_SECONDS
+
+        if may_pass and may_start():
+            await self._deliver(claimed, may_start)
+        else:
             await self._keep(lambda: outbox.release(claimed.id))
-            return
+        self._in_hand.discard(claimed.id)
+
+    async def _deliver(self, claimed: Claimed, may_start: Callable[[], bool]) -> None:
         tally, began = self._house().tally, monotonic()
         to = Recipient(phone=claimed.phone, bsuid=None if claimed.phone else claimed.bsuid)
         try:
-            delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content))
+            delivered = await self._channel.deliver(Outgoing(claimed.key, claimed.number, to, claimed.content, may_start))
+        except Withheld:
+            await self._keep(lambda: outbox.release(claimed.id))
         except SendError as error:
             failure = error
             tally.failed(error.failure, error.code, monotonic() - began)

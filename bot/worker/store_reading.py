@@ -9,13 +9,11 @@ inbox like everything else; while much does, no more is read, so that nobody who
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
 
 from bot.shop.event import CartChanged, OrderChanged, OrderStatus, Origin, Resource, ShopEvent, ShopperChanged, Thin
 from bot.shop.reader import Found, Page, Part, StoreReader
@@ -25,6 +23,7 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Identity, IdentityKind
 from bot.store.readings import Cause, Reading, Wanted
 from bot.store.step import Step
+from bot.worker.asking import Asking
 
 log = logging.getLogger(__name__)
 
@@ -61,47 +60,12 @@ class _Rest:
         self.until = monotonic() + self.seconds
 
 
-class _Asking:
-    """What is being asked of stores, so many things of each at once: a slow one keeps no other waiting."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._tasks: dict[asyncio.Task[None], str] = {}
-
-    @property
-    def busy(self) -> list[str]:
-        """The shops of which no more is asked for now."""
-        return [shop for shop, count in Counter(self._tasks.values()).items() if count >= self._most]
-
-    async def ask(self, asked: Iterable[tuple[str, Coroutine[Any, Any, None]]]) -> None:
-        """Ask shops, and wait until they answered or take too long: then it goes on by itself. Raises StoreUnavailable."""
-        begun = {asyncio.create_task(asking): shop for shop, asking in asked}
-        self._tasks |= begun
-        for task in begun:
-            task.add_done_callback(self._ended)
-        done = (await asyncio.wait(begun, timeout=PATIENCE))[0] if begun else ()
-        for task in done:
-            task.result()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.warning("what a shop answered could not be kept, and it is asked again: %s", fault)
-
-    async def stop(self) -> None:
-        """Whatever is asked now is asked again by the next process."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class StoreReading:
     """Reads the stores. `readers` by the shop's name; `rest` is how many seconds it looks for nothing after it found nothing to do."""
 
     def __init__(self, store: Database, readers: Mapping[str, StoreReader], clock: Callable[[], datetime], rest: float = REST) -> None:
         self._reading, self._fetching = _Rest(rest), _Rest(rest)
-        self._pages, self._things = _Asking(1), _Asking(WANTED_AT_ONCE)
+        self._pages, self._things = Asking[str](1), Asking[str](WANTED_AT_ONCE)
         self._store = store
         self._readers = readers
         self._clock = clock
@@ -131,7 +95,7 @@ class StoreReading:
             if has_room:
                 self._reading.begin()
             return False
-        await self._pages.ask([(reading.shop, self._read(reading))])
+        await self._pages.ask([(reading.shop, self._read(reading))], PATIENCE)
         return True
 
     async def _read(self, reading: Reading) -> None:
@@ -226,7 +190,7 @@ class StoreReading:
         wanted = await self._store.run(readings.wanted(self._clock(), WANTED_AT_ONCE, self._things.busy))
         if not wanted:
             self._fetching.begin()
-        await self._things.ask([(one.shop, self._fetch(one)) for one in wanted])
+        await self._things.ask([(one.shop, self._fetch(one)) for one in wanted], PATIENCE)
         return bool(wanted)
 
     async def _fetch(self, one: Wanted) -> None:

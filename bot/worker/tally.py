@@ -34,5 +34,8 @@ class Tally:
     def arrived(self, status: str, code: int | None = None) -> None:
         """A message got further than was known: delivered, read or failed, with the platform's code where it gave one."""
 
+    def stands_still(self, loop: str, *, still: bool) -> None:
+        """A loop of the crew cannot go on, because nothing can be written; or it does again."""
+
 
 SILENT = Tally()

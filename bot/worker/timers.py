@@ -240,7 +240,14 @@ def code_decided(house: House, discount: int) -> Step[str | None]:
     if wait_until is not None:
         yield from inbox.set_timer(wait_until, live.contact, CODE_TIMER, discount, wanted.generation)
         return "it is not its turn: looked at again later"
-    decided = DiscountRefused(wanted.generation, wanted.why or "") if wanted.refused else DiscountMade(wanted.generation, wanted.discount)
-    yield from discounts.issued(discount, house.now)
+    decided: DiscountMade | DiscountRefused
+    if wanted.refused:
+        decided = DiscountRefused(wanted.generation, wanted.why or "its time was over before anybody could be told")
+    elif wanted.discount.ends <= house.now:
+        decided = DiscountRefused(wanted.generation, "its time was over before anybody could be told")
+        yield from discounts.release(discount)
+    else:
+        decided = DiscountMade(wanted.generation, wanted.discount)
+        yield from discounts.issued(discount, house.now)
     yield from flows.advance(house, live, decided)
     return None

@@ -44,6 +44,7 @@ class Depot:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     uploads: list[dict[str, Any]] = field(default_factory=list)
     slow_upload: float = 0.0  # seconds
+    sent: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def api(self) -> str:
@@ -57,6 +58,7 @@ class Depot:
         app = web.Application(client_max_size=2**28)
         app.router.add_get("/v24.0/{id}", self._located)
         app.router.add_post("/v24.0/{number}/media", self._taken)
+        app.router.add_post("/v24.0/{number}/messages", self._sent)
         app.router.add_get("/cdn/{id}", self._handed_out)
         return app
 
@@ -99,6 +101,12 @@ class Depot:
             status, error = self.refusal
             return web.json_response({"error": error}, status=status)
         return web.json_response({"id": f"up{len(self.uploads)}"})
+
+    async def _sent(self, request: web.Request) -> web.Response:
+        message = await request.json()
+        self.sent.append(message)
+        contact = {"input": message["to"], "wa_id": message["to"].lstrip("+")}
+        return web.json_response({"contacts": [contact], "messages": [{"id": f"wamid.{len(self.sent)}"}]})
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.channel import Delivered, Failure, Outgoing, Recipient, Remedy, SendError
-from bot.channel.whatsapp.sending import MarketingRoute, WhatsApp
+from bot.channel import Delivered, Failure, Outgoing, Recipient, Remedy, SendError, Withheld
+from bot.channel.whatsapp import sending
+from bot.channel.whatsapp.sending import LOST_TRIES, MarketingRoute, WhatsApp
 from bot.flow.run import Button, Card, ContactCard, Content, Link, Media, MediaKind, Place, TemplateMessage, Text
 
 from .graph import NUMBER, PHONE, WAMID, Answer, Graph, always, cut, fails, graph, half_an_answer, hang
@@ -61,6 +63,12 @@ def whatsapp(meta: Graph, session: aiohttp.ClientSession) -> WhatsApp:
 
 def outgoing(content: Content = HI, to: Recipient = Recipient(phone=PHONE), number: str = NUMBER) -> Outgoing:  # noqa: B008  # frozen
     return Outgoing("c7.3", number, to, content)
+
+
+def answered(message: Outgoing, *answers: bool) -> Outgoing:
+    """A message that may start as these say, one after the other."""
+    told: Iterator[bool] = iter(answers)
+    return replace(message, may_start=lambda: next(told))
 
 
 async def failure(whatsapp: WhatsApp, message: Outgoing | None = None) -> SendError:
@@ -532,6 +540,29 @@ async def test_only_a_clear_no_sends_marketing_back_to_the_way_of_all_messages(
     assert _of(meta) == asked
 
 
+async def test_marketing_that_may_not_go_any_more_goes_no_second_way_and_when_it_may_again_goes_it_at_once(
+    meta: Graph, session: aiohttp.ClientSession
+) -> None:
+    """The answer of the first way may take so long that the message must be judged anew each time: it would never go."""
+    meta.answer = fails(500, 134102)
+    whatsapp = WhatsApp(session, token="t", api_url=meta.url, marketing=MarketingRoute.FALLBACK)
+    assert isinstance(await failure(whatsapp, answered(outgoing(OFFER), True, False)), Withheld)
+    meta.answer = None
+    assert await whatsapp.deliver(answered(outgoing(OFFER), True)) == Delivered(WAMID)
+    assert _of(meta) == ["marketing_messages", "messages"]
+
+
+async def test_a_number_whose_marketing_goes_no_way_of_its_own_is_asked_again_after_a_while(
+    meta: Graph, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "AROUND_SECONDS", 0.0)
+    meta.answer = fails(500, 134102)
+    whatsapp = WhatsApp(session, token="t", api_url=meta.url, marketing=MarketingRoute.FALLBACK)
+    for _ in range(2):
+        await failure(whatsapp, outgoing(OFFER))
+    assert _of(meta) == ["marketing_messages", "messages"] * 2
+
+
 # ---- what an answer means
 
 
@@ -719,6 +750,24 @@ async def test_a_file_that_meta_may_have_lost_is_uploaded_anew_once(meta: Graph,
     message = outgoing(Text("", media=Media(MediaKind.IMAGE, file=FILE)))
     assert (await failure(whatsapp, message)).code == code
     assert [asked[3]["image"]["id"] for asked in meta.asked] == [f"up-{FILE[:4]}", f"up-{FILE[:4]}-anew"]
+
+
+@pytest.mark.parametrize("may_start", [(True, True, False), (True, True, True, False)])
+async def test_a_message_that_may_not_go_any_more_when_its_file_is_there_again_is_tried_a_few_times(
+    meta: Graph, whatsapp: WhatsApp, may_start: tuple[bool, ...]
+) -> None:
+    """It may be refused for another reason than its file: given back as if it had not been tried, it would go round for ever."""
+    meta.answer = fails(400, 100)
+    fault = await failure(whatsapp, answered(outgoing(Text("", media=Media(MediaKind.IMAGE, file=FILE))), *may_start))
+    assert (type(fault), fault.failure, fault.code, fault.tries) == (SendError, Failure.RETRY, 100, LOST_TRIES)
+    assert len(meta.asked) == 1
+
+
+async def test_a_message_that_may_not_start_asks_nobody(meta: Graph, whatsapp: WhatsApp) -> None:
+    for content in (HI, OFFER, Text("", media=Media(MediaKind.IMAGE, file=FILE))):
+        fault = await failure(whatsapp, answered(outgoing(content), False))
+        assert (type(fault), fault.failure) == (Withheld, Failure.RETRY)
+    assert meta.asked == []
 
 
 @pytest.mark.parametrize("code", [131047, 131056, 190])

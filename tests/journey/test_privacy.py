@@ -21,6 +21,7 @@ from bot.store.database import open_database, read_only
 from bot.store.model import Identity, IdentityKind
 from bot.store.privacy import Ask
 from bot.store.step import Statement, Step, to_micros
+from bot.worker.crew import STUMBLE_SECONDS
 from tests.crash.house import BotProcess, Surroundings, surroundings, wall_clock
 from tests.shop.bodies import SHOPIFY_CHECKOUT, SHOPIFY_ORDER, shopify_headers, wire
 from tests.worker.bench import NUMBER
@@ -52,6 +53,11 @@ class Law:
         headers = shopify_headers(topic, content, secret, f"delivery-{self.asked}") | {"X-Shopify-Triggered-At": wall_clock().isoformat()}
         async with self.session.post(f"{self.around.url}/webhooks/shopify/{SHOP}", data=content, headers=headers) as answer:
             return answer.status
+
+    async def health(self) -> tuple[int, str]:
+        """What the bot says of itself."""
+        async with self.session.get(f"{self.around.url}/health") as answer:
+            return answer.status, (await answer.json())["status"]
 
     async def run(self, *words: str) -> Ran:
         """A command beside the bot."""
@@ -162,6 +168,24 @@ async def test_shopify_asks_over_the_door_and_each_ask_is_done_with_a_receipt_th
             assert await law.bot.terminate() == 0
         assert "Traceback" not in law.bot.log()
         assert [word for word in HERS if word in law.bot.log()] == []
+
+
+async def test_while_the_erasure_log_takes_nothing_the_bot_says_so_and_goes_on_when_it_does(tmp_path: Path) -> None:
+    async with lawful(tmp_path) as law:
+        log = tmp_path / "comeback.db.erased"
+        log.symlink_to("/dev/full")  # no room
+        await law.bot.start()
+        assert await law.health() == (200, "ok")
+        assert await law.post("app/uninstalled", ASKS["app/uninstalled"]) == 200
+        await _until(lambda: "No space left on device" in law.bot.log())
+        assert await law.health() == (503, "standing still: dispatcher (the log tells why)")
+        await asyncio.sleep(4 * STUMBLE_SECONDS)  # longer than an event that is at fault itself is tried
+        log.unlink()
+        (receipt,) = await law.receipts(1)
+        assert receipt.what == "uninstalled"
+        assert await law.health() == (200, "ok")
+        assert law.around.count("select count(*) from inbox where state = 'dead'") == 0
+        assert await law.bot.terminate() == 0
 
 
 async def test_killed_in_the_midst_of_an_erasure_the_next_process_ends_it(tmp_path: Path, full: bool) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from bot.owner_files import Watch
 from bot.store import files
 from bot.store.database import Database, open_database
 from bot.store.shelf import Shelf
+from bot.store.step import Statement, Step
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PATIENCE_SECONDS = 20.0
@@ -130,6 +133,36 @@ async def test_one_that_is_asked_looks_at_once(
     edit(folders[0] / "welcome.yaml", "name: ", "about: Said anew.\nname: ")
     watch.look_now()
     await until(lambda: caplog.text.count("were read again") == 2)
+
+
+def impatient() -> Step[None]:
+    yield Statement("pragma busy_timeout = 20", {})
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_what_is_saved_while_the_database_cannot_be_written_is_served_once_it_can(
+    folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, asked: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    store = await open_database(tmp_path / "comeback.db")
+    await store.run(impatient())
+    one = Watch(*folders, lambda: NOW)
+    await one.start(store, lambda: None)
+    try:
+        with closing(sqlite3.connect(tmp_path / "comeback.db", isolation_level=None)) as another:
+            another.execute("begin immediate")
+            if asked:
+                one.look_now()
+            else:
+                (folders[0] / "welcome.yaml").unlink()
+            await until(lambda: "the next look tries once more" in caplog.text)
+            assert revision(one, "welcome") is not None
+            another.execute("rollback")
+        await until(lambda: "were read again: " in caplog.text)
+        assert (revision(one, "welcome") is None) is not asked
+    finally:
+        await one.stop()
+        await store.close()
 
 
 GREETING = """name: Show

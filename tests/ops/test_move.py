@@ -34,10 +34,12 @@ from bot.store.database import StoreTaken, StoreUnavailable, open_database, read
 from bot.store.move import moving
 from bot.store.move.moving import Moved
 from bot.store.move.table import NotMoved
+from bot.web.overflow import Overflow
 from tests.crash.house import Surroundings, surroundings, wall_clock
 from tests.journey.serving import Ran, clean_environment, command
 from tests.postgres_server import TEMPLATE, Server
 from tests.store.ground import NOW, phone, statement, update
+from tests.web.test_overflow import brought, delivery
 
 from . import mover, town
 
@@ -403,6 +405,31 @@ async def test_an_owner_moves_and_is_told_where_to_go_on(source: str, address: s
         assert (ran.code, ran.out) == (EX_TEMPFAIL, "")
     finally:
         await store.close()
+
+
+async def test_deliveries_and_copies_for_people_go_along_and_come_back(source: str, address: str, tmp_path: Path) -> None:
+    beside = {"COMEBACK_OPTOUTS": str(tmp_path / "there" / "comeback.optouts")}
+    old, there = Overflow(Path(f"{source}.overflow")), tmp_path / "there"
+    there.mkdir()
+    await old.keep(delivery(1))
+    old.path.rename(f"{old.path}.coming")  # killed while it was brought in
+    await old.keep(delivery(2))
+    copies = Path(f"{source}.privacy")
+    copies.mkdir()
+    (copies / "data-1.zip").write_bytes(b"a copy")
+    ran = await comeback("--from", source, "--to", address, **beside)
+    assert ran.code == 0, ran.err
+    assert not old.waits()
+    assert list(copies.iterdir()) == []
+    assert (there / "comeback.privacy" / "data-1.zip").read_bytes() == b"a copy"
+    assert (there / "comeback.privacy" / "data-1.zip").stat().st_mode & 0o777 == 0o600
+    assert (await comeback("--from", source, "--to", address, **beside)).code == 0  # once more
+    ran = await comeback("--from", source, "--to", address, "--undo", **beside)
+    assert ran.code == 0, ran.err
+    assert not Overflow(there / "comeback.overflow").waits()
+    assert (copies / "data-1.zip").read_bytes() == b"a copy"
+    assert list(there.rglob("*.zip")) == []
+    assert await brought(old) == [1, 2]
 
 
 async def test_on_a_terminal_it_shows_how_far_it_is_and_ctrl_c_stops_it(first: Path, tmp_path: Path) -> None:

@@ -215,6 +215,17 @@ async def test_the_present_database_is_kept_with_all_that_a_killed_process_left(
         assert connection.execute("pragma integrity_check").fetchone()[0] == "ok"
 
 
+async def test_a_restore_that_is_cut_short_takes_nothing_from_the_present_database(tmp_path: Path) -> None:
+    async with office(tmp_path) as house:
+        await house.writes("hello")
+        wal, database = (tmp_path / "comeback.db-wal").read_bytes(), (tmp_path / "comeback.db").read_bytes()
+    (tmp_path / "comeback.db-wal").write_bytes(wal)  # as if it had been killed before its last checkpoint
+    (tmp_path / "comeback.db").write_bytes(database)
+    with pytest.raises(StoreUnavailable, match="cannot be replaced"):
+        backup.place(tmp_path / "gone.restoring", tmp_path / "comeback.db", house.now)
+    assert _inbox(tmp_path / "comeback.db") == 1
+
+
 def _inbox(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         count: int = connection.execute("select count(*) from inbox where source = 'whatsapp'").fetchone()[0]

@@ -1,12 +1,13 @@
 """The erasure log: marks that nobody can read back, a key of its own, lines that a crash tore."""
 
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.command.move import _bring_erasures
-from bot.store import erased
+from bot.store import erased, erasure_log
 from bot.store.database import Database, StoreUnavailable
 from bot.store.erasure_log import Erased, ErasureLog, Erasures, Line, Stop
 from bot.store.model import Identity, IdentityKind
@@ -65,6 +66,20 @@ def test_it_goes_along_when_the_database_moves_and_never_over_another(tmp_path: 
     (tmp_path / "new.db.erased").write_text("mine")
     _bring_erasures(str(old), str(new))
     assert (tmp_path / "new.db.erased").read_text() == "mine"
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_copy_leaves_no_half_of_it(tmp_path: Path) -> None:
+    log = Erasures(ErasureLog(tmp_path / "old.db.erased"))
+    for _ in range(100):
+        log.append(Line(NOW, Erased.PERSON, "", ("a" * 32,), (STOP,)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.log.path.stat().st_size // 2, limits[1]))
+    try:
+        with pytest.raises(StoreUnavailable, match="cannot be copied"):
+            erasure_log.copy(log.log.path, tmp_path / "new.db.erased")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.db.erased"]
 
 
 async def test_the_log_of_another_database_is_known_as_such(store: Database, tmp_path: Path) -> None:

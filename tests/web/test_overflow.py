@@ -91,6 +91,49 @@ async def test_a_torn_line_is_of_a_delivery_that_nobody_was_told_is_kept(tmp_pat
     assert await brought(overflow) == [1]
 
 
+@pytest.mark.parametrize("torn", ["ours", "set aside"])
+async def test_what_is_kept_after_a_torn_line_is_brought_in(tmp_path: Path, caplog: pytest.LogCaptureFixture, torn: str) -> None:
+    killed = Overflow(tmp_path / "o")
+    await killed.keep(delivery(1))
+    await killed.keep(delivery(2))
+    killed.path.write_bytes(killed.path.read_bytes()[:-20])
+    if torn == "set aside":
+        killed.path.rename(tmp_path / "o.coming")
+    overflow = Overflow(tmp_path / "o")  # the next process
+    await overflow.keep(delivery(3))
+    assert await brought(overflow) == [1, 3]
+    assert not overflow.waits()
+    await overflow.keep(delivery(4))
+    assert await brought(overflow) == [4]
+    assert "are no delivery" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"{}\n", b"5\n", b'{"shop": "tienda", "headers": 7\n', b"\0\0\0\n", b'{"shop": 1, "headers": {}, "body": "?", "received_at": "x"}\n'],
+)
+async def test_a_line_that_cannot_be_read_is_in_nobodys_way(tmp_path: Path, junk: bytes) -> None:
+    overflow = Overflow(tmp_path / "o")
+    await overflow.keep(delivery(1))
+    overflow.path.write_bytes(junk + overflow.path.read_bytes())
+    assert await brought(overflow) == [1]
+
+
+async def test_what_another_process_puts_aside_between_two_looks_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overflow = Overflow(tmp_path / "o")
+    await overflow.keep(delivery(1))
+    exists = Path.exists
+
+    def put_aside(path: Path) -> bool:
+        was = exists(path)
+        if path == tmp_path / "o.coming":
+            (tmp_path / "o").rename(path)
+        return was
+
+    monkeypatch.setattr(Path, "exists", put_aside)
+    assert overflow.waits()
+
+
 async def test_it_is_private_and_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     overflow = Overflow(tmp_path / "o")
     await overflow.keep(delivery(1))

@@ -1,14 +1,19 @@
 """Codes out of a store: none promised before it exists there, none given twice, the same one again for the same person."""
 
+import asyncio
+import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from time import time
 
 import pytest
 
 from bot.owner_files import codes_of_file
-from bot.store import discounts
+from bot.store import discounts, pools
+from bot.store.step import Step
 
-from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
+from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench, owner_files, playbook
 from .till import FLOW, KINDS, Till, till
 
 PEOPLE = tuple(f"346001{n:05d}" for n in range(30))
@@ -65,6 +70,16 @@ async def test_one_parent_serves_everybody_of_a_flow_and_a_month(bench: Bench) -
         assert parent["customerGets"]["value"] == {"percentage": 0.05}
         assert parent["endsAt"] == "2026-12-03T02:00:00Z"  # November ends in Madrid, two days, three hours
         assert len(house.api.codes) == 251
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Madrid", "Europe/London", "America/New_York", "Pacific/Auckland"])
+async def test_the_owner_reads_the_stores_own_month_in_the_title(bench: Bench, timezone: str) -> None:
+    async with till(bench) as house:
+        bench.playbook = playbook(cart_reminder=FLOW, store=owner_files()["flows/store.yaml"].replace("Europe/Madrid", timezone))
+        await house.left_carts(LOLA)
+        await house.settle(5)
+        (parent,) = house.api.discounts.values()
+        assert "cart_reminder 5% 2026-11, " in parent["title"]
 
 
 async def test_a_pool_is_filled_again_below_the_low_water(bench: Bench) -> None:
@@ -182,6 +197,80 @@ async def test_codes_of_a_file_are_given_away_once_each(bench: Bench) -> None:
         assert refused[-1]["why"] == "every code in flows/codes/summer.csv is given away"
 
 
+SUMMER = FLOW.replace("from: pool", "from: summer")
+
+
+async def in_the_pool(bench: Bench) -> dict[str, str]:
+    return {row["code"]: row["state"] for row in await bench.rows("select code, state from pool_code order by id")}
+
+
+async def test_a_code_that_is_taken_out_of_its_file_is_given_to_nobody_and_one_that_is_back_is(bench: Bench) -> None:
+    async with till(bench, flow=SUMMER) as house:
+        house.files["summer"] = ["SUN1", "SUN2", "SUN3"]
+        await house.left_carts(LOLA)
+        await house.settle(2)
+        house.files["summer"] = ["SUN3", "SUN4"]
+        await house.left_carts(PEPE)
+        await house.settle(2)
+        assert await in_the_pool(bench) == {"SUN1": "taken", "SUN2": "lost", "SUN3": "taken", "SUN4": "ready"}
+        house.files["summer"] = ["SUN1", "SUN2"]
+        await house.left_carts(PEOPLE[0])
+        await house.settle(2)
+        assert await in_the_pool(bench) == {"SUN1": "taken", "SUN2": "taken", "SUN3": "taken", "SUN4": "lost"}
+        promised = house.arrivals.promised
+        assert [promised[f"+{who}"] for who in (LOLA, PEPE, PEOPLE[0])] == [["SUN1"], ["SUN3"], ["SUN2"]]
+
+
+async def test_who_comes_while_a_file_is_being_written_waits_for_it(bench: Bench) -> None:
+    async with till(bench, flow=SUMMER) as house:
+
+        def being_written(_: str) -> None:
+            raise pools.BeingWritten
+
+        house.discounter._files = being_written
+        await house.left_carts(LOLA)
+        await house.settle(2)
+        assert await house.states() == ["wanted"]
+        house.discounter._files = house.files.get
+        house.files["summer"] = ["SUN1"]
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"] == ["SUN1"]
+
+
+async def test_a_long_file_is_read_in_some_at_a_time_and_everybody_comes_between(bench: Bench) -> None:
+    async with till(bench, flow=SUMMER) as house:
+        house.files["summer"] = [f"SUN{number:06d}" for number in range(20_000)]
+        await house.left_carts(LOLA)
+        counts = set[int]()
+        reading = asyncio.create_task(house.discounter.make_wanted())
+        while not reading.done():
+            counts.add((await bench.rows("select count(*) as n from pool_code"))[0]["n"])
+        assert len(counts) > 3
+        assert await house.states() == ["made"]
+
+
+async def test_after_the_last_code_nobody_waits_for_the_whole_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with till(bench, flow=SUMMER) as house:
+        reads = []
+
+        def read(name: str) -> list[str]:
+            reads.append(name)
+            return ["SUN1", "SUN2"]
+
+        def put_in(pool: pools.Pool, codes: Sequence[str]) -> Step[None]:
+            raise AssertionError(f"{codes} are there already")
+
+        house.discounter._files = read
+        await house.left_carts(LOLA)
+        await house.settle(2)
+        monkeypatch.setattr(pools, "add_from_file", put_in)
+        reads.clear()
+        await house.left_carts(*PEOPLE)
+        await house.discounter.make_wanted()
+        assert reads == ["summer"]
+        assert (await house.states()).count("refused") == len(PEOPLE) - 1
+
+
 async def test_a_code_of_the_shops_own_is_the_same_for_everybody(bench: Bench) -> None:
     async with till(bench, flow=FLOW.replace("from: pool", "code: Welcome5")) as house:
         house.api.somebody_else_has("WELCOME5")
@@ -228,6 +317,81 @@ async def test_a_code_that_somebody_else_uses_has_leaked_and_does_not_count(benc
         assert any("was used by somebody else" in note for note in await bench.notes())
 
 
+async def test_a_code_that_somebody_else_used_up_is_not_promised_again(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        await bench.order(who=PEPE, discount_codes=[code])
+        await bench.work()
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        first, second = house.arrivals.promised[f"+{LOLA}"]
+        assert first == code != second
+
+
+async def test_a_code_that_was_promised_again_after_an_order_outlives_the_news_of_it(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        bench.now += HOUR
+        ordered_at = bench.now
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"] == [code, code]
+        await bench.order(placed_at=ordered_at.isoformat())
+        await bench.work()
+        await house.settle(5)
+        assert house.api.exists(code)
+        assert await house.states() == ["issued", "issued"]
+        bench.now += 3 * DAY
+        await house.settle(2)
+        assert not house.api.exists(code)
+        assert await house.states() == ["expired", "expired"]
+
+
+async def test_a_code_that_was_taken_back_stays_so_when_the_order_it_was_used_on_is_cancelled(bench: Bench) -> None:
+    async with till(bench) as house:
+        (code,) = await promised(house, LOLA)
+        await bench.order()
+        await bench.work()
+        await house.settle(2)
+        assert not house.api.exists(code)
+        await bench.order(discount_codes=[code], kind="order.updated")
+        await bench.work()
+        assert await house.states() == ["redeemed"]
+        bench.now += HOUR
+        await bench.order(discount_codes=[code], kind="order.cancelled", status="cancelled")
+        await bench.work()
+        assert await house.states() == ["revoked"]
+        bench.now += DAY
+        await house.left_carts(LOLA, key="another")
+        await house.settle(5)
+        assert house.arrivals.promised[f"+{LOLA}"][1] != code
+        assert house.arrivals.empty_promises == []
+
+
+async def test_a_code_whose_time_was_over_before_it_was_made_is_promised_to_nobody(bench: Bench) -> None:
+    async with till(bench) as house:
+        await promised(house, PEPE)  # there are codes
+        await house.left_carts(LOLA)
+        bench.now += 3 * DAY  # nobody was at work meanwhile
+        await house.settle(5)
+        assert f"+{LOLA}" not in house.arrivals.promised
+        await no_code(house, "its time was over before it could be made")
+
+
+async def test_a_code_whose_time_was_over_before_anybody_was_told_goes_to_somebody_else(bench: Bench) -> None:
+    async with till(bench) as house:
+        await house.left_carts(LOLA)
+        while await house.states() != ["made"]:
+            await house.discounter.make_wanted()
+            bench.now += timedelta(seconds=1)
+        bench.now += 2 * DAY
+        await bench.work()
+        assert await house.states() == ["released"]
+        await no_code(house, "its time was over before anybody could be told")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_was_not_used_is_taken_back_on_an_order_an_opt_out_and_when_its_time_is_over(bench: Bench, kind: str) -> None:
     async with till(bench, kind) as house:
@@ -260,8 +424,28 @@ async def test_a_code_nobody_was_told_goes_to_somebody_else(bench: Bench) -> Non
         assert house.arrivals.promised == {}
 
 
+def codes_file(folder: Path, content: bytes, *, age: float = 60.0) -> Path:
+    """A file of codes, saved so many seconds ago."""
+    path = folder / "codes" / "summer.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    saved_at = time() - age
+    os.utime(path, (saved_at, saved_at))
+    return path
+
+
 def test_a_file_of_codes_is_read_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    (tmp_path / "codes").mkdir()
-    (tmp_path / "codes" / "summer.csv").write_bytes('\ufeffCode;note\r\n"SUN1";x\r\nSUN2,y\r\n\r\nSUN1\r\n'.encode())
+    codes_file(tmp_path, '\ufeffCode;note\r\n"SUN1";x\r\nSUN2,y\r\n\r\nSUN1\r\nsun2\r\n'.encode())
     assert codes_of_file(tmp_path, "summer") == ["SUN1", "SUN2"]
     assert codes_of_file(tmp_path, "winter") is None
+
+
+def test_half_a_code_of_a_file_is_given_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes_file(tmp_path, b"SUN1\nSUN2", age=0)  # the rest of it is on its way
+    with pytest.raises(pools.BeingWritten):
+        codes_of_file(tmp_path, "summer")
+    monkeypatch.setattr("bot.owner_files.CODES_BYTES", 12)
+    codes_file(tmp_path, b"SUN1\nSUN2\nSUNSET\n")
+    assert codes_of_file(tmp_path, "summer") == ["SUN1", "SUN2"]
+    codes_file(tmp_path, "CAFÉ\nSUN2\n".encode("latin-1"))
+    assert codes_of_file(tmp_path, "summer") == ["SUN2"]

@@ -1,23 +1,30 @@
 """The crew: the loops that keep work moving by themselves, and stop without leaving anything half done."""
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, tzinfo
+from time import monotonic
 
 import aiohttp
+import apscheduler.schedulers.base
+import apscheduler.triggers.interval
 import pytest
 
 from bot.channel import Delivered, Outgoing
 from bot.store import outbox
 from bot.store.sqlite import SqliteDatabase
 from bot.store.step import Statement, Step
+from bot.worker import crew as worker_crew
 from bot.worker.crew import Crew
 from bot.worker.discounter import Discounter
+from bot.worker.pacer import Gate, Pacer
 from bot.worker.sender import Sender
 
-from .bench import HOUR, Bench, RecordingChannel
+from .bench import HOUR, NUMBER, Bench, RecordingChannel
 
 
 @asynccontextmanager
@@ -98,6 +105,28 @@ async def test_a_stop_finishes_what_is_on_the_wire(bench: Bench) -> None:
     assert "sending" not in await bench.states()
 
 
+async def test_a_stop_gives_back_at_once_what_waits_for_its_moment_and_the_next_start_sends_it(bench: Bench) -> None:
+    """A moment that went void is replaced by the next claim, and after a stop there is none."""
+    pacer = Pacer(bench.store.arrivals)
+    pacer._gates[NUMBER] = Gate(lambda: monotonic() - 8.0)  # whose moments come when the stop should be long over
+    bench.sender = Sender(bench.store, bench.channel, bench.house, owner="test", pacer=pacer)
+    for nth in range(5):
+        await bench.cart(f"k{nth}", f"34633{nth:06d}")
+    await bench.go()
+    bench.now += HOUR
+    await bench.work()
+    async with crew_of(bench) as crew:
+        await until(lambda: bench.sender.busy and not crew._sending.busy)
+        began = monotonic()
+    assert monotonic() - began < 2.0
+    assert (await bench.states(), bench.channel.sent) == (["queued"] * 5, [])
+    assert {row["attempts"] for row in await bench.rows("select attempts from outbox")} == {0}
+    del pacer._gates[NUMBER]
+    async with crew_of(bench):
+        await until(lambda: len(bench.channel.sent) == 5)
+    assert await bench.states() == ["sent"] * 5
+
+
 class LockingChannel(RecordingChannel):
     """Another program holds the database while the answer of the platform is to be kept."""
 
@@ -169,3 +198,64 @@ async def test_the_heartbeat_beats_in_the_loop_s_own_thread(bench: Bench) -> Non
     async with crew_of(bench, Watched) as crew:
         await until(lambda: crew.idle and len(wakers) > 1)
     assert set(wakers) == {threading.current_thread()}
+
+
+class SetBack(datetime):
+    """The time of a machine whose clock can be set back."""
+
+    by = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # apscheduler takes any
+        return datetime.now(tz) - cls.by
+
+
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # nothing here is the database's
+async def test_a_clock_that_is_set_back_stops_neither_the_heartbeat_nor_the_look_for_what_nobody_sends_any_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it had caught up the house stood still."""
+    for module in (apscheduler.schedulers.base, apscheduler.triggers.interval):
+        monkeypatch.setattr(module, "datetime", SetBack)
+    for name in ("HEARTBEAT_SECONDS", "ORPHANS_SECONDS"):
+        monkeypatch.setattr(worker_crew, name, 0.1)
+    wakers: list[threading.Thread] = []
+    Watched.wakers = wakers
+    await bench.writes("Hello")
+    await bench.go()
+    async with crew_of(bench, Watched) as crew:
+        await until(lambda: crew.idle and len(wakers) > 1)
+        monkeypatch.setattr(SetBack, "by", timedelta(hours=1))
+        await asyncio.sleep(0.2)  # what was due by the old time
+        before = len(wakers)
+        await bench.store.run(left_on_the_wire())
+        await until(lambda: len(wakers) > before + 1)
+        async with asyncio.timeout(5):
+            while "sending" in await bench.states():  # noqa: ASYNC110 - another task brings it about
+                await asyncio.sleep(0.01)
+    assert set(await bench.states()) == {"unknown"}
+
+
+class Stumbling(Watched):
+    """A crew that cannot be woken the first time."""
+
+    def wake(self) -> None:
+        super().wake()
+        if len(self.wakers) == 1:
+            raise RuntimeError("a fault of its own")
+
+
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # nothing here is the database's
+async def test_the_heartbeat_goes_on_after_an_error_and_ends_at_the_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker_crew, "HEARTBEAT_SECONDS", 0.1)
+    wakers: list[threading.Thread] = []
+    Watched.wakers = wakers
+    with caplog.at_level(logging.ERROR):
+        async with crew_of(bench, Stumbling):
+            await until(lambda: len(wakers) > 2)
+    assert [record.message for record in caplog.records] == ["heartbeat stumbled"]
+    beats = len(wakers)
+    await asyncio.sleep(0.3)
+    assert len(wakers) == beats

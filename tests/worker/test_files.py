@@ -12,16 +12,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from bot.channel import Failure, SendError
 from bot.channel.whatsapp.media import GONE_TRIES, Media
-from bot.store import files
+from bot.channel.whatsapp.sending import WhatsApp
+from bot.flow.run import Media as Shown
+from bot.flow.run import MediaKind, TemplateMessage
+from bot.policy.decision import Author, Consent
+from bot.store import files, outbox
 from bot.store.files import ID_LIVES, LEASE, UPLOAD_LIVES, File
+from bot.store.outbox import Draft
 from bot.store.shelf import Shelf, ShelfFull
 from bot.worker import files as worker_files
+from bot.worker import sender
 from bot.worker.files import MISMATCH_TRIES, ROOM_RETRY, SETTLED, Fetcher, Keeper, Uploads
+from bot.worker.sender import Sender
 from tests.channel.depot import JPEG, NUMBER, PAGE, PDF, PNG, TOKEN, Depot, as_told_by_webhooks, depot, sha256
 
 from .bench import DAY, HOUR, LOLA, MONDAY, PEPE, Bench
@@ -499,6 +507,53 @@ async def test_an_upload_that_fails_is_not_remembered(bench: Bench, meta: Depot,
     assert fault.value.failure is Failure.RETRY
     meta.refusal = None
     assert await uploads.media_id(file, NUMBER) == "up2"
+
+
+@pytest.fixture
+async def offer(bench: Bench, meta: Depot, shelf: Shelf, uploads: Uploads) -> AsyncIterator[None]:
+    """A marketing message whose picture WhatsApp has not got yet waits for Lola, and the real channel is there to send it."""
+    await bench.cart()
+    await bench.work()
+    picture = Shown(MediaKind.IMAGE, file=await ours(bench, shelf, PNG, "image/png"))
+    content, until = TemplateMessage("cart_waiting", "es", {}, "as read", header_media=picture), bench.now + DAY
+    draft = Draft("offer", await bench.contact(), NUMBER, "", content, Author.FLOW, marketing=True, reply=False, expires_at=until)
+    await bench.store.run(outbox.enqueue(draft, bench.now))
+    async with aiohttp.ClientSession() as session:
+        channel = WhatsApp(session, token=TOKEN, api_url=meta.api, files=uploads)
+        bench.sender = Sender(bench.store, channel, bench.house, owner="test")
+        yield
+        await bench.sender.finish()
+
+
+@pytest.mark.usefixtures("offer")
+async def test_a_stop_that_comes_while_the_picture_of_a_message_is_uploaded_is_heard(bench: Bench, meta: Depot) -> None:
+    meta.slow_upload = 0.4
+    assert (await bench.sender.send_due(lambda: None)).moved == 1
+    while not meta.uploads:  # noqa: ASYNC110 - the server brings it about
+        await asyncio.sleep(0.01)
+    await bench.writes("STOP")
+    await bench.work()
+    assert (await bench.person()).consent is Consent.WITHDRAWN
+    assert await bench.states() == ["sending", "queued"], "the STOP came too late to show anything"
+    await bench.sender.finish()
+    await bench.send()
+    assert [sent.get("text", {}).get("body", "an offer")[:5] for sent in meta.sent] == ["Done:"]
+    assert await bench.states() == ["cancelled", "sent"]
+
+
+@pytest.mark.usefixtures("offer")
+async def test_what_waited_too_long_for_its_picture_is_judged_anew_and_goes_with_it(
+    bench: Bench, meta: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer may have acknowledged an opt-out since."""
+    monkeypatch.setattr(sender, "START_SECONDS", 0.5)
+    meta.slow_upload = 0.8
+    await bench.sender.send_due(lambda: None)
+    await bench.sender.finish()
+    assert (meta.sent, await bench.states()) == ([], ["queued"])
+    assert [row["attempts"] for row in await bench.rows("select attempts from outbox")] == [0]
+    await bench.send()
+    assert (len(meta.uploads), len(meta.sent), await bench.states()) == (1, 1, ["sent"])
 
 
 # ---- how long

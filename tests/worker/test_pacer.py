@@ -271,7 +271,7 @@ class Moments:
         return self.now
 
 
-async def passed(gate: Gate, waiting: int, *, answer: bool = False) -> list[asyncio.Task[None]]:
+async def passed(gate: Gate, waiting: int, *, answer: bool = False) -> list[asyncio.Task[bool]]:
     """So many messages come to a gate, with moments that have come."""
     tasks = [asyncio.create_task(gate.passed(answer=answer)) for _ in range(waiting)]
     await asyncio.sleep(0)
@@ -282,7 +282,7 @@ async def passed(gate: Gate, waiting: int, *, answer: bool = False) -> list[asyn
     return tasks
 
 
-async def opened(gate: Gate, tasks: list[asyncio.Task[None]]) -> int:
+async def opened(gate: Gate, tasks: list[asyncio.Task[bool]]) -> int:
     """How many have passed, once the gate has looked again."""
     gate._open()
     await asyncio.sleep(0)

@@ -2,8 +2,8 @@
 
 import json
 import zipfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -339,6 +339,29 @@ async def test_who_is_unknown_gets_no_copy_and_the_receipt_says_so(lawful: Lawfu
     assert (ask.file, ask.people, ask.why) == (None, 0, "nobody here goes by these names: there is nothing to hand over")
 
 
+async def test_who_was_unknown_when_they_were_erased_is_not_taken_for_another_databases_log_in_a_copy(lawful: Lawful) -> None:
+    bench, unknown = lawful.bench, Identity(IdentityKind.EMAIL, "unknown@example.com")
+    await bench.cart(email="lola@example.com")
+    async with another_database(lawful) as copy:  # what was known before the others were erased
+        await copy.redact(phone="", email=unknown.value)
+        assert not (await copy.done()).is_open
+        await lawful.redact(phone="", email=unknown.value)
+        await lawful.done()
+        bench.now += HOUR
+        await lawful.redact()
+        assert (await lawful.done()).people == 1
+        assert not await copy.bench.store.read(erased.is_foreign(lawful.erasures.log))
+    async with another_database(lawful, "older.db") as older:  # of before any of it
+        await older.bench.store.run(restoring._ask_again(older.erasures, 0, bench.now))
+        left = await older.bench.store.read(erased.marked(lawful.erasures.marks_of([unknown])))
+        assert left is not None
+        assert left.at < bench.now - HOUR
+        late = bench.now - DAY
+        await older.bench.cart("k-late", None, email=unknown.value, at=late)
+        await older.bench.work()
+        assert unknown.value not in await older.dump()
+
+
 # ---- names that change hands
 
 
@@ -375,9 +398,9 @@ async def test_who_gave_up_a_number_is_not_erased_with_its_next_owner_and_stays_
 
 
 @asynccontextmanager
-async def another_database(lawful: Lawful) -> AsyncIterator[Lawful]:
+async def another_database(lawful: Lawful, name: str = "copy.db") -> AsyncIterator[Lawful]:
     """A database in which nothing happened yet, beside the same logs."""
-    other = Bench(await open_database(lawful.folder / "copy.db"), playbook())
+    other = Bench(await open_database(lawful.folder / name), playbook())
     other.now = lawful.bench.now
     try:
         yield Lawful(other, lawful.folder)
@@ -483,6 +506,58 @@ async def test_what_staff_or_a_timer_want_of_somebody_who_was_erased_comes_to_no
     assert {row["why"] for row in await bench.rows("select why from inbox where source in ('desk', 'clock')")} >= {"it names nobody"}
     with pytest.raises(actions.NotFound):
         await bench.store.read(actions.find(str(contact)))
+
+
+# ---- a disk that is full
+
+
+@contextmanager
+def no_room(log: Path) -> Iterator[None]:
+    """No room for another line of a log."""
+    away = log.with_name("away")
+    if was := log.exists():
+        log.rename(away)
+    log.symlink_to("/dev/full")
+    yield
+    log.unlink()
+    if was:
+        away.rename(log)
+
+
+@pytest.mark.parametrize("told", ["store.uninstalled", "store.redact", "privacy.redact"])
+async def test_what_the_law_asks_waits_while_the_erasure_log_takes_nothing_and_is_done_then(lawful: Lawful, told: str) -> None:
+    bench = lawful.bench
+    await bench.cart()
+    await bench.go()
+    who: dict[str, Any] = {"phone": f"+{LOLA}"} if told == "privacy.redact" else {}
+    with no_room(lawful.folder / "log.erased"):
+        await bench.shop(told, **who)
+        for _ in range(dispatcher.MAX_ATTEMPTS + 1):
+            with pytest.raises(StoreUnavailable, match=r"log\.erased cannot be used: No space left"):
+                await bench.work()
+            bench.now += HOUR
+        assert [row["state"] for row in await bench.rows("select state from inbox order by id desc limit 1")] == ["waiting"]
+    await bench.work()
+    assert not (await lawful.done()).is_open
+    assert list(await bench.store.read(asks.closed_shops())) == ([] if who else ["casa"])
+    assert [row["why"] for row in await bench.rows("select why from inbox where state = 'dead'")] == []
+
+
+async def test_an_erasure_goes_on_as_soon_as_the_log_takes_lines_again_and_its_receipt_says_meanwhile_what_is_wrong(lawful: Lawful) -> None:
+    bench = lawful.bench
+    await bench.cart()
+    await bench.go()
+    await lawful.redact()
+    with no_room(lawful.folder / "log.erased"):
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                await lawful.privacy.work()
+            (ask,) = await bench.store.read(asks.every())
+            assert (ask.is_open, ask.attempts) == (True, 0)
+            assert "cannot be used: No space left" in str(ask.why)
+            bench.now += HOUR / 1800
+    assert not (await lawful.done()).is_open
+    assert LOLA not in await lawful.dump()
 
 
 # ---- cut short

@@ -1,23 +1,31 @@
 """An ask that several see to, or that is asked again before it is done: nothing that is still to go is forgotten, nobody is done twice."""
 
 import asyncio
+import zipfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
-from bot.policy.decision import Consent
-from bot.store import contacts, erased, readings
+from bot.flow.run import Text
+from bot.policy.decision import Author, Consent
+from bot.store import contacts, erased, outbox, readings
 from bot.store import privacy as asks
+from bot.store.database import Database, StoreUnavailable, is_server, open_database
 from bot.store.erasure_log import Stop
 from bot.store.model import Identity, IdentityKind
 from bot.store.privacy import About, Ask, Overtaken, What
 from bot.store.readings import Cause, Wanted
 from bot.store.step import Step
-from bot.worker.privacy import _Needles, _Said
+from bot.worker import dispatcher, privacy
+from bot.worker.privacy import Privacy, _Needles, _Said
 
-from .bench import DAY, HOUR, LOLA, PEPE, SHOP, Bench
-from .test_privacy import Lawful, _in_another_shop
+from .bench import DAY, HOUR, LOLA, MONDAY, NUMBER, PEPE, SHOP, Bench
+from .test_privacy import Failing, Lawful, _in_another_shop
 
 MINUTE = HOUR / 60
 EMAIL = Identity(IdentityKind.EMAIL, "lola@example.com")
@@ -85,6 +93,131 @@ async def test_whoever_is_at_it_keeps_it_and_who_is_overtaken_leaves_the_receipt
     assert (receipt.is_open, receipt.about, receipt.why, receipt.people) == (False, None, None, 2)
 
 
+class Meanwhile:
+    """A database to which something happens before the transaction of a number."""
+
+    def __init__(self, store: Database, at: int, happens: Callable[[], Awaitable[None]]) -> None:
+        self._store, self._at, self._happens, self.count = store, at, happens, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def run(self, step: Step[Any], *, last: bool = False) -> Any:
+        self.count += 1
+        if self.count == self._at:
+            await self._happens()
+        return await self._store.run(step, last=last)
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+async def test_who_is_back_and_asks_again_while_the_first_ask_is_being_done_is_erased_whenever_that_is(lawful: Lawful, at: int) -> None:
+    bench = lawful.bench
+
+    async def back_and_asks_again() -> None:
+        bench.now += 2 * MINUTE
+        await bench.cart("k9", email=EMAIL.value)
+        await bench.work()
+        bench.now += MINUTE
+        await lawful.redact(customer_key="c-77")
+
+    await bench.cart()
+    await bench.work()
+    await lawful.redact(customer_key="c-77")
+    store = Meanwhile(bench.store, at, back_and_asks_again)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    while await work.work():
+        pass
+    assert store.count >= at
+    for _ in range(3):
+        bench.now += MINUTE
+        await work.work()
+    (ask,) = await bench.store.read(asks.every())
+    assert not ask.is_open
+    assert await bench.store.read(asks.people(ask.id)) == []
+    after = await lawful.dump()
+    assert [word for word in (LOLA, EMAIL.value, "k1'", "k9") if word in after] == []
+
+
+@pytest.mark.parametrize("at", range(3, 18))
+async def test_whom_another_process_erases_for_the_same_shop_is_forgotten_by_both(
+    lawful: Lawful, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(privacy, "PEOPLE_AT_ONCE", 1)
+    bench = lawful.bench
+    await bench.cart("k1", LOLA)
+    await bench.cart("k2", PEPE)
+    for who in (LOLA, PEPE):
+        await bench.writes("STOP", who)
+    await bench.store.run(lawful.optouts.around(dispatcher.work(lawful.house())))
+    await bench.work()
+    lola, pepe = await bench.contact(LOLA), await bench.contact(PEPE)
+    await bench.shop("store.redact")
+    await bench.work()
+    (ask,) = await bench.store.read(asks.every())
+
+    async def erases_pepe() -> None:
+        """And goes no further until the first is done."""
+        assert ask.about is not None
+        await lawful.privacy._erase_of_shop(ask, ask.about, pepe, await lawful.privacy._said_together())
+
+    store = Meanwhile(bench.store, at, erases_pepe)
+    first = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await first.work()
+        bench.now += MINUTE
+    assert store.count >= at
+    receipt = await _known(bench, ask.id)
+    assert (receipt.is_open, receipt.people) == (False, 2)
+    log = (lawful.folder / "log.optouts").read_text()
+    assert [who for who in (LOLA, PEPE) if who in log or who in await lawful.dump()] == []
+    assert [line.contacts for line in lawful.erasures.log.read() if line.what == "person"] in ([(lola,), (pepe,)], [(pepe,), (lola,)])
+
+
+@pytest.mark.parametrize("at", range(8, 14))
+async def test_who_was_half_erased_for_a_shop_that_nothing_leads_to_any_more_is_erased_all_the_same(
+    lawful: Lawful, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(privacy, "ROWS_AT_ONCE", 1)
+    bench = lawful.bench
+    await bench.writes("hello")  # known by her number, and written to once in the shop's name
+    await bench.work()
+    await bench.store.run(_written_to(await bench.contact(LOLA), bench.now))
+    await bench.shop("store.redact")
+    await bench.work()
+    store = cast("Database", Failing(bench.store, at, kept=True))
+    first = Privacy(store, lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    with suppress(StoreUnavailable):
+        await first.work()
+    bench.now += HOUR
+    ask = await lawful.done()
+    assert (ask.is_open, ask.people) == (False, 1)
+    assert [word for word in (LOLA, "hello", "still there?") if word in await lawful.dump()] == []
+
+
+def _written_to(contact: int, now: datetime) -> Step[None]:
+    draft = outbox.Draft(
+        "q:1", contact, NUMBER, SHOP, Text("still there?"), Author.FLOW, marketing=False, reply=False, expires_at=now + DAY
+    )  # fmt: skip
+    yield from outbox.enqueue(draft, now)
+
+
+async def test_who_joins_forgets_nothing_that_is_in_the_hands_of_another(where: str) -> None:
+    """Where others may work beside us, whoever starts leaves them what they have in hand until their lease is over."""
+    stores = [await open_database(where)]
+    ask_id = await stores[0].run(asks.ask(What.ERASE_SHOP, SHOP, "k", "test", About(1), MONDAY))
+    assert await stores[0].run(asks.claim(MONDAY)) is not None
+    if is_server(where):
+        stores.append(await open_database(where))
+        await stores[1].run(asks.let_go(MONDAY))
+        assert await stores[1].run(asks.claim(MONDAY)) is None
+        await stores.pop(0).close()
+    await stores[0].run(asks.let_go(MONDAY))
+    claimed = await stores[0].run(asks.claim(MONDAY))
+    assert claimed is not None
+    assert claimed.id == ask_id
+    await stores[0].close()
+
+
 @pytest.mark.parametrize(("kept", "gone", "both"), [(SHOP, "", ""), ("", SHOP, ""), (SHOP, SHOP, SHOP), (None, None, None)])
 async def test_of_two_who_are_one_as_much_is_erased_as_was_asked_of_either(
     bench: Bench, kept: str | None, gone: str | None, both: str | None
@@ -116,6 +249,76 @@ async def test_a_copy_that_was_written_before_goes_when_one_shop_erases(lawful: 
     assert not (await lawful.done()).is_open
     assert not path.exists()
     assert (await _known(bench, copied.id)).file is None
+
+
+@pytest.mark.parametrize("left", ["data-1.zip", "data-1.zip.unfinished"])
+async def test_of_a_copy_that_a_kill_left_nothing_stays_when_they_were_erased_since(lawful: Lawful, left: str) -> None:
+    bench = lawful.bench
+    await lawful.privacy.work()  # one that has run for long: it leaves others what they have in hand
+    await bench.cart()
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    (asked,) = await bench.store.read(asks.every())
+    assert asked.id == 1
+    path = lawful.folder / "copies" / left
+    path.parent.mkdir()
+    path.write_text(LOLA)  # killed before its receipt knew of it
+    assert await bench.store.run(asks.claim(bench.now)) is not None
+    await lawful.redact()
+    await lawful.done()
+    bench.now += HOUR
+    await lawful.done()
+    assert not path.exists()
+    receipt = await _known(bench, asked.id)
+    assert (receipt.is_open, receipt.file) == (False, None)
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+async def test_who_is_erased_while_their_copy_is_being_written_is_not_handed_over(lawful: Lawful, at: int) -> None:
+    bench = lawful.bench
+
+    async def erased() -> None:
+        await lawful.redact()
+        ask = (await bench.store.read(asks.every()))[-1]
+        assert ask.about is not None
+        await lawful.privacy._carry_out(ask, ask.about)  # by another process
+
+    await bench.cart()
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    store = Meanwhile(bench.store, at, erased)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await work.work()
+        bench.now += MINUTE
+    assert store.count >= at
+    copied, _ = await bench.store.read(asks.every())
+    assert (copied.is_open, copied.file) == (False, None)
+    assert list((lawful.folder / "copies").glob("*")) == []
+
+
+async def test_a_copy_that_is_asked_for_once_more_while_it_is_written_is_of_everybody_asked_for(lawful: Lawful) -> None:
+    bench = lawful.bench
+
+    async def asked_again() -> None:
+        await bench.shop("privacy.data", phone=f"+{PEPE}", request_key="r-1")
+        await bench.work()
+
+    for key, who in (("k1", LOLA), ("k2", PEPE)):
+        await bench.cart(key, who)
+    await bench.shop("privacy.data", phone=f"+{LOLA}", request_key="r-1")
+    await bench.work()
+    store = Meanwhile(bench.store, 4, asked_again)
+    work = Privacy(cast("Database", store), lawful.house, lawful.erasures, lawful.optouts, lawful.shelf, lawful.folder / "copies")
+    for _ in range(3):
+        await work.work()
+        bench.now += MINUTE
+    (ask,) = await bench.store.read(asks.every())
+    assert (ask.is_open, ask.people) == (False, 2)
+    assert ask.file is not None
+    with zipfile.ZipFile(lawful.folder / "copies" / ask.file) as copy:
+        told = copy.read("data.json").decode()
+    assert [who for who in (LOLA, PEPE) if who not in told] == []
 
 
 async def test_a_stop_of_before_holds_through_two_erasures_and_a_start_ends_it(lawful: Lawful) -> None:

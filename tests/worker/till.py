@@ -104,7 +104,7 @@ class Till:
         self.arrivals = Arrivals(api)
         self.bench.sender._channel = self.arrivals  # another end of the same sender
         self.files: dict[str, list[str]] = {}
-        self.discounter = Discounter(bench.store, session, {}, bench.house, {SHOP: code_api}, self.files.get)
+        self.discounter = Discounter(bench.store, session, {}, bench.house, {SHOP: code_api}, self.files.get, patience=30)
 
     async def left_carts(self, *who: str, key: str = "k") -> None:
         """Each of them leaves a cart, and an hour passes."""

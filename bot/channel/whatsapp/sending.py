@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPMethod
+from time import monotonic
 from typing import Protocol
 
 import aiohttp
 
-from bot.channel import Delivered, Failure, Outgoing, SendError
+from bot.channel import Delivered, Failure, Outgoing, SendError, Withheld
 from bot.channel.whatsapp.graph import API_URL, TIMEOUT, accepted, ask
 from bot.channel.whatsapp.names import NAMES, names_in
 from bot.channel.whatsapp.payload import Json, payload, receipt, stored_files
@@ -21,6 +22,8 @@ from bot.flow.run import Content, TemplateMessage
 
 RECEIPT_SECONDS = 5.0  # a receipt that takes longer is not worth waiting for
 NOT_AVAILABLE = 134102  # Cloud API: marketing messages cannot go this way for this number, and nothing was sent
+AROUND_SECONDS = 60.0  # how long the rest goes the way of all messages then: who asks again each time may never come to it in time
+LOST_TRIES = 3  # requests for a message whose files, perhaps lost, could not be brought back while it might still go
 
 # Cloud API: no such object, a wrong parameter or value, a file that could not be taken. All of them say that nothing was sent.
 PERHAPS_NO_FILE = frozenset({33, 100, 131009, 131053})
@@ -80,13 +83,14 @@ class WhatsApp:
         self._menu = menu
         self._files = files
         self._marketing = MarketingRoute(marketing)
+        self._around: dict[tuple[str, str], float] = {}
 
     def renew(self, token: str) -> None:
         """From now on another token counts."""
         self._token = token
 
     async def deliver(self, message: Outgoing) -> Delivered:
-        """Send one message. Raises SendError, and nothing else, when it did not surely succeed."""
+        """Send one message. Raises SendError, and nothing else, when it did not surely succeed; Withheld when it may not start any more."""
         if not _NUMBER_ID.fullmatch(message.number):
             raise SendError(Failure.REFUSED, "the sending phone number id is not a number")
         try:
@@ -115,16 +119,24 @@ class WhatsApp:
         except SendError as error:
             if self._files is None or not uploads or error.code not in PERHAPS_NO_FILE:
                 raise
+            refusal = error
         for media_id in uploads.values():
             await self._files.gone(media_id, message.number)
-        return await self._send(message, payload(message, await self._uploads(message), self._menu))
+        try:
+            return await self._send(message, payload(message, await self._uploads(message), self._menu))
+        except Withheld as late:  # a try that counts: else what is refused for another reason than its files would go round for ever
+            raise SendError(Failure.RETRY, refusal.detail, code=refusal.code, tries=LOST_TRIES) from late
 
     async def _uploads(self, message: Outgoing) -> Mapping[str, str]:
-        """Meta's ids of the message's stored files."""
+        """Meta's ids of the message's stored files. Raises Withheld where it may not start any more, with some of them made ready."""
         wanted = stored_files(message.content)
         if wanted and self._files is None:
             raise SendError(Failure.REFUSED, "it was not sent, because there is nowhere to get its file from")
-        return {file: await self._uploaded(file, message.number) for file in wanted}
+        found: dict[str, str] = {}
+        for file in wanted:
+            message.check_start()  # many files one after the other could outlast the lease on the message
+            found[file] = await self._uploaded(file, message.number)
+        return found
 
     async def _uploaded(self, file: str, number: str) -> str:
         assert self._files is not None
@@ -139,22 +151,27 @@ class WhatsApp:
             raise SendError(Failure.RETRY, f"its file could not be made ready ({type(error).__name__})") from error
 
     async def _send(self, message: Outgoing, body: Json) -> Node:
-        if not self._is_for_marketing_api(message.content):
-            return await self._post(self._address(message.number), body)
+        offer = self._for_marketing_api(message.content)
+        if offer is None or self._around.get((message.number, offer.name), 0.0) > monotonic():
+            return await self._post(message, self._address(message.number), body)
         policy = "STRICT" if self._marketing is MarketingRoute.STRICT else "CLOUD_API_FALLBACK"
         try:
-            return await self._post(f"{self._api_url}/{message.number}/marketing_messages", {**body, "product_policy": policy})
+            return await self._post(message, f"{self._api_url}/{message.number}/marketing_messages", {**body, "product_policy": policy})
         except SendError as error:
             # a Graph error with this code is a clear no: nothing was sent. Whoever asked for no other way gets none.
             if error.code != NOT_AVAILABLE or self._marketing is MarketingRoute.STRICT:
                 raise
-        return await self._post(self._address(message.number), body)
+        self._around[message.number, offer.name] = monotonic() + AROUND_SECONDS
+        return await self._post(message, self._address(message.number), body)
 
-    def _is_for_marketing_api(self, content: Content) -> bool:
+    def _for_marketing_api(self, content: Content) -> TemplateMessage | None:
         """Cloud API: marketing templates only, else 134100."""
-        return self._marketing is not MarketingRoute.MESSAGES and isinstance(content, TemplateMessage) and content.marketing
+        if self._marketing is MarketingRoute.MESSAGES or not isinstance(content, TemplateMessage) or not content.marketing:
+            return None
+        return content
 
-    async def _post(self, address: str, body: Json) -> Node:
+    async def _post(self, message: Outgoing, address: str, body: Json) -> Node:
+        message.check_start()
         return accepted(await ask(self._session, HTTPMethod.POST, address, self._token, json=body, timeout=self._seconds))
 
     def _address(self, number: str) -> str:

@@ -163,6 +163,9 @@ order by id desc limit :limit
 -- name: release
 update outbox set state = 'queued', attempts = attempts - 1, sent_at = null, lease_until = null where id = :id and state = 'sending'
 
+-- name: claimed_by
+select id from outbox where state = 'sending' and owner = :owner and epoch = :epoch order by id
+
 -- name: refused
 update outbox set state = 'refused', why = :why, code = :code, counts = :counts, lease_until = null,
   sent_at = case when cast(:counts as bigint) = 1 then sent_at end

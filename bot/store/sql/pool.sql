@@ -12,6 +12,7 @@ on conflict (shop, source, flow, worth, ends) do nothing
 select * from code_pool where retry_at <= :now and source = 'pool' and until > :now and (bulk is not null or (
   select count(*) from (select 1 from pool_code where pool = code_pool.id and state = 'ready' limit :low) few) < :low)
   and not exists (select 1 from closed_shop c where c.shop = code_pool.shop)
+  and cast(:busy as text) not like '%<' || code_pool.shop || '>%'
 order by retry_at limit :limit
 
 -- name: taken_by
@@ -26,6 +27,12 @@ insert into pool_code (pool, shop, code, state) values (:pool, :shop, :code, :st
 
 -- name: in_state
 select code from pool_code where pool = :pool and state = :state order by id limit :limit
+
+-- name: page
+select id, code from pool_code where pool = :pool and state = :state and id > :after order by id limit :limit
+
+-- name: change
+update pool_code set state = :becomes where pool = :pool and code = :code and state = :was
 
 -- name: settle
 update pool_code set state = :state, store_id = coalesce(:store_id, store_id)

@@ -6,6 +6,7 @@ update code_pool set retry_at = :now + 60000000 where id = any(array(
   select id from code_pool where retry_at <= :now and source = 'pool' and until > :now and (bulk is not null or (
     select count(*) from (select 1 from pool_code where pool = code_pool.id and state = 'ready' limit :low) few) < :low)
     and not exists (select 1 from closed_shop c where c.shop = code_pool.shop)
+    and cast(:busy as text) not like '%<' || code_pool.shop || '>%'
   order by retry_at limit :limit for update skip locked))
 returning *
 
