@@ -108,7 +108,7 @@ def claim(now: datetime, busy: Collection[str] = ()) -> Step[Reading | None]:
 
 def keep(reading: Reading, now: datetime) -> Step[None]:
     """Whoever reads it still does: nobody else is given it for another lease."""
-    yield sql("reading.keep", id=reading.id, until=to_micros(now + LEASE))
+    yield sql("reading.keep", id=reading.id, cursor=reading.cursor or "", until=to_micros(now + LEASE))
 
 
 def let_go(now: datetime) -> Step[None]:

@@ -143,6 +143,17 @@ async def test_no_night_learns_from_a_history_that_is_half_read(bench: Bench) ->
     assert await bench.rows("select product from product_evidence") != []
 
 
+async def test_who_comes_late_holds_nobody_up(bench: Bench) -> None:
+    reading = house_of(bench, Pages(([], [], [])))
+    await ask(bench)
+    late = await bench.store.run(readings.claim(bench.now))
+    assert late is not None
+    bench.now += readings.LEASE * 2
+    assert await reading.read_on()
+    await bench.store.run(readings.keep(late, bench.now))
+    assert await reading.read_on(), "it went on, and is nobody's who held it before"
+
+
 async def test_dates_are_worked_out_again_as_soon_as_what_the_owner_asked_for_is_worked_off(bench: Bench) -> None:
     await bench.order(items=[COFFEE])
     await bench.work()

@@ -19,7 +19,8 @@ returning *
 update shop_reading set retry_at = :now where state = 'waiting' and tries = 0 and retry_at > :now
 
 -- name: keep
-update shop_reading set retry_at = :until where id = :id and state = 'waiting'
+-- unless somebody else went on with it meanwhile
+update shop_reading set retry_at = :until where id = :id and state = 'waiting' and coalesce(cursor, '') = :cursor
 
 -- name: load
 select * from shop_reading where id = :id
