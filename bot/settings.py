@@ -409,23 +409,28 @@ class _Reading:
     def shop(self, name: str, *, needed: bool) -> ShopSettings:
         secret, discounts_url, region, platform, domain, consent_key, *api, sites = names_of_shop(name).values()
         kind = self._platform(platform)
-        secrets = self._shop_secrets(secret, kind)
         if needed:
             self._miss(secret)
-        code = self.text(region)
-        if code is not None and country_code(code) is None:
-            self.fault(region, "is not a country: give its two letters, such as ES")
+        discounts, country, pages = self.url(discounts_url, plain=True), self._region(region), self._sites(sites)
+        if kind is None:  # what else is set may be right for the platform that is meant
+            return ShopSettings(name, ())
         return ShopSettings(
             name,
-            secrets,
-            self.url(discounts_url, plain=True),
-            country_code(code),
+            self._shop_secrets(secret, kind),
+            discounts,
+            country,
             kind,
             self._domain(domain, kind),
             self._of_platform(consent_key, kind, woocommerce.PLATFORM),
             *self._api(kind, *api),
-            self._sites(sites),
+            pages,
         )
+
+    def _region(self, name: str) -> str | None:
+        code = self.text(name)
+        if code is not None and country_code(code) is None:
+            self.fault(name, "is not a country: give its two letters, such as ES")
+        return country_code(code)
 
     def _sites(self, name: str) -> frozenset[str]:
         """Where a shop's pages are, with and without `www.`"""
@@ -449,12 +454,14 @@ class _Reading:
             self.fault(secret, f"is a client secret without its client id: set {key}")
         return self.url(url), self.secret(token), self.secret(key), self.secret(secret)
 
-    def _platform(self, name: str) -> str:
+    def _platform(self, name: str) -> str | None:
+        """What a shop runs on; None where that is not known."""
         value = (self.text(name) or plain.PLATFORM).lower()
         written = mappings.names(Path(self.text("COMEBACK_FLOWS") or "flows"))
         if value not in _PLATFORMS and value not in written:
             known = ", ".join((*_PLATFORMS, *sorted(written)))
             self.fault(name, f"is not known: choose one of {known}, or write flows/{mappings.FOLDER}/{value[:40]}.yaml")
+            return None
         return value
 
     def _shop_secrets(self, name: str, platform: str) -> tuple[str, ...]:

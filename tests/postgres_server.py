@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,7 @@ class Server:
     """A running server. `socket` is its folder."""
 
     socket: Path
+    _started: Any = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _clean: list[str] = field(default_factory=list)
 
@@ -41,6 +43,14 @@ class Server:
                 await connection.execute(command)
         finally:
             await connection.close()
+
+    async def restart(self, away: float) -> None:
+        """End it as if it crashed, in the middle of everything, and start it again after so many seconds."""
+        postmaster = self._started.get_postmaster_info().process
+        postmaster.send_signal(signal.SIGQUIT)  # an "immediate shutdown"
+        await asyncio.to_thread(postmaster.wait, 30)
+        await asyncio.sleep(away)
+        await asyncio.to_thread(self._started.ensure_postgres_running)
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
@@ -88,7 +98,7 @@ def running() -> Iterator[Server]:
             raise
         pytest.skip(f"PostgreSQL cannot be started here: {error}")
     try:
-        server = Server(folder)
+        server = Server(folder, started)
         with ThreadPoolExecutor(1) as apart:  # a test's own loop may be running here
             apart.submit(lambda: asyncio.run(_furnish(server))).result()
         yield server

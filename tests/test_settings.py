@@ -255,6 +255,12 @@ def test_what_does_not_fit_a_platform_is_a_fault(name: str, value: str, sentence
     assert sentence in [fault[: len(sentence)] for fault in faults({**PLATFORMS, f"COMEBACK_SHOP_{name}": value})]
 
 
+def test_of_a_shop_whose_platform_is_misspelt_nothing_is_to_be_removed() -> None:
+    more = {"COMEBACK_SHOP_CASA_PLATFORM": "shopfy", "COMEBACK_SHOP_CASA_SECRET": "short", "COMEBACK_SHOP_CASA_REGION": "Spain"}
+    names = [fault.partition(":")[0] for fault in faults({**PLATFORMS, **more})]
+    assert names == ["COMEBACK_SHOP_CASA_PLATFORM", "COMEBACK_SHOP_CASA_REGION"], "what is wrong whatever it runs on is told at once"
+
+
 def test_a_shops_pages_are_known_with_and_without_www() -> None:
     sites = {"COMEBACK_SHOP_CASA_SITES": "https://www.Casa-Lola.com/, casa-lola.es", "COMEBACK_SHOP_LOLA_SITES": "127.0.0.1:8400"}
     shops = read({**PLATFORMS, **sites}, serving=False).shops

@@ -37,8 +37,6 @@ Exit codes: 0 all is well, 1 something must be done, 78 the configuration cannot
 TIMEOUT_SECONDS = 10
 LATELY = timedelta(days=3)
 
-_BACK = "nothing it tells is taken in. If it is back, 'comeback shop connect' or 'comeback privacy reopen {}' says so"
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
@@ -79,7 +77,8 @@ async def _examine(settings: Settings) -> list[Finding]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         found += [one async for one in doctor_whatsapp.examine(session, settings, playbook, wall_clock())]
-        found += [one async for one in doctor_shop.examine(session, settings, playbook.rules, await _heard(settings), wall_clock())]
+        rules = doctor_shop.own_rules(playbook)
+        found += [one async for one in doctor_shop.examine(session, settings, rules, await _heard(settings), wall_clock())]
     return [*found, *await _missed(settings)]
 
 
@@ -133,14 +132,11 @@ async def database(settings: Settings) -> list[Finding]:
         alarms = await read_only(settings.database, health.alarms(wall_clock()))
         asks = await read_only(settings.database, privacy.pressing(wall_clock()))
         closed = await read_only(settings.database, privacy.closed_shops())
-        closed = await read_only(settings.database, privacy.closed_shops())
     except StoreUnavailable as fault:
         return [ill("database", f"{fault}. Is it a database of Comeback, and may this user read it?")]
     found = [_state(state, f"{where} ({engine}), {_serving(settings)}"), *(hint("sending", one) for one in obstacles)]
     found += [(ill if one.late else hint)("privacy", one.sentence) for one in asks]
-    left = "took the app out: nothing is sent in its name. Is it back? 'comeback privacy reopen"
-    found += [hint(f"shop {shop}", f"on {closed[shop]:%Y-%m-%d} it {left} {shop}'") for shop in settings.shops if shop in closed]
-    found += [hint(name, f"it took the app out on {since:%Y-%m-%d}: {_BACK.format(name)}") for name, since in closed.items()]
+    found += [hint(f"shop {name}", shop.took_out(name, since)) for name, since in closed.items()]
     return [*found, *(hint("Meta", f"{alarm}: see the WhatsApp Manager") for alarm in alarms), *_limits(limits)]
 
 
@@ -156,7 +152,8 @@ def _state(state: State, where: str) -> Finding:
 def _limits(standing: Standing) -> Iterator[Finding]:
     """How much of the day's limit of people is used, and which number is slowed down."""
     if standing.people is not None:
-        told = f"{standing.reached:,} of {standing.people:,} people were written to first in 24 hours"
+        limit, no_limit = (f" of {standing.people:,}", "") if standing.people < pace.UNLIMITED else ("", ", and no limit")
+        told = f"{standing.reached:,}{limit} people were written to first in 24 hours{no_limit}"
         if standing.waiting and standing.goes_on_at is not None:
             told += f"; {standing.waiting:,} messages wait for that limit, from {standing.goes_on_at:%H:%M} UTC on they go"
         yield (hint if standing.waiting else well)("limits", told)

@@ -3,58 +3,79 @@
 `comeback shop connect` looks at the same things on its way.
 """
 
-import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 
 import aiohttp
 
-from bot.command import shop_access
-from bot.command.finding import Finding, hint, ill, well
+from bot.command import shop_access, shop_door
+from bot.command.finding import Finding, Health, hint, ill, well
+from bot.command.shop_door import Door, Stand
 from bot.flow.rules import StoreRules
 from bot.settings import Settings, ShopSettings, names_of_shop
-from bot.shop import bigcommerce, bigcommerce_rest, hooks, knock, shopify, woocommerce
+from bot.shop import bigcommerce, bigcommerce_rest, hooks, shopify, woocommerce
 from bot.shop.hooks import Act, Hook
 from bot.shop.setup import Store, StoreSetup, lacking, tellable
 from bot.shop.shopify_setup import WHATSAPP_CONSENT_SINCE
 from bot.shop.wire import ApiRefused, ShopUnreachable
+from bot.store.mirror import HEARD_EVERY
+from bot.worker.playbook import Playbook
 
 SILENT = timedelta(days=3)  # a shop that sells nothing for that long is rarer than webhooks that broke
 SKEW = timedelta(minutes=2)  # Standard Webhooks are refused after five
 ENOUGH_ORDERS = 5  # to say that no phone comes at all; fewer may all be of people who gave none
 _MOST_NAMED = 4
+_STORE = "store"
 
 
 async def examine(
-    session: aiohttp.ClientSession, settings: Settings, rules: StoreRules, heard: Mapping[str, datetime], now: datetime
+    session: aiohttp.ClientSession, settings: Settings, rules: StoreRules | None, heard: Mapping[str, datetime], now: datetime
 ) -> AsyncIterator[Finding]:
-    """All shops, each finding with its shop's name before it. `heard`: when each was last heard."""
+    """All shops, each finding with its shop's name before it. `rules` are `own_rules`; `heard` is when each was last heard."""
     for shop in settings.shops.values():
         async for one in _shop(session, settings, shop, rules, heard.get(shop.name), now):
             yield Finding(f"{shop.name} {one.about}", one.verdict, one.sentence)
 
 
+def own_rules(playbook: Playbook) -> StoreRules | None:
+    """What `flows/store.yaml` says; None where there is none, or a mistake in it: then the rules are not what the owner meant."""
+    return None if playbook.library.broken_rules else playbook.rules
+
+
 async def _shop(
-    session: aiohttp.ClientSession, settings: Settings, shop: ShopSettings, rules: StoreRules, heard_at: datetime | None, now: datetime
+    session: aiohttp.ClientSession,
+    settings: Settings,
+    shop: ShopSettings,
+    rules: StoreRules | None,
+    heard_at: datetime | None,
+    now: datetime,
 ) -> AsyncIterator[Finding]:
     address = shop_access.address_of(settings, shop)
     setup = shop_access.setup_of(session, shop)
+    found = []
     if setup is not None:
         async for one in _interface(session, setup, settings, shop, rules, now):
+            found.append(one)
             yield one
     elif shop.platform in shop_access.PLATFORMS:
         names = ", ".join(lack.name for lack in shop_access.lacks(settings, shop))
         yield hint("access", f"set {names}: then its webhooks and what it lets us see are looked at, too")
     yield _heard(heard_at, now)
     if address is not None:
-        async for one in door(session, shop, address, now):
+        for one in of_door(await shop_door.look(session, shop, address, now), found):
             yield one
 
 
+def of_door(door: Door, found: Iterable[Finding]) -> Iterator[Finding]:
+    """What a knock at our own door tells; nothing where it is refused, and something else that was found says why."""
+    says_why = any(one.about == _STORE and one.verdict is Health.ILL for one in found)
+    if door.finding is not None and not (door.stand is Stand.REFUSES and says_why):
+        yield door.finding
+
+
 async def _interface(
-    session: aiohttp.ClientSession, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules, now: datetime
+    session: aiohttp.ClientSession, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules | None, now: datetime
 ) -> AsyncIterator[Finding]:
     try:
         if obstacle := await setup.obstacle():
@@ -80,23 +101,25 @@ async def _interface(
 # ---- what the shop says of itself
 
 
-def compared(store: Store, shop: ShopSettings, rules: StoreRules) -> Iterator[Finding]:
-    """Where the shop and what is written here do not agree."""
+def compared(store: Store, shop: ShopSettings, rules: StoreRules | None) -> Iterator[Finding]:
+    """Where the shop and what is written here do not agree. It is ill where all that the shop tells would be refused."""
     names = names_of_shop(shop.name)
     if store.domain is not None and shop.domain is not None and store.domain != shop.domain:
-        yield ill("store", f"it calls itself {store.domain}, and {names['DOMAIN']} says {shop.domain}: its webhooks would be refused")
+        yield ill(_STORE, f"it calls itself {store.domain}, and {names['DOMAIN']} says {shop.domain}: its webhooks would be refused")
     if store.domain is not None and shop.domain is None:
-        yield hint("store", f"set {names['DOMAIN']}={store.domain}: then webhooks of other stores with the same app are refused")
+        yield hint(_STORE, f"set {names['DOMAIN']}={store.domain}: then webhooks of other stores with the same app are refused")
     if store.country is not None and shop.region is None:
-        yield hint("store", f"it is in {store.country}: set {names['REGION']}={store.country}, or phones without a country code are lost")
+        yield hint(_STORE, f"it is in {store.country}: set {names['REGION']}={store.country}, or phones without a country code are lost")
     if None not in (store.country, shop.region) and store.country != shop.region:
         yield hint(
-            "store", f"it is in {store.country}, and {names['REGION']} says {shop.region}: phones without a country code are read so"
+            _STORE, f"it is in {store.country}, and {names['REGION']} says {shop.region}: phones without a country code are read so"
         )
+    if rules is None:
+        return
     if store.currency is not None and store.currency != rules.currency:
-        yield hint("store", f"it sells in {store.currency}, and flows/store.yaml says currency: {rules.currency}")
+        yield hint(_STORE, f"it sells in {store.currency}, and flows/store.yaml says currency: {rules.currency}")
     if store.timezone is not None and store.timezone != rules.timezone:
-        yield hint("store", f"its time zone is {store.timezone}, and flows/store.yaml says timezone: {rules.timezone}")
+        yield hint(_STORE, f"its time zone is {store.timezone}, and flows/store.yaml says timezone: {rules.timezone}")
 
 
 def scopes(setup: StoreSetup, shop: ShopSettings, granted: frozenset[str] | None) -> Iterator[Finding]:
@@ -241,56 +264,9 @@ async def clock(session: aiohttp.ClientSession, shop: ShopSettings, now: datetim
 
 
 def _heard(at: datetime | None, now: datetime) -> Finding:
+    """`at` is when it was last heard, give or take HEARD_EVERY."""
     if at is None:
         return hint("heard", "nothing came from it yet: put something into a cart there")
-    told = f"it last told something on {at:%Y-%m-%d %H:%M} UTC"
+    until = min(at + HEARD_EVERY, max(at, now))  # it is written down now and then only
+    told = f"it last told something between {at:%Y-%m-%d %H:%M} and {until:%H:%M} UTC"
     return hint("heard", f"{told}: is that all it sold?") if now - at > SILENT else well("heard", told)
-
-
-# ---- the way to our door
-
-
-async def door(session: aiohttp.ClientSession, shop: ShopSettings, address: str, now: datetime) -> AsyncIterator[Finding]:
-    """Call our own door from outside, as the shop does: a signed delivery with nothing in it, then a forged one."""
-    if not shop.secrets:
-        return
-    try:
-        fault = await _loop(session, shop, address, now)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        yield ill("address", f"{address} cannot be reached ({type(error).__name__}): is 'comeback serve' running behind it?")
-        return
-    if fault is not None:
-        yield ill("address", f"{address} {fault}")
-    elif not address.startswith("https://"):
-        yield hint("address", f"{address} leads here, but a shop elsewhere calls only https with a certificate of a known authority")
-    else:
-        yield well("address", f"{address} leads here, takes what is signed, and refuses what is not")
-
-
-async def _loop(session: aiohttp.ClientSession, shop: ShopSettings, address: str, now: datetime) -> str | None:
-    """What is wrong with the way to our door; None: nothing. Raises aiohttp.ClientError, TimeoutError."""
-    name = names_of_shop(shop.name)["SECRET"]
-    signed = knock.headers(shop.platform, shop.secrets[0], shop.domain, now)
-    if signed is None:
-        return None
-    match await _post(session, address, signed):
-        case HTTPStatus.OK:
-            pass
-        case HTTPStatus.NOT_FOUND:
-            return "answers 404: does it lead to another server, or does 'comeback serve' run with other COMEBACK_SHOPS?"
-        case HTTPStatus.UNAUTHORIZED:
-            return f"refuses what is signed: has 'comeback serve' another {name}, or does a proxy change bodies?"
-        case status:
-            return f"answers a signed delivery with {status}"
-    forged = knock.headers(shop.platform, knock.secret_like(shop.platform, secrets.token_bytes(32)), shop.domain, now)
-    if forged is not None and await _post(session, address, forged) == HTTPStatus.OK:
-        return "takes a delivery that nobody signed: is something between that answers in its place?"
-    return None
-
-
-async def _post(session: aiohttp.ClientSession, address: str, headers: Mapping[str, str]) -> int:
-    async with session.post(
-        address, data=knock.BODY, headers={"Content-Type": "application/json", **headers}, allow_redirects=False
-    ) as response:
-        await response.read()
-        return response.status

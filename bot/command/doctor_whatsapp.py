@@ -6,10 +6,9 @@ Each question is asked of Meta as it stands now. What one of them cannot tell is
 import hmac
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from itertools import chain
 
 import aiohttp
 
@@ -17,6 +16,7 @@ from bot.channel import SendError
 from bot.channel.whatsapp import account, number, templates
 from bot.channel.whatsapp.account import TokenState
 from bot.channel.whatsapp.number import NumberState
+from bot.channel.whatsapp.reading import daily_limit
 from bot.channel.whatsapp.templates import TemplateState
 from bot.command.finding import Finding, hint, ill, refused, well
 from bot.flow.revision import Category
@@ -100,13 +100,21 @@ async def _number(session: aiohttp.ClientSession, whatsapp: WhatsAppSettings) ->
 
 
 def _number_state(state: NumberState, whatsapp: WhatsAppSettings) -> Iterator[Finding]:
-    limit = f", {state.messaging_limit} people a day" if state.messaging_limit else ""
+    limit = f", {_people(state.messaging_limit)}" if state.messaging_limit else ""
     speed = ", up to 1,000 messages a second" if state.throughput == "HIGH" else ""
     told = f"{state.name or 'the number'} ({state.phone or whatsapp.number}), quality {state.quality or 'not known'}{limit}{speed}"
     faults = list(_number_faults(state))
     yield from faults
     if not faults:
         yield well("number", told)
+
+
+def _people(told: str) -> str:
+    """A limit such as TIER_2K, in people."""
+    limit = daily_limit(told)
+    if limit is None:
+        return f"{told} people a day"
+    return "no limit of people a day" if limit.people is None else f"{limit.people:,} people a day"
 
 
 def _number_faults(state: NumberState) -> Iterator[Finding]:
@@ -186,10 +194,14 @@ _REMEDIES: Mapping[str, str] = {
 def _template_states(playbook: Playbook, known: Mapping[tuple[str, str], TemplateState]) -> Iterator[Finding]:
     """Each template the flows send, in each language of the store: is it there, approved, liked, and of the category the file says?"""
     needed = sorted(_needed(playbook))
-    faults = list(chain.from_iterable(_template_faults(*one, known.get(one[:2])) for one in needed))
-    yield from faults
-    if not faults:
-        yield well("templates", f"all {len(needed)} that the flows send are approved")
+    languages: dict[tuple[Callable[[str, str], Finding], str, str], list[str]] = {}  # by what is told of the template: a line each
+    for name, language, mine in needed:
+        for verdict, told in _template_faults(mine, known.get((name, language))):
+            languages.setdefault((verdict, name, told), []).append(language)
+    for (verdict, name, told), several in languages.items():
+        yield verdict("templates", f"'{name}' in {', '.join(several)} {told}")
+    if not languages and playbook.library.flows:
+        yield well("templates", f"all {len(needed)} that the flows send are approved" if needed else "the flows send none")
 
 
 def _needed(playbook: Playbook) -> set[tuple[str, str, Category]]:
@@ -201,17 +213,16 @@ def _needed(playbook: Playbook) -> set[tuple[str, str, Category]]:
     }
 
 
-def _template_faults(name: str, language: str, mine: Category, state: TemplateState | None) -> Iterator[Finding]:
-    called = f"'{name}' in {language}"
+def _template_faults(mine: Category, state: TemplateState | None) -> Iterator[tuple[Callable[[str, str], Finding], str]]:
     status = state.status if state else "missing"
     if status != "APPROVED":
-        yield ill("templates", f"{called} is {status.lower()}: {_REMEDIES.get(status, MANAGER)}")
+        yield ill, f"is {status.lower()}: {_REMEDIES.get(status, MANAGER)}"
     if state is None:
         return
     if state.category not in ("UNKNOWN", mine.value.upper()):
-        yield hint("templates", f"{called} is {state.category.lower()} for Meta, {mine.value} in its file: Meta's counts, write that there")
+        yield hint, f"is {state.category.lower()} for Meta, {mine.value} in its file: Meta's counts, write that there"
     if state.quality == "RED":
-        yield hint("templates", f"people dislike {called} (quality red): change it before Meta pauses it")
+        yield hint, "is disliked (quality red): change it before Meta pauses it"
 
 
 # ---- the webhook

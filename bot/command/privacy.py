@@ -91,6 +91,7 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
             asyncio.run(_handed_over(settings, args.id))
             _tell(settings, asyncio.run(_load(settings, args.id)), for_machines=args.json)
         case "reopen":
+            _must_be_known(settings, args.who)
             was_closed = asyncio.run(reopen(settings, args.who))
             told = "may be written for again" if was_closed else "had not left"
             print(as_json({"shop": args.who, "reopened": was_closed}) if args.json else f"{args.who} {told}.")
@@ -187,6 +188,13 @@ async def _load(settings: Settings, ask_id: int) -> Ask:
     if ask is None:
         raise NotDone(f"there is no privacy ask {ask_id}: see 'comeback privacy'")
     return ask
+
+
+def _must_be_known(settings: Settings, shop: str) -> None:
+    """A shop is set up, or it had left before it was taken out of the settings. Raises NotDone for a name that is neither."""
+    known = {*settings.shops, *asyncio.run(read_only(settings.database, privacy.closed_shops()))}
+    if shop not in known:
+        raise NotDone(f"there is no shop '{shop}': you have {', '.join(sorted(known)) or 'none'}")
 
 
 async def reopen(settings: Settings, shop: str) -> bool:

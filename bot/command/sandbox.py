@@ -20,6 +20,7 @@ from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.store_control import StoreControls
 from bot.sandbox.shop.way_back import WayBack
 from bot.sandbox.shop.year import Year
+from bot.web.door import WHATSAPP_PATH
 
 NAME = "sandbox"
 HELP = "WhatsApp's Cloud API and a store's interfaces on this machine, to try any bot against"
@@ -36,7 +37,7 @@ machine, all is in memory and gone at the end.
   comeback sandbox --json                                            what to configure as one line of JSON, for a test's set-up
 
 To configure is what a bot has for Meta anyway, with the base URL instead of https://graph.facebook.com:
-  Comeback   COMEBACK_WHATSAPP_API=http://127.0.0.1:8500/v24.0, and TOKEN, NUMBER, ACCOUNT, APP_SECRET and VERIFY_TOKEN as printed
+  Comeback   COMEBACK_WHATSAPP_API=http://127.0.0.1:8500/v24.0 and the others, as printed
   pywa       wa.api._session.base_url = "http://127.0.0.1:8500/v24.0", after wa = WhatsApp(...)
   others     their setting for the base URL, host or API endpoint
 
@@ -52,6 +53,7 @@ ASK_AGAIN_SECONDS = 2.0  # a bot that starts after its sandbox is found then
 TOKEN, APP_SECRET, VERIFY_TOKEN = "sandbox-token", "sandbox-app-secret", "sandbox-verify-token"
 STORE_TOKEN, STORE_KEY, WOO_SECRET = "sandbox-store-token", "ck_sandbox", "sandbox-woo-secret"
 ORDERS = 300
+BOT_URL = "http://127.0.0.1:8080"  # where 'comeback serve' answers, unless it is told otherwise
 CUSTOMERS = ("Ana=+34600000001", "Ben=+447400123456", "Noor=@noor.reads")
 
 
@@ -128,7 +130,7 @@ async def _serve(args: argparse.Namespace) -> int:
     try:
         if args.callback:
             await world.listen_at(args.callback)
-        print(as_json(_for_machines(world, store)) if args.json else _for_people(world, store), flush=True)
+        print(as_json(for_machines(world, store)) if args.json else for_people(world, store), flush=True)
         await stop.wait()
     finally:
         if asking:
@@ -152,10 +154,28 @@ async def _ask(world: Lone, callback: str) -> None:
             complain(paint(last, "yellow") if last else paint(f"verified: webhooks go to {callback}", "green"))
 
 
-def _for_machines(world: Lone, store: StoreApi | None) -> dict[str, object]:
+def for_machines(world: Lone, store: StoreApi | None) -> dict[str, object]:
     known = asdict(world.connection)
     stores = {"stores": _stores(known["base_url"], store)} if store else {}
-    return known | {"api": f"{known['base_url']}/{known['version']}", "control": f"{known['base_url']}/control"} | stores
+    more = {"api": _api(world.connection), "control": f"{known['base_url']}/control", "settings": _settings(world.connection)}
+    return known | more | stores
+
+
+def _api(known: Connection) -> str:
+    return f"{known.base_url}/{known.version}"
+
+
+def _settings(known: Connection) -> dict[str, str]:
+    """What Comeback's own settings are against this sandbox, beside those of a shop."""
+    return {
+        "COMEBACK_WHATSAPP_API": _api(known),
+        "COMEBACK_WHATSAPP_TOKEN": known.token,
+        "COMEBACK_WHATSAPP_NUMBER": known.number,
+        "COMEBACK_WHATSAPP_ACCOUNT": known.account,
+        "COMEBACK_WHATSAPP_APP_SECRET": known.app_secret,
+        "COMEBACK_WHATSAPP_VERIFY_TOKEN": known.verify_token,
+        "COMEBACK_PUBLIC_URL": known.callback.removesuffix(WHATSAPP_PATH) if known.callback.endswith(WHATSAPP_PATH) else BOT_URL,
+    }
 
 
 def _stores(base_url: str, store: StoreApi) -> dict[str, dict[str, str]]:
@@ -193,14 +213,15 @@ def _of_store(base_url: str, store: StoreApi) -> list[str]:
     """How to connect a bot to the store, in the words of Comeback's settings."""
     books = store.books
     much = f"{len(books.orders):,} orders, {len(books.customers):,} customers, {len(books.checkouts):,} checkouts"
-    lines = ["", f"A store is on the same port, with a year behind it ({much}).", "For Comeback it is COMEBACK_SHOPS=casa, and one of"]
+    lines = ["", f"A store is on the same port, with a year behind it ({much})."]
+    lines += ["For Comeback it is COMEBACK_SHOPS=casa beside all of the above, and one of"]
     for parts in _stores(base_url, store).values():
         lines += [f"  COMEBACK_SHOP_CASA_{name}={paint(value, 'bold')}" for name, value in parts.items()]
         lines += [""]
     return [*lines, f"It lives on, and breaks, by HTTP:  curl {base_url}/control/store"]
 
 
-def _for_people(world: Lone, store: StoreApi | None) -> str:
+def for_people(world: Lone, store: StoreApi | None) -> str:
     known = world.connection
     rows = (
         ("Base URL", known.base_url, "instead of https://graph.facebook.com"),
@@ -225,6 +246,9 @@ def _for_people(world: Lone, store: StoreApi | None) -> str:
             f"    -H 'Content-Type: application/json' -d '{send}'",
             "",
             f"A test leads it by HTTP:  curl {known.base_url}/control",
+            "",
+            "For Comeback ('comeback serve', 'comeback shop connect ...') all that is",
+            *(f"  {name}={paint(value, 'bold')}" for name, value in _settings(known).items()),
             *(_of_store(known.base_url, store) if store else []),
         ]
     )

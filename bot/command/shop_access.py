@@ -8,7 +8,7 @@ from types import MappingProxyType
 import aiohttp
 
 from bot.settings import Settings, ShopSettings, names_of_shop
-from bot.shop import bigcommerce, shopify, shopify_graphql, shopify_setup, woocommerce
+from bot.shop import bigcommerce, shopify, shopify_graphql, shopify_scopes, woocommerce
 from bot.shop.bigcommerce_rest import BigRest
 from bot.shop.bigcommerce_setup import BigSetup
 from bot.shop.setup import StoreSetup
@@ -19,6 +19,7 @@ from bot.shop.woocommerce_setup import WooCommerceSetup
 from bot.shops import wire_to
 from bot.web.door import SHOPS_PATH
 
+PUBLIC_URL = "COMEBACK_PUBLIC_URL"
 WIDTH = 120  # characters of a line of names
 
 PLATFORMS = (shopify.PLATFORM, woocommerce.PLATFORM, bigcommerce.PLATFORM)
@@ -85,13 +86,13 @@ def steps(platform: str, shop: str) -> str:
         return _WOO_STEPS.format(secret=names["SECRET"])
     if platform == bigcommerce.PLATFORM:
         return _BIG_STEPS
-    scopes = "\n     ".join(wrap(", ".join(scope.name for scope in shopify_setup.SCOPES), WIDTH))
+    scopes = "\n     ".join(wrap(", ".join(scope.name for scope in shopify_scopes.SCOPES), WIDTH))
     return _SHOPIFY_STEPS.format(scopes=scopes, token=names["API_TOKEN"], key=names["API_KEY"])
 
 
 def _own_address(settings: Settings) -> Iterator[Lack]:
     if settings.public_url is None:
-        yield Lack("COMEBACK_PUBLIC_URL", "the address under which the shop reaches this bot, such as https://bot.example.com")
+        yield Lack(PUBLIC_URL, "the address under which the shop reaches this bot, such as https://bot.example.com")
 
 
 def _shopify(shop: ShopSettings, names: Mapping[str, str]) -> Iterator[Lack]:

@@ -3,18 +3,20 @@
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from textwrap import wrap
+from types import MappingProxyType
 
 import aiohttp
 
 from bot import settings as settings_module
 from bot.clock import wall_clock
-from bot.command import doctor_shop, privacy, shop_access
+from bot.command import doctor_shop, privacy, shop_access, shop_door
 from bot.command.exit_code import EX_CONFIG, EX_TEMPFAIL
 from bot.command.finding import Finding, Health, ill, line, well
+from bot.command.shop_door import Door, Stand
 from bot.command.terminal import as_json, complain, paint
 from bot.flow.rules import StoreRules
 from bot.owner_files import read_playbook
@@ -40,8 +42,9 @@ coming: what the access may do, phones that the platform holds back, another cou
   comeback shop connect shopify --move        this bot has a new address: take over the webhooks that lead to its former one
 
 It can be run as often as you like: what is there stays; what was switched off is mended; webhooks of others, and of another bot for the
-same shop, are never touched. If a setting is missing, it says which, and where in the shop's admin it is found. A shop that had
-taken the app out is back with it: what it tells is taken in again.
+same shop, are never touched. First it knocks at this bot's own address, as the shop would: where that is refused, nothing is changed in
+the shop; where nothing answers yet, only what is missing is registered, and what is there stays as it is. If a setting is missing, it
+says which, and where in the shop's admin it is found. A shop that had taken the app out is back with it: what it tells is taken in again.
 Exit codes: 0 all is well, 1 something must be done, 75 the shop cannot be reached now, 78 settings are missing or wrong."""
 
 TIMEOUT_SECONDS = 30
@@ -64,6 +67,7 @@ class Outcome(StrEnum):
     DONE = "done"
     PLANNED = "planned"
     FAILED = "failed"
+    HELD = "held"  # it stays as it is: our own door would not take what it told then
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,12 @@ def run(args: argparse.Namespace) -> int:
         return EX_CONFIG
     if lacking := shop_access.lacks(settings, shop):
         missing = f"Before shop '{shop.name}' can be connected, set:\n{shop_access.told(lacking)}"
-        complain(f"{missing}\n\n{shop_access.steps(shop.platform, shop.name)}")
+        of_shop = any(lack.name != shop_access.PUBLIC_URL for lack in lacking)
+        complain(f"{missing}\n\n{shop_access.steps(shop.platform, shop.name)}" if of_shop else missing)
         return EX_CONFIG
-    rules = read_playbook(settings.flows, settings.locales).rules
+    rules = doctor_shop.own_rules(read_playbook(settings.flows, settings.locales))
     report = asyncio.run(connect(settings, shop, rules, remove=args.remove, moved=args.move, dry_run=args.dry_run))
-    print(as_json(_plain(report, dry_run=args.dry_run)) if args.json else "\n".join(_told(report)))
+    print(as_json(_plain(report, dry_run=args.dry_run)) if args.json else "\n".join(told(report)))
     return report.code
 
 
@@ -135,7 +140,7 @@ def _unknown(settings: Settings, platform: str, name: str | None) -> str:
 
 
 async def connect(
-    settings: Settings, shop: ShopSettings, rules: StoreRules, *, remove: bool, dry_run: bool, moved: bool = False
+    settings: Settings, shop: ShopSettings, rules: StoreRules | None, *, remove: bool, dry_run: bool, moved: bool = False
 ) -> Report:
     """Connect a shop whose settings lack nothing, or take our webhooks out. `moved`: this bot was at another address before."""
     address = shop_access.address_of(settings, shop)
@@ -150,8 +155,8 @@ async def connect(
             elif remove:
                 await _apply(report, setup, hooks.removal(address, await setup.hooks()), dry_run=dry_run)
             else:
-                await _set_up(report, setup, settings, shop, rules, dry_run=dry_run, moved=moved)
-                report.findings += [one async for one in doctor_shop.door(session, shop, address, wall_clock())]
+                door = await shop_door.look(session, shop, address, wall_clock())
+                await _set_up(report, setup, door, settings, rules, dry_run=dry_run, moved=moved)
         except ApiRefused as refusal:
             report.findings.append(ill("access", refusal.why))
         except ShopUnreachable as fault:
@@ -161,23 +166,44 @@ async def connect(
 
 
 async def _set_up(
-    report: Report, setup: StoreSetup, settings: Settings, shop: ShopSettings, rules: StoreRules, *, dry_run: bool, moved: bool
+    report: Report, setup: StoreSetup, door: Door, settings: Settings, rules: StoreRules | None, *, dry_run: bool, moved: bool
 ) -> None:
+    shop = report.shop
     store = await setup.store()
     report.findings.append(well("access", f"{store.name or shop.name} lets us in"))
     report.findings += doctor_shop.compared(store, shop, rules)
+    report.findings += doctor_shop.of_door(door, report.findings)
     granted = await setup.granted()
     report.findings += doctor_shop.scopes(setup, shop, granted)
-    there = await setup.hooks()
     wanted = list(setup.topics) if granted is None else tellable(setup.topics, granted)
-    await _apply(report, setup, hooks.plan(wanted, report.address, there, moved=moved), dry_run=dry_run)
+    moves = hooks.plan(wanted, report.address, await setup.hooks(), moved=moved)
+    await _apply(report, setup, moves, dry_run=dry_run, held=_HELD[door.stand])
+    report.findings += _of_what_is_held(report, door)
     report.findings += doctor_shop.kept_from_us(shop, [one.error for one in report.done if one.error])
     now_there = await setup.hooks()
     report.findings += doctor_shop.strangers(shop, report.address, now_there)
     report.findings += doctor_shop.versions(hooks.own(report.address, now_there))
     report.findings += [one async for one in doctor_shop.phones(setup, shop, granted)]
-    if not dry_run:
+    if not dry_run and door.stand is not Stand.REFUSES:
         report.findings += [one async for one in _welcome_back(settings, shop.name)]
+
+
+_HELD: Mapping[Stand, frozenset[Act]] = MappingProxyType(
+    {
+        Stand.OPEN: frozenset(),
+        Stand.SILENT: frozenset({Act.MEND, Act.REMOVE}),  # a webhook that is switched on too early is soon switched off again
+        Stand.REFUSES: frozenset({Act.REGISTER, Act.MEND, Act.REMOVE}),
+    }
+)
+"""What is not done to webhooks: what works must not be made to sign, or to lead, otherwise than our own door takes it."""
+
+
+def _of_what_is_held(report: Report, door: Door) -> Iterator[Finding]:
+    if door.stand is Stand.SILENT:
+        yield shop_door.until_it_answers(report.shop)
+    elif any(one.outcome is Outcome.HELD for one in report.done):
+        do = "see to that first, then connect again"
+        yield ill("webhooks", f"nothing is changed in the shop, for this bot would refuse what it tells: {do}")
 
 
 async def _welcome_back(settings: Settings, shop: str) -> AsyncIterator[Finding]:
@@ -192,9 +218,12 @@ async def _welcome_back(settings: Settings, shop: str) -> AsyncIterator[Finding]
         yield ill("the app", f"the shop may have taken it out, and that it is back could not be kept ({fault}): run this again")
 
 
-async def _apply(report: Report, setup: StoreSetup, moves: Sequence[Move], *, dry_run: bool) -> None:
-    """Do it, one after the other: what one refuses is no reason to leave the others."""
+async def _apply(report: Report, setup: StoreSetup, moves: Sequence[Move], *, dry_run: bool, held: Collection[Act] = ()) -> None:
+    """Do it, but for acts that are held back, one after the other: what one refuses is no reason to leave the others."""
     for move in moves:
+        if move.act in held:
+            report.done.append(Done(move, Outcome.HELD))
+            continue
         if dry_run or move.act is Act.KEEP:
             report.done.append(Done(move, Outcome.DONE if move.act is Act.KEEP else Outcome.PLANNED))
             continue
@@ -221,10 +250,11 @@ async def _do(setup: StoreSetup, move: Move, address: str) -> None:
 
 _DONE = {Act.REGISTER: "registered", Act.MEND: "mended", Act.REMOVE: "removed"}
 _SIGNS = {Act.REGISTER: "+", Act.MEND: "~", Act.REMOVE: "-"}
+_HELD_BACK = {Act.REGISTER: "not registered", Act.MEND: "left as they are", Act.REMOVE: "left there"}
 _PLANNED = {Act.REGISTER: "would be registered", Act.MEND: "would be mended", Act.REMOVE: "would be removed"}
 
 
-def _told(report: Report) -> Iterator[str]:
+def told(report: Report) -> Iterator[str]:
     yield from (line(one) for one in report.findings)
     kept = sum(one.move.act is Act.KEEP for one in report.done)
     if kept:
@@ -238,13 +268,15 @@ def _told(report: Report) -> Iterator[str]:
         yield from wrap(", ".join(topics), WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     if not report.done and not report.findings:
         yield "There is no webhook of ours in the shop."
-    if report.shop.platform == shopify.PLATFORM and not report.removing:
+    if report.shop.platform == shopify.PLATFORM and not report.removing and report.code == 0:
         yield from ("", _privacy(report.address))
 
 
 def _change(one: Done) -> str:
     if one.outcome is Outcome.FAILED:
         return f"{paint('✗', 'red')} refused: {one.error}"
+    if one.outcome is Outcome.HELD:
+        return f"{paint('=', 'yellow')} webhooks {_HELD_BACK[one.move.act]}" + (f", though {one.move.why}" if one.move.why else "")
     words = (_PLANNED if one.outcome is Outcome.PLANNED else _DONE)[one.move.act]
     mark = paint(_SIGNS[one.move.act], "green")
     return f"{mark} webhooks {words}" + (f": {one.move.why}" if one.move.why else "")

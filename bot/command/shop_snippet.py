@@ -60,7 +60,9 @@ def _shop(settings: Settings, name: str | None) -> ShopSettings | None:
 
 def _lacks(settings: Settings, shop: ShopSettings | None, name: str | None) -> list[str]:
     if shop is None:
-        known = ", ".join(settings.shops) or "none"
+        known = ", ".join(settings.shops)
+        if not known:
+            return ["There is no shop yet: 'comeback shop connect shopify' (or woocommerce) says how to begin."]
         return [f"there is no shop '{name}': you have {known}" if name else f"say which shop is meant: {known}"]
     lacks = []
     if settings.public_url is None:

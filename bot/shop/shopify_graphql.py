@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from bot.shop.shopify_scopes import SCOPES
 from bot.shop.shopify_token import FixedToken, Token
 from bot.shop.wire import (
     LONGEST_PAUSE,
@@ -38,6 +39,8 @@ FIRST_COST = 10.0  # points; what a discount mutation costs
 DEFAULT_BUCKET = 1_000.0
 DEFAULT_RESTORE = 50.0  # points a second: less than the cheapest plan has
 ANSWER_SECONDS = 15.0
+_NEEDED = " and ".join(scope.name for scope in SCOPES if scope.needed)
+_MAY_NOT = f"it lacks scopes. The bot lives on {_NEEDED}: grant them to the app, then connect again"
 
 Reply = Mapping[str, Any]
 
@@ -133,7 +136,7 @@ class ShopifyGraphql:
         answer = await self._posted(body)
         if answer.status == 401 and self._token.refused():
             answer = await self._posted(body)
-        judge(answer, "it needs the scopes that 'comeback doctor' names")
+        judge(answer, self._token.remedy, _MAY_NOT)
         told = answer.json()
         if not isinstance(told, dict):
             raise Garbled

@@ -13,6 +13,7 @@ from bot.shop.field import country_code
 from bot.shop.hooks import Hook
 from bot.shop.setup import Reachable, Scope, Store
 from bot.shop.shopify_graphql import ShopifyGraphql, first_message, object_of
+from bot.shop.shopify_scopes import READ_CUSTOMERS, READ_FULFILLMENTS, READ_ORDERS, SCOPES
 from bot.shop.wire import ApiRefused, NotThere
 
 WHATSAPP_CONSENT_SINCE = "2026-07"  # bodies of older versions cannot tell the consent to WhatsApp
@@ -21,19 +22,6 @@ MOST_PAGES = 10
 MOST_ORDERS = 25  # looked at for phones
 _SENTENCE = 200
 
-READ_ORDERS, READ_CUSTOMERS, READ_FULFILLMENTS = "read_orders", "read_customers", "read_fulfillments"
-SCOPES = (
-    Scope(READ_ORDERS, "carts, checkouts and orders: reminders, and their end once somebody buys", needed=True),
-    Scope(READ_CUSTOMERS, "customers with their phones and languages, and their consent to WhatsApp", needed=True),
-    Scope(READ_FULFILLMENTS, "parcels: questions after delivery, and when a purchase is used up"),
-    Scope("read_products", "products: back in stock, and prices that fell"),
-    Scope("read_inventory", "how many pieces there are"),
-    Scope("read_draft_orders", "invoices that staff send"),
-    Scope("read_customer_merge", "two accounts that become one"),
-    Scope("read_all_orders", "orders older than 60 days"),
-    Scope("read_discounts", "codes made in the store"),
-    Scope("write_discounts", "codes made in the store"),
-)
 _SCOPE_OF: Mapping[str, str | None] = MappingProxyType(
     {  # the first word of a topic, where the whole topic does not stand here
         **dict.fromkeys(("carts", "checkouts", "orders", "refunds"), READ_ORDERS),
@@ -56,7 +44,6 @@ TOPICS: Mapping[str, str | None] = MappingProxyType(
 
 _OBSTACLES: Mapping[int, str] = MappingProxyType(
     {
-        401: ". Is the app still installed (admin > Settings > Apps)? If the token was made anew there, set it here, too",
         402: ": the store is frozen, its owner has a bill to pay",
         423: ": the store is locked by Shopify",
     }

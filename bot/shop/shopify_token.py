@@ -24,7 +24,9 @@ _NOT_OURS = "shop_not_permitted"
 
 
 class Token(Protocol):
-    """The token of one store."""
+    """The token of one store. `remedy` is what to do where the store does not take it, a sentence without its end."""
+
+    remedy: str
 
     async def now(self) -> str:
         """One that is valid now. Raises ApiRefused, ShopUnreachable."""
@@ -35,6 +37,11 @@ class Token(Protocol):
 
 class FixedToken:
     """One that was copied into the settings."""
+
+    remedy = (
+        "it is wrong, or was taken back. Copy it anew (admin > Settings > Apps > Develop apps > the app > API credentials: the Admin API "
+        "access token, shpat_...); is the app not there, install it again"
+    )
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -50,6 +57,8 @@ class FixedToken:
 
 class ClientToken:
     """One that is asked for, with the app's client `key` and `secret`, at the store's `url` (`https://casa.myshopify.com`)."""
+
+    remedy = "it was given to the app and taken back. Is the app still installed (admin > Settings > Apps)? If not, install it again"
 
     def __init__(self, session: aiohttp.ClientSession, *, url: str, key: str, secret: str, clock: Callable[[], float] = monotonic) -> None:
         self._session, self._url, self._clock = session, url + PATH, clock

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.shop.field import Fields
+from bot.shop.hooks import host
 
 LONGEST_PAUSE = 30.0  # seconds; a shop that wants longer is "not now"
 LONGEST_LEFT_ALONE = 3_600.0  # seconds, whatever a shop says: one that means a year is a mistake
@@ -106,7 +107,22 @@ async def request(
     except TimeoutError:
         raise ShopUnreachable(f"the shop did not answer within {seconds:.0f} seconds") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise ShopUnreachable(f"the shop cannot be reached ({type(error).__name__})") from error
+        raise ShopUnreachable(unanswered(url, error)) from error
+
+
+def unanswered(url: str, error: Exception) -> str:
+    """What kept a request from being answered: a part of a sentence that says where it went, without what may be secret there."""
+    place = host(url)
+    match error:
+        case TimeoutError():
+            return f"{place} takes too long to answer"
+        case aiohttp.ClientConnectorDNSError():
+            return f"nobody knows the host of {place}"
+        case aiohttp.ClientSSLError():
+            return f"{place} has no certificate of a known authority"
+        case aiohttp.ClientConnectorError():
+            return f"nothing answers at {place}"
+    return f"{place} cannot be reached ({type(error).__name__})"
 
 
 async def beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -119,14 +135,15 @@ async def beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(body)
 
 
-def judge(answer: Answer, token_needs: str) -> None:
+def judge(answer: Answer, token_needs: str, may_not: str | None = None) -> None:
     """Nothing for a 2xx. Raises ShopUnreachable, NotThere or ApiRefused for all else; `token_needs` is what to say of a token that does
-    not do."""
+    not do, `may_not` of one that is known, but may not do this (403), where the platform tells them apart."""
     status = answer.status
     if 200 <= status < 300:
         return
     if status in (401, 403):
-        raise ApiRefused(f"the shop does not take the token ({status}): {token_needs}", status)
+        why = may_not if status == 403 and may_not else token_needs
+        raise ApiRefused(f"the shop does not take the token ({status}): {why}", status)
     if status in _GONE:
         raise NotThere(answer.sentence(), status)
     if 400 <= status < 500 and status not in _LATER:

@@ -2,7 +2,7 @@
 
 Each piece goes on until its next statement; of those that wait, the text that most have in common is run for all of them at once:
 
-- a query: once, over the parameters of all pieces (`unnest ... cross join lateral (the query)`);
+- a query: once, over the parameters of all pieces (`unnest ... cross join lateral (the query)`), or as it is where it has none;
 - a change that gives no rows: in one batch, or by one statement where there is one for many (`_at_once` in `sql/postgres/`);
 - an insert that gives a row each: in one batch, too;
 - anything else: one after the other.
@@ -78,6 +78,8 @@ class Lockstep:
         text, names = self._compile(statements[0].sql)
         arguments = [self._values(statement.parameters, names) for statement in statements]
         if not _CHANGE.match(text):
+            if not names:
+                return [await self._execute(connection, statements[0])] * len(statements)
             return await self._ask(connection, text, arguments)
         if "returning" not in text:
             await self._execute(connection, Statement(statements[0].sql, {}, [statement.parameters for statement in statements]))

@@ -23,6 +23,17 @@ UNLIMITED = 1_000_000_000  # people; more than there are with a phone
 FORGOTTEN_AT_ONCE = 1_000  # a claim must not take long because nothing was sent for a day
 
 
+def _portfolio() -> Step[Row]:
+    """The account behind the numbers, held until the end of the transaction: first of all, before a number or whom it counts. Two who
+    hold these in two orders wait for each other for ever."""
+    rows = yield sql("pace.portfolio")
+    if not rows:
+        yield sql("pace.portfolio_known")
+        rows = yield sql("pace.portfolio")
+    held: Row = rows[0]
+    return held
+
+
 # ---- what Meta says
 
 
@@ -41,6 +52,7 @@ def number_told(
     phone app on it, too, which makes it slow for good.
     """
     digits = "".join(filter(str.isdigit, phone)) if phone else None
+    yield from _portfolio()
     yield sql(
         "pace.number_told",
         number=number,
@@ -60,6 +72,7 @@ def number_by_phone(phone: str) -> Step[str | None]:
 
 def people_told(people: int | None, now: datetime) -> Step[None]:
     """Meta says to how many people a day we may write first, over all numbers; None: no limit. What waits for it is asked again."""
+    yield from _portfolio()
     before = (yield from standing(now)).people
     yield sql("pace.portfolio_told", people=UNLIMITED if people is None else people, now=to_micros(now))
     yield from _go_on(before, now)
@@ -67,6 +80,7 @@ def people_told(people: int | None, now: datetime) -> Step[None]:
 
 def own_limits(people: int | None, per_second: int | None, now: datetime) -> Step[None]:
     """Keep what the owner set, which goes before what Meta says; None: nothing."""
+    yield from _portfolio()
     before = (yield from standing(now)).people
     yield sql("pace.own_limits", people=people, per_second=per_second)
     yield from _go_on(before, now)
@@ -83,6 +97,7 @@ def _go_on(before: int | None, now: datetime) -> Step[None]:
 
 def slow_down(number: str, clock: int, rest: timedelta) -> Step[None]:
     """The platform said "too fast": the number rests, then goes half as fast, and climbs back. `clock`: of this machine, microseconds."""
+    yield from _portfolio()
     paces = yield from _paces([number], clock)
     stood, now = paces[number]
     yield from _keep({number: pace.slowed(stood, now, rest // timedelta(microseconds=1))})
@@ -95,7 +110,7 @@ def bar_pair(contact: int, number: str, until: datetime) -> Step[None]:
 
 def not_reached(contact: int, message: int, now: datetime) -> Step[None]:
     """A message surely did not reach the person: if it is the one that counted them, they do not count, and the next may go."""
-    yield sql("pace.portfolio")  # held before whom it counts, as in a claim
+    yield from _portfolio()
     if (yield sql("pace.not_reached", contact=contact, message=message)):
         yield sql("pace.one_less")
         yield sql("pace.go_on", now=to_micros(now), most=1)
@@ -278,12 +293,8 @@ class _Day:
 
 
 def _today(now: datetime) -> Step[_Day]:
-    """How the day stands. The row is held from here on."""
-    rows = yield sql("pace.portfolio")
-    if not rows:
-        yield sql("pace.portfolio_known")
-        rows = yield sql("pace.portfolio")
-    row = rows[0]
+    """How the day stands."""
+    row = yield from _portfolio()
     gone = yield sql("pace.forget_reached", before=to_micros(now - DAY), most=FORGOTTEN_AT_ONCE)
     return _Day(UNLIMITED if row["people"] is None else row["people"], row["reached"] - len(gone), row["allotted"])
 

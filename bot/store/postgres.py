@@ -19,7 +19,7 @@ import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -34,7 +34,7 @@ from bot.store.database import StoreUnavailable, shown
 from bot.store.lockstep import Lockstep
 from bot.store.model import Update
 from bot.store.outbox import START_SECONDS
-from bot.store.presence import FAILURES, Connection, Presence
+from bot.store.presence import ANSWER_SECONDS, FAILURES, Connection, Presence
 from bot.store.step import Row, Statement, Step, T, Together, statements, to_micros
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 8  # a process: more only wait for each other on the server
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 60.0  # a statement that takes longer hangs
+ROLLBACK_SECONDS = 5.0  # it takes milliseconds; the server does the same once the connection is gone
+CLOSE_SECONDS = 10.0  # a server that is silent keeps nobody from ending
 MAX_RECEIVED_AT_ONCE = 500  # updates a commit: bounds how long the first waits for the last
 WRITTEN_TO_SECONDS = 1.5 * START_SECONDS  # whatever was claimed before has started or was given back by then, its connection opened
 LOOK_AGAIN_SECONDS = 0.02  # whether somebody is still being written to
@@ -55,13 +57,28 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "enable_seqscan": "off",  # a plan is kept for a session's life, often made while a table was young, and used when it no longer is
     "plan_cache_mode": "force_generic_plan",  # the plans suit any parameter; to plan again for each costs as much as to run
+    # a session whose line broke unheard ends within a minute: it may hold people, or the lock that says who lives
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     "jit": "off",  # statements are short: compiling them costs more than it saves
 }
 
 # SQLSTATEs that are never the fault of the step they happen to hit: connection, rollback (deadlock), resources, lock time-out,
 # intervention, system, internal, and a server that only reads.
 _DATABASE_FAILS = ("08", "40", "53", "55P03", "57", "58", "XX", "25006")
+_OTHERS = ("40", "55P03")  # of these: a deadlock, a lock time-out; the database is well
+_THIS_SERVER = ("08", "25006", "57P")  # and these: lost, only reading, shut down; a connection made anew may lead to one that is well
+_LOST = ("closed", "released back to the pool")  # how the driver speaks of a connection it has no more
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-z_]\w*)")
+
+
+class _ServerFails(StoreUnavailable):
+    """The server, or the way to it; `state` is its SQLSTATE, empty where it said nothing."""
+
+    def __init__(self, why: str, state: str) -> None:
+        super().__init__(why)
+        self.state = state
 
 
 @dataclass(slots=True)
@@ -78,7 +95,7 @@ class PostgresDatabase:
         self.epoch = presence.epoch
         self.instance = instance
         self.arrivals = Arrivals()
-        self.failing: str | None = None
+        self.failing: str | None = None  # why the last that was to be written could not be
         self._pool = pool
         self._presence = presence
         self._deliveries: list[_Delivery] = []
@@ -125,11 +142,19 @@ class PostgresDatabase:
         if self._closing:
             return
         self._closing = True
-        if self._receiving is not None:
-            await self._receiving
-        await asyncio.gather(*self._running, *self._acknowledging, return_exceptions=True)
-        await self._presence.end()
-        await self._pool.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._finish()
+                await self._presence.end()
+                await self._pool.close()
+        except FAILURES as error:
+            log.warning("the database did not answer at the end: %s", _unavailable(error))
+            self._pool.terminate()
+            await self._finish()  # whoever waited hears so
+
+    async def _finish(self) -> None:
+        while waiting := {task for task in (self._receiving, *self._running, *self._acknowledging) if task and not task.done()}:
+            await asyncio.wait(waiting)
 
     def _admit(self) -> None:
         if self._closing:
@@ -150,19 +175,46 @@ class PostgresDatabase:
             raise _unavailable(error) from error
         try:
             yield connection
+        except _ServerFails as error:
+            if not error.state or error.state.startswith(_THIS_SERVER):
+                await self._connect_anew(connection)
+            raise
         finally:
-            await self._pool.release(connection)
+            with suppress(*FAILURES):  # the pool closes what does not come back in order: not the caller's concern
+                await self._pool.release(connection)
+
+    async def _connect_anew(self, failed: Connection) -> None:
+        """The connections that nobody uses lead where this one failed: whoever comes next makes a new one."""
+        with suppress(*FAILURES):
+            idle = [await self._pool.acquire(timeout=CONNECT_SECONDS) for _ in range(self._pool.get_idle_size())]
+            for connection in (failed, *idle):
+                with suppress(*FAILURES):
+                    connection.terminate()
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Connection]:
+        """A connection to write with; `failing` says how that went, unless it was the step's own fault, or others were in its way."""
+        try:
+            async with self._connection() as connection:
+                yield connection
+        except _ServerFails as error:
+            if not error.state.startswith(_OTHERS):
+                self.failing = str(error)
+            raise
+        self.failing = None
 
     async def _transaction(self, step: Step[T]) -> T:
-        async with self._connection() as connection:
-            await _execute(connection, _BEGIN)
+        async with self._writing() as connection:
             try:
+                await _execute(connection, _BEGIN)
                 result = await _drive(connection, step)
+                if self.failing is not None:  # a step that only looked proves nothing
+                    await _execute(connection, _PROOF)
                 await _execute(connection, _COMMIT)
             except BaseException:
                 await _give_up(connection)
                 raise
-            return result
+        return result
 
     # ---- deliveries
 
@@ -261,7 +313,7 @@ class PostgresDatabase:
                 firsts.setdefault(update.key, (which, update, delivery.received_at))
         told = list(firsts.values())
         statement = Statement(statements("postgres")["inbox.receive"], _received_parameters(told))
-        async with self._connection() as connection:
+        async with self._writing() as connection:
             new = await _execute(connection, statement)
         counts = [0] * len(taken)
         for row in new:
@@ -330,6 +382,7 @@ def _instead() -> Mapping[str, str]:
 
 
 _BEGIN = Statement("begin", {})
+_PROOF = Statement("update meta set name = name where false", {})  # a database that only reads refuses it all the same
 _COMMIT = Statement("commit", {})
 
 
@@ -365,14 +418,18 @@ def _storable(value: Any) -> Any:
 
 
 def _database_fails(error: BaseException) -> bool:
-    state = getattr(error, "sqlstate", None)
-    if state is None:
-        return not isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or "closed" in str(error)
-    return str(state).startswith(_DATABASE_FAILS)
+    if not _state(error):
+        return not isinstance(error, asyncpg.DataError | asyncpg.InterfaceError) or any(word in str(error) for word in _LOST)
+    return _state(error).startswith(_DATABASE_FAILS)
+
+
+def _state(error: BaseException) -> str:
+    """The SQLSTATE of an error of the server; nothing for one of the driver, or of the network."""
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:
-    return StoreUnavailable(f"the database cannot be used: {type(error).__name__}: {error}")
+    return _ServerFails(f"the database cannot be used: {type(error).__name__}: {error}", _state(error))
 
 
 async def _drive(connection: Connection, step: Step[T]) -> T:
@@ -418,12 +475,12 @@ _LOCKSTEP = Lockstep(_compiled, _values, _execute)
 
 
 async def _give_up(connection: Connection) -> None:
-    if connection.is_closed():
-        return
+    """Undo what was begun; a connection that cannot is closed. One that was lost is the pool's again already, and refuses everything."""
     try:
-        await connection.execute("rollback")
+        await connection.execute("rollback", timeout=ROLLBACK_SECONDS)
     except FAILURES:
-        connection.terminate()
+        with suppress(*FAILURES):
+            connection.terminate()
 
 
 async def _read(connection: Connection, step: Step[T]) -> T:
@@ -449,10 +506,10 @@ async def open_server(url: str) -> PostgresDatabase:
             version = connection.get_server_version()
         finally:
             await connection.close()
-        presence = Presence(lambda: _connect(url), f"{socket.gethostname()}:{os.getpid()}")
+        presence = Presence(lambda: _connect(url, ANSWER_SECONDS), f"{socket.gethostname()}:{os.getpid()}")
         await presence.begin()
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=CONNECTIONS, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS,
+            url, min_size=0, max_size=CONNECTIONS, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS,
             statement_cache_size=512, max_cached_statement_lifetime=0, reset=_keep_as_it_is, server_settings=_SETTINGS,
         )  # fmt: skip
     except FAILURES as error:
@@ -473,8 +530,8 @@ async def read_only(url: str, step: Step[T]) -> T:
         await connection.close()
 
 
-async def _connect(url: str) -> Connection:
-    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, server_settings=_SETTINGS)
+async def _connect(url: str, answer: float | None = None) -> Connection:
+    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=answer or COMMAND_SECONDS, server_settings=_SETTINGS)
 
 
 async def _keep_as_it_is(_: object) -> None:

@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import TypeAlias
 
 import asyncpg
 
@@ -16,10 +17,17 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0  # a fifth of the silence that counts as death
 LIVES = 1668246885  # the space of the advisory locks that say who lives; sql/postgres/outbox.sql names it, too
 NEWS = "comeback"
+ANSWER_SECONDS = 10.0  # a connection that does not answer for so long is given up for a new one
 NEWS_PAUSE = 0.02  # seconds; a busy process need not tell of each delivery
 
 Connection: TypeAlias = asyncpg.Connection  # it ships no types
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+# Whoever was heard when we were heard last may be silent for our reason: the server was away. They have as long as after a heartbeat.
+_GRACE = """
+update process set beat_at = clock_timestamp() where epoch = any(array(
+  select epoch from process where beat_at >= $1::timestamptz - interval '10 seconds' order by epoch for no key update skip locked))
+"""
 
 
 class Presence:
@@ -29,6 +37,9 @@ class Presence:
         self._connect = connect
         self._name = name
         self._connection: Connection | None = None
+        self._answers = True
+        self._holds = False
+        self._heard_at: datetime | None = None  # by the server's clock
         self._one_at_a_time = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -39,11 +50,14 @@ class Presence:
         """Become known; `epoch` is set from now on."""
         connection = await self._connect()
         try:
-            self.epoch = await connection.fetchval("insert into process (name) values ($1) returning epoch", self._name)
+            row = await connection.fetchrow("insert into process (name) values ($1) returning epoch, beat_at", self._name)
+            self.epoch, self._heard_at = row["epoch"], row["beat_at"]
+            await connection.add_listener(NEWS, self._hear)
+            await self._hold(connection)
         except BaseException:  # the database was moved elsewhere, say (`move/`)
             connection.terminate()
             raise
-        await self._settle(connection)
+        self._connection = connection
         self._beating = asyncio.create_task(self._beat(), name="store-presence")
 
     def tell(self) -> None:
@@ -57,18 +71,17 @@ class Presence:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        if self._connection is not None and not self._connection.is_closed():
+        if self._connection is None:
+            return
+        try:
             with contextlib.suppress(*FAILURES):
                 await self._connection.execute("delete from process where epoch = $1", self.epoch)
                 await self._connection.close()
+        finally:
+            self._connection.terminate()
 
-    async def _settle(self, connection: Connection) -> None:
-        self._connection = connection
-        await connection.execute("select pg_advisory_lock($1::int, $2::int)", LIVES, self.epoch)
-        await connection.add_listener(NEWS, self._hear)
-
-    def _hear(self, _connection: Any, pid: int, _channel: str, _payload: object) -> None:
-        if self._connection is not None and pid != self._connection.get_server_pid():
+    def _hear(self, connection: Connection, pid: int, _channel: str, _payload: object) -> None:
+        if pid != connection.get_server_pid():
             self.heard()
 
     async def _beat(self) -> None:
@@ -76,19 +89,45 @@ class Presence:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 async with self._one_at_a_time:
-                    await self._sign_of_life()
+                    await self._show_life()
             except FAILURES as error:
-                log.warning("the database does not hear this process: %s", error)
+                self._answers = False
+                log.warning("the database does not hear this process: %s: %s", type(error).__name__, error)
 
-    async def _sign_of_life(self) -> None:
-        if self._connection is None or self._connection.is_closed():
-            await self._settle(await self._connect())
+    async def _show_life(self) -> None:
         assert self._connection is not None
-        await self._connection.execute(
-            "insert into process (epoch, name) values ($1, $2) on conflict (epoch) do update set beat_at = clock_timestamp()",
+        if self._answers and not self._connection.is_closed():
+            await self._sign_of_life(self._connection)
+        else:
+            await self._connect_again(self._connection)
+
+    async def _connect_again(self, before: Connection) -> None:
+        """On a new connection. The one before goes last: the lock goes with it, and who is silent without a lock is given up."""
+        fresh = await self._connect()
+        self._holds = False
+        try:
+            await fresh.add_listener(NEWS, self._hear)
+            await fresh.execute(_GRACE, self._heard_at)
+            await self._sign_of_life(fresh)
+        except BaseException:
+            fresh.terminate()
+            raise
+        self._connection, self._answers = fresh, True
+        before.terminate()
+
+    async def _sign_of_life(self, connection: Connection) -> None:
+        self._heard_at = await connection.fetchval(
+            "insert into process (epoch, name) values ($1, $2) on conflict (epoch) do update set beat_at = clock_timestamp() "
+            "returning beat_at",
             self.epoch,
             self._name,
         )
+        await self._hold(connection)
+
+    async def _hold(self, connection: Connection) -> None:
+        """The lock of the living. A session that the server does not know to be lost may have it still: it is asked for again each time."""
+        if not self._holds:
+            self._holds = await connection.fetchval("select pg_try_advisory_lock($1::int, $2::int)", LIVES, self.epoch)
 
     async def _tell(self) -> None:
         await asyncio.sleep(NEWS_PAUSE)

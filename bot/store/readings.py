@@ -82,7 +82,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Something that changed, and has to be fetched. `times`: how often that was told."""
+    """Something that changed, and has to be fetched. `times`: how often that was told; `until`: how long nobody else is given it."""
 
     shop: str
     address: str
@@ -92,6 +92,7 @@ class Wanted:
     at: datetime
     times: int = 1
     tries: int = 0
+    until: datetime | None = None
 
 
 def begin(shop: str, parts: Sequence[tuple[str, datetime]], cause: Cause, now: datetime) -> Step[None]:
@@ -277,15 +278,18 @@ def wanted(now: datetime, each: int, busy: Collection[str] = ()) -> Step[list[Wa
             from_micros(row["at"]),
             row["times"],
             row["tries"],
+            from_micros(row["retry_at"]),
         )
         for row in rows
     ]
 
 
 def got(one: Wanted, now: datetime) -> Step[None]:
-    """It was fetched; if it changed again meanwhile, it is fetched again."""
-    yield sql("reading.got", shop=one.shop, address=one.address, times=one.times)
-    yield sql("reading.want_again", shop=one.shop, address=one.address, times=one.times, now=to_micros(now))
+    """It was fetched, as it was `wanted`; if it changed again meanwhile, it is fetched again."""
+    assert one.until is not None
+    given = {"shop": one.shop, "address": one.address, "times": one.times, "until": to_micros(one.until)}
+    yield sql("reading.got", **given)
+    yield sql("reading.want_again", **given, now=to_micros(now))
 
 
 def want_later(one: Wanted, why: str, retry_at: datetime) -> Step[None]:

@@ -25,6 +25,7 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.model import Source, Update, from_epoch, update_key
 from bot.web.metrics import Metrics, may_ask
 from bot.web.overflow import Overflow
+from bot.web.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Door:
     metrics: Metrics = field(default_factory=Metrics)
     metrics_token: str | None = field(default=None, repr=False)
     overflow: Overflow | None = None
+    refusals: Refusals = field(default_factory=Refusals)
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -136,6 +138,8 @@ class Door:
         delivery = Delivery(name, request.headers, body, self.clock(), request.match_info.get("word"))
         match shop.adapter.admit(delivery):
             case Admission.REFUSED:
+                if body != knock.BODY:  # the doctor's own, forged to see that it is refused
+                    self.refusals.refused(name)
                 raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
             case Admission.GREETING:
                 return web.Response(text="hello")

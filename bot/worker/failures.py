@@ -29,6 +29,8 @@ def answered(house: House, claimed: Claimed, error: SendError) -> Step[None]:
     yield from contacts.hold(claimed.contact)
     why = _why(error)
     message = yield from outbox.find(claimed.key, "")
+    if message is not None and message.attempts != claimed.attempts:
+        return  # this end was kept before, only nobody heard so, and by now the message is being tried again: that try has its own end
     if error.failure is Failure.UNKNOWN or message is None:
         yield from outbox.unknown(claimed.id, why)
         yield from contacts.audit(claimed.contact, house.now, "message", f"nobody knows whether a message was sent: {why}")

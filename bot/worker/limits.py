@@ -27,16 +27,19 @@ class Limits:
         self._clock = clock
 
     async def ask(self) -> None:
-        """Ask Meta about each number and keep what it says; what cannot be asked now is asked the next time."""
+        """Ask Meta about each number and keep what it says; what cannot be asked or kept now is asked the next time."""
         try:
             known = await self._store.read(pace.standing(self._clock()))
-            for number in sorted({self._number, *(one.number for one in known.numbers)}):
-                try:
-                    await self._store.run(_keep(number, await self._probe(number), self._clock()))
-                except SendError as fault:
-                    log.warning("how number %s stands could not be asked: %s", number, fault.detail)
         except StoreUnavailable as fault:
-            log.warning("how our numbers stand could not be kept: %s", fault)
+            log.warning("how our numbers stand could not be asked: %s", fault)
+            return
+        for number in sorted({self._number, *(one.number for one in known.numbers)}):
+            try:
+                await self._store.run(_keep(number, await self._probe(number), self._clock()))
+            except SendError as fault:
+                log.warning("how number %s stands could not be asked: %s", number, fault.detail)
+            except StoreUnavailable as fault:
+                log.warning("how number %s stands could not be kept: %s", number, fault)
 
 
 def _keep(number: str, told: NumberState, now: datetime) -> Step[None]:

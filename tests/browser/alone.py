@@ -32,6 +32,7 @@ class Alone:
     number: str
     account: str
     http: aiohttp.ClientSession
+    settings: dict[str, str]  # what Comeback's are
 
     async def post(self, edge: str, body: Json) -> Json:
         """A Graph call that must be taken; under the account for templates, else under the number."""
@@ -134,7 +135,7 @@ async def alone(*arguments: str) -> AsyncIterator[Alone]:
             raise AssertionError((await process.stderr.read()).decode())
         known = json.loads(line)
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {known['token']}"}) as http:
-            yield Alone(known["base_url"], known["api"], known["number"], known["account"], http)
+            yield Alone(known["base_url"], known["api"], known["number"], known["account"], http, known["settings"])
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)

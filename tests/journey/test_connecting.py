@@ -22,6 +22,8 @@ from bot.sandbox.shop.books import Books, Checkout
 from bot.sandbox.shop.shop import Shop
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.year import Year
+from bot.store import privacy
+from bot.store.database import open_database
 
 from .serving import ROOT, Ran, clean_environment, command, served
 
@@ -133,6 +135,11 @@ async def test_a_stranger_connects_shops_of_three_platforms_and_a_cart_is_known_
         await walk.store.idle()
         assert {one["pinged"] for one in walk.store.woo.webhooks.values()} == {200}
 
+        walk.environment["COMEBACK_SHOP_LOLA_SECRET"] = "wrongwrong"  # not the running bot's, which a connection must not break
+        wrong = await walk.run("shop", "connect", "woocommerce")
+        assert (wrong.code, "nothing is changed in the shop" in wrong.out, "mended" in wrong.out) == (1, True, False), wrong.out
+        walk.environment["COMEBACK_SHOP_LOLA_SECRET"] = WOO_SECRET
+
         left = await walk.leave_checkout()
         for shop in ("casa", "lola", "gran"):
             assert await walk.knows(left, shop)
@@ -196,12 +203,43 @@ def test_what_is_missing_is_named_with_where_it_is_found(
     assert not [name for name in named if name not in told.err], told.err
 
 
+def test_if_the_public_address_alone_is_missing_nothing_else_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = _settings("LOLA", API_URL="https://lola.example", API_KEY="ck_1", API_SECRET="cs_1")
+    given = {**LOLA, **api, "COMEBACK_SHOP_LOLA_SECRET": "long enough"}
+    assert _run(monkeypatch, "shop", "connect", "woocommerce", **given) == 78
+    (before, missing) = capsys.readouterr().err.splitlines()
+    assert (before, missing.split()[0]) == ("Before shop 'lola' can be connected, set:", "COMEBACK_PUBLIC_URL")
+
+
+def test_a_shop_that_is_none_is_not_said_to_be_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = LOLA | {"COMEBACK_DATABASE": str(tmp_path / "comeback.db")}
+
+    async def leave(shop: str) -> None:
+        store = await open_database(given["COMEBACK_DATABASE"])
+        await store.run(privacy.close_shop(shop, _now()))
+        await store.close()
+
+    asyncio.run(leave("former"))
+    assert _run(monkeypatch, "privacy", "reopen", "nosuch", **given) == 1
+    assert capsys.readouterr() == ("", "there is no shop 'nosuch': you have former, lola\n")
+    assert _run(monkeypatch, "privacy", "reopen", "lola", **given) == 0
+    assert capsys.readouterr().out == "lola had not left.\n"
+    assert _run(monkeypatch, "privacy", "reopen", "former", **given) == 0
+    assert capsys.readouterr().out == "former may be written for again.\n"
+
+
 def test_shops_are_listed_with_what_to_do_and_none_with_how_to_begin(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     nowhere = {"COMEBACK_DATABASE": str(tmp_path / "comeback.db")}
     assert _run(monkeypatch, "shop", **nowhere) == 0
     assert "'comeback shop connect shopify' (or woocommerce) says how to begin" in capsys.readouterr().out
+    assert _run(monkeypatch, "shop", "snippet", **nowhere) == 78
+    assert capsys.readouterr().err.startswith("There is no shop yet: 'comeback shop connect shopify'")
     assert _run(monkeypatch, "shop", **nowhere, **LOLA | {"COMEBACK_SHOPS": "lola,main"}) == 1
     told = capsys.readouterr().out
     assert "not set up" in told

@@ -13,7 +13,7 @@ import pytest
 from bot.clock import wall_clock
 from bot.command import doctor
 from bot.command.exit_code import EX_CONFIG
-from bot.store import privacy
+from bot.store import pace, privacy
 from bot.store.database import open_database
 from bot.store.privacy import About, What
 from tests.journey.serving import command
@@ -96,7 +96,7 @@ def test_each_shop_is_looked_at_and_its_secrets_are_not_shown(examined: Examine)
     code, found = examined(**{f"COMEBACK_{name}": value for name, value in (given | more).items()})
     assert code == 1
     assert [verdict for verdict, _ in found["casa access"]] == ["ill"]
-    assert "cannot be reached" in found["casa access"][0][1]
+    assert "nothing answers at http://127.0.0.1:9" in found["casa access"][0][1]
     for shop in ("casa", "mia"):
         assert [verdict for verdict, _ in found[f"{shop} heard"]] == ["hint"]
         assert "is 'comeback serve' running behind it" in found[f"{shop} address"][0][1]
@@ -121,6 +121,27 @@ def test_an_ask_of_the_law_that_is_late_and_a_shop_that_left_are_told(examined: 
     assert verdict == "ill"
     assert sentence.startswith("privacy ask 1 (data) is not done, and was due by ")
     assert [verdict for verdict, sentence in found["shop main"] if "comeback privacy reopen main" in sentence] == ["hint"]
+
+
+def test_without_flows_nothing_is_said_of_what_they_send(examined: Examine, tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    _, found = examined(COMEBACK_FLOWS=str(tmp_path / "flows"))
+    assert "there is no store.yaml" in str(found["flows"])
+    assert "templates" not in found
+
+
+@pytest.mark.parametrize(
+    ("people", "said"), [(None, "0 people were written to first in 24 hours, and no limit"), (2_000, "0 of 2,000 people were written to")]
+)
+def test_how_many_people_may_be_written_to_is_told(examined: Examine, tmp_path: Path, people: int | None, said: str) -> None:
+    async def tell() -> None:
+        store = await open_database(str(tmp_path / "comeback.db"))
+        await store.run(pace.people_told(people, wall_clock()))
+        await store.close()
+
+    asyncio.run(tell())
+    _, found = examined()
+    assert said in str(found["limits"])
 
 
 def test_a_password_in_an_address_is_not_shown(examined: Examine) -> None:

@@ -13,10 +13,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot import settings as settings_module
-from bot.command import doctor, doctor_shop, shop_connect
+from bot.command import doctor, doctor_shop, shop_connect, shop_door
+from bot.command import shop as list_of_shops
 from bot.command.exit_code import EX_TEMPFAIL
 from bot.command.finding import Finding, Health
+from bot.command.shop import State
 from bot.command.shop_connect import Outcome
+from bot.command.shop_door import Stand
+from bot.flow import library
 from bot.flow.rules import StoreRules
 from bot.sandbox.shop.admin_api import CLIENT_ID, CLIENT_SECRET, VERSION
 from bot.sandbox.shop.big_api import STORE_HASH
@@ -29,6 +33,7 @@ from bot.shop.woocommerce import TOPICS as WOO_TOPICS
 from bot.store import erasure_log, privacy
 from bot.store.database import open_database, read_only
 from bot.store.erasure_log import ErasureLog
+from bot.worker.playbook import Playbook
 from tests.shop.front import SECRET, front
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -48,9 +53,13 @@ class Place:
     settings: Settings
     shop: ShopSettings
     heard: dict[str, datetime] = field(default_factory=dict)
-    rules: StoreRules = RULES
+    rules: StoreRules | None = RULES
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     answer: web.Response | None = None
+
+    def settings_say(self, **changes: object) -> None:
+        """What the settings say beside the shop's own from now on."""
+        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]  # as below
 
     def sets(self, **changes: object) -> None:
         """The shop's settings from now on."""
@@ -213,10 +222,11 @@ def _later(**length: float) -> Change:
 
 
 SHOPIFY_ILLS: list[tuple[str, Change, str, Health, str]] = [
-    ("token wrong", _sets(api_token="another"), "access", Health.ILL, "does not take the token (401)"),
+    ("token wrong", _sets(api_token="another"), "access", Health.ILL, "take the token (401): it is wrong, or was taken"),
+    ("forbidden", _answers(403, '{"errors": "Forbidden"}'), "access", Health.ILL, "lives on read_orders and read_customers"),
     ("store unknown", _answers(404, '{"errors": "Not Found"}'), "access", Health.ILL, "ends in .myshopify.com"),
     ("store frozen", _answers(402, '{"errors": "Unavailable Shop"}'), "access", Health.ILL, "has a bill to pay"),
-    ("nobody there", _sets(api_url="http://127.0.0.1:9"), "access", Health.ILL, "cannot be reached"),
+    ("nobody there", _sets(api_url="http://127.0.0.1:9"), "access", Health.ILL, "nothing answers at http://127.0.0.1:9"),
     ("down", lambda place: setattr(place.api.faults, "down", 1), "access", Health.ILL, "503"),
     ("nothing set", _sets(api_token=None), "access", Health.HINT, "set COMEBACK_SHOP_CASA_API_KEY"),
     ("client secret wrong", _sets(api_token=None, api_key="c0ffee"), "access", Health.ILL, "is it installed in this store"),
@@ -309,22 +319,166 @@ async def test_each_fault_of_the_others_is_found_with_what_to_do(
 
 
 async def test_what_is_wrong_on_the_way_to_our_door_is_found(tmp_path: Path) -> None:
-    faults: list[tuple[dict[str, object], str]] = [
-        ({}, "leads here"),
-        ({"secrets": ("another-secret",)}, "has 'comeback serve' another COMEBACK_SHOP_CASA_SECRET"),
-        ({"name": "casas"}, "other COMEBACK_SHOPS"),
+    faults: list[tuple[dict[str, object], Stand, str]] = [
+        ({}, Stand.OPEN, "leads here"),
+        ({"secrets": ("another-secret",)}, Stand.REFUSES, "has 'comeback serve' another COMEBACK_SHOP_CASA_SECRET"),
+        ({"name": "casas"}, Stand.REFUSES, "other COMEBACK_SHOPS"),
     ]
     async with front(tmp_path) as door, _place(*SHOPIFY, public_url=door.url, **ACCESS[SHOPIFY]) as place:
-        for changes, said in faults:
+        for changes, stand, said in faults:
             shop = replace(place.shop, **changes)  # type: ignore[arg-type]  # names and values of the table
-            (found,) = [one async for one in doctor_shop.door(door.session, shop, f"{door.url}/webhooks/shopify/{shop.name}", place.now)]
-            assert said in found.sentence
-        (found,) = [one async for one in doctor_shop.door(door.session, place.shop, "http://127.0.0.1:9/webhooks/shopify/casa", place.now)]
-        assert "is 'comeback serve' running behind it?" in found.sentence
+            seen = await shop_door.look(door.session, shop, f"{door.url}/webhooks/shopify/{shop.name}", place.now)
+            assert (seen.stand, said in _sentence(seen)) == (stand, True)
+        seen = await shop_door.look(door.session, place.shop, "http://127.0.0.1:9/webhooks/shopify/casa", place.now)
+        assert seen.stand is Stand.SILENT
+        assert _sentence(seen) == "nothing answers at http://127.0.0.1:9: is 'comeback serve' running behind it?"
+        place.answer = web.Response(status=502)  # as a proxy says it
+        seen = await shop_door.look(door.session, place.shop, f"{place.shop.api_url}/webhooks/shopify/casa", place.now)
+        assert (seen.stand, "502: is 'comeback serve' running" in _sentence(seen)) == (Stand.SILENT, True)
 
 
-async def test_what_broke_is_mended_and_what_is_not_ours_left_alone() -> None:
+def _sentence(door: shop_door.Door) -> str:
+    return door.finding.sentence if door.finding else ""
+
+
+async def test_a_store_set_wrongly_is_the_only_reason_that_is_told_of_a_door_that_refuses(tmp_path: Path) -> None:
+    async with front(tmp_path) as door, _place(*SHOPIFY, public_url=door.url, **ACCESS[SHOPIFY]) as place:
+        await place.connected()
+        place.sets(domain="other.myshopify.com")
+        found = await place.examined()
+        assert [one.verdict for one in found["store"]] == [Health.ILL]
+        assert "address" not in found
+        report = await place.connected()
+        assert "address" not in {one.about for one in report.findings}
+        place.sets(domain=DOMAIN, secrets=("wrongwrong",))
+        assert (await place.examined())["address"][0].verdict is Health.ILL
+
+
+def _woo_as_it_is(place: Place) -> object:
+    return {key: dict(one) for key, one in place.api.woo.webhooks.items()}
+
+
+def _shopify_as_it_is(place: Place) -> object:
+    return dict(place.api.shopify.subscriptions.all)
+
+
+def _forget_one(place: Place) -> None:
+    place.api.shopify.subscriptions.all.popitem()
+
+
+def _shopify_forgets_one_and_we_the_secret(place: Place) -> None:
+    _forget_one(place)
+    place.sets(secrets=("wrongwrong",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "as_it_is", "change"),
+    [
+        (WOO, _woo_as_it_is, _sets(secrets=("wrongwrong",))),
+        (SHOPIFY, _shopify_as_it_is, _shopify_forgets_one_and_we_the_secret),
+        (SHOPIFY, _shopify_as_it_is, lambda place: place.settings_say(public_url=f"{place.settings.public_url}/bot")),
+        (WOO, _woo_as_it_is, lambda place: place.settings_say(public_url=place.shop.api_url)),  # another server, which answers 404
+    ],
+    ids=["woocommerce, another secret", "shopify, another secret", "shopify, another path", "woocommerce, another server"],
+)
+async def test_a_shop_that_works_is_left_as_it_is_while_our_own_door_refuses_what_it_would_tell(
+    tmp_path: Path, kind: tuple[str, str], as_it_is: Callable[[Place], object], change: Change
+) -> None:
+    async with front(tmp_path) as door, _place(*kind, public_url=door.url, **ACCESS[kind]) as place:
+        assert (await place.connected()).code == 0
+        change(place)
+        before = as_it_is(place)
+        for dry_run in (True, False):
+            report = await shop_connect.connect(place.settings, place.shop, place.rules, remove=False, dry_run=dry_run, moved=True)
+            assert as_it_is(place) == before
+            assert report.code == 1
+            assert {one.outcome for one in report.done if one.move.act is not Act.KEEP} == {Outcome.HELD}
+            told = "\n".join(shop_connect.told(report))
+            assert "nothing is changed in the shop" in told
+            assert not [word for word in ("mended", "webhooks registered", "would be", "compliance_topics") if word in told], told
+
+
+async def test_while_nobody_answers_at_our_door_what_is_missing_is_made_and_what_is_there_stays() -> None:
     async with _place(*WOO, **ACCESS[WOO]) as place:
+        first = await place.connected()
+        assert {(one.move.act, one.outcome) for one in first.done} == {(Act.REGISTER, Outcome.DONE)}
+        (follows,) = [one for one in first.findings if one.about == "webhooks"]
+        assert "a webhook off after five that failed; start it, then run 'comeback shop connect woocommerce lola'" in follows.sentence
+        hooks = place.api.woo.webhooks
+        hooks[1]["status"] = "disabled"
+        del hooks[2]
+        place.sets(secrets=("another secret",))
+        before = _woo_as_it_is(place)
+        again = await place.connected()
+        assert [(one.move.act, one.outcome) for one in again.done].count((Act.REGISTER, Outcome.DONE)) == 1
+        assert {one.outcome for one in again.done if one.move.act is Act.MEND} == {Outcome.HELD}
+        assert before.items() <= _woo_as_it_is(place).items()  # type: ignore[attr-defined]  # they are dictionaries
+        assert again.code == 1
+
+
+STATES: list[tuple[str, Change, State, str]] = [
+    ("all well", lambda _: None, State.CONNECTED, ""),
+    ("no scopes", lambda place: setattr(place.api.shopify, "scopes", frozenset()), State.FORBIDDEN, "read_orders is missing"),
+    ("orders alone", lambda place: setattr(place.api.shopify, "scopes", frozenset({"read_orders"})), State.FORBIDDEN, "read_customers is"),
+    ("stock lacks", lambda place: setattr(place.api.shopify, "scopes", ALL_SCOPES - {"read_inventory"}), State.CONNECTED, ""),
+    ("not approved", lambda place: setattr(place.api.shopify, "approved", False), State.PHONELESS, "custom distribution"),
+    ("hook gone", _forget_one, State.INCOMPLETE, "run 'comeback shop connect shopify casa'"),
+    ("token wrong", _sets(api_token="another"), State.SHUT, "it is wrong, or was taken back. Copy it anew"),
+    ("nobody there", _sets(api_url="http://127.0.0.1:9"), State.UNREACHABLE, "nothing answers at http://127.0.0.1:9"),
+]
+
+
+@pytest.mark.parametrize(("change", "state", "remedy"), [row[1:] for row in STATES], ids=[row[0] for row in STATES])
+async def test_a_shop_that_cannot_work_is_not_listed_as_connected(change: Change, state: State, remedy: str) -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        await place.connected()
+        change(place)
+        (standing,) = await list_of_shops.standings(place.settings)
+    assert standing.state is state
+    assert remedy in (standing.remedy or "")
+    assert bool(standing.remedy) is (state is not State.CONNECTED), "what is not well has a remedy, by which the exit code is 1"
+
+
+async def test_a_shop_that_took_the_app_out_is_listed_so_though_its_webhooks_are_there(tmp_path: Path) -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        place.settings_say(database=str(tmp_path / "comeback.db"))
+        await place.connected()
+        store = await open_database(place.settings.database)
+        await store.run(privacy.close_shop("casa", NOON))
+        await store.close()
+        (standing,) = await list_of_shops.standings(place.settings)
+        assert (standing.state, "comeback privacy reopen casa" in (standing.remedy or "")) == (State.LEFT, True)
+
+
+@pytest.mark.parametrize(
+    ("ago", "doctors", "listed"),
+    [
+        (timedelta(minutes=4), "between 2026-11-02 11:56 and 12:00 UTC", "in the last 5 min"),
+        (timedelta(minutes=30), "between 2026-11-02 11:30 and 11:40 UTC", "20 to 31 min ago"),
+        (timedelta(hours=3), "between 2026-11-02 09:00 and 09:10 UTC", "3 h ago"),
+    ],
+)
+async def test_when_a_shop_was_last_heard_is_told_as_exactly_as_it_is_known(ago: timedelta, doctors: str, listed: str) -> None:
+    async with _place(*WOO, **ACCESS[WOO]) as place:
+        place.now = NOON
+        place.heard["lola"] = NOON - ago
+        (heard,) = (await place.examined())["heard"]
+    assert doctors in heard.sentence
+    assert list_of_shops.ago(NOON - ago, NOON) == listed
+
+
+async def test_without_rules_of_the_owner_nothing_is_compared_with_them() -> None:
+    async with _place(*SHOPIFY, **ACCESS[SHOPIFY]) as place:
+        place.rules = None
+        place.api.books.currency = place.api.books.timezone = "none of ours"
+        assert "store" not in await place.examined()
+    whole = {"flows/store.yaml": "name: Casa\ncurrency: EUR\ntimezone: Europe/Madrid\nlanguages: [en]\n"}
+    for texts, are_there in ((whole, True), ({}, False), ({"flows/store.yaml": "name: Casa\ncurrency: gold\n"}, False)):
+        assert (doctor_shop.own_rules(Playbook(library.load(texts))) is not None) is are_there
+
+
+async def test_what_broke_is_mended_and_what_is_not_ours_left_alone(tmp_path: Path) -> None:
+    async with front(tmp_path) as door, _place(*WOO, public_url=door.url, **ACCESS[WOO]) as place:
         await place.connected()
         hooks = place.api.woo.webhooks
         hooks[1]["status"] = "disabled"
@@ -347,8 +501,8 @@ async def test_what_broke_is_mended_and_what_is_not_ours_left_alone() -> None:
         assert list(hooks.values()) == [second, others], "another bot, for the same shop, is told what it was told"
 
 
-async def test_a_bot_that_moved_takes_its_webhooks_along_when_it_is_told_so() -> None:
-    async with _place(*WOO, **ACCESS[WOO]) as place:
+async def test_a_bot_that_moved_takes_its_webhooks_along_when_it_is_told_so(tmp_path: Path) -> None:
+    async with front(tmp_path) as door, _place(*WOO, public_url=door.url, **ACCESS[WOO]) as place:
         await place.connected()
         hooks = place.api.woo.webhooks
         for one in hooks.values():

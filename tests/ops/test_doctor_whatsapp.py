@@ -133,7 +133,7 @@ ILLS: list[tuple[str, Change, str, Health, str]] = [
         _cloud(lambda cloud: cloud.book.set_quality("cart_waiting", "es", "RED")),
         "templates",
         Health.HINT,
-        "people dislike 'cart_waiting' in es",
+        "'cart_waiting' in es is disliked",
     ),
     ("another app secret", _set(app_secrets=("another",)), "webhook", Health.ILL, "COMEBACK_WHATSAPP_APP_SECRET"),
     ("another verify token", _set(verify_token="another"), "webhook", Health.ILL, "COMEBACK_WHATSAPP_VERIFY_TOKEN"),
@@ -145,6 +145,25 @@ async def test_each_fault_is_found_with_what_to_do(house: Walk, change: Change, 
     whatsapp = _settings(house)
     found = await _examined(house, change(house, whatsapp) or whatsapp, house.stage.app.url)
     assert (verdict, True) in [(one.verdict, said in one.sentence) for one in found[about]], found[about]
+
+
+@pytest.mark.parametrize(
+    ("tier", "said"), [("TIER_UNLIMITED", ", no limit of people a day"), ("TIER_2K", ", 2,000 people a day"), ("X", ", X people a day")]
+)
+async def test_how_many_people_a_number_may_write_to_is_told_in_people(house: Walk, tier: str, said: str) -> None:
+    house.stage.cloud.number.standing["whatsapp_business_manager_messaging_limit"] = tier
+    (found,) = (await _examined(house, _settings(house), None))["number"]
+    assert said in found.sentence
+
+
+async def test_what_is_to_be_told_of_a_template_is_a_line_for_all_its_languages(house: Walk) -> None:
+    cloud = house.stage.cloud
+    for name, language in list(cloud.book.by_key):
+        if name == "cart_waiting":
+            del cloud.book.by_key[name, language]
+    (missing,) = (await _examined(house, _settings(house), None))["templates"]
+    languages = ", ".join(sorted(house.stage.app.playbook.rules.languages))
+    assert missing.sentence == f"'cart_waiting' in {languages} is missing: create it: 'comeback templates push'"
 
 
 async def test_a_webhook_where_nobody_listens_or_somebody_else_answers_is_told(house: Walk, unused_tcp_port: int) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from bot.__main__ import main
+from bot.command import sandbox
 from bot.sandbox.clock import TurnedClock
 from bot.sandbox.cloud.cloud_api import CloudApi
 from bot.sandbox.cloud.fault import Faults, SendFault
@@ -205,6 +207,24 @@ def test_a_length_of_time_is_understood_as_people_type_it(typed: str, minutes: i
 def test_a_length_of_time_that_makes_no_sense_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="write 90"):
         length_of(typed)
+
+
+@pytest.mark.parametrize(
+    ("callback", "address"),
+    [
+        ("", "http://127.0.0.1:8080"),
+        ("https://bot.example/x/webhooks/whatsapp", "https://bot.example/x"),
+        ("http://127.0.0.1:8000/hook", "http://127.0.0.1:8080"),
+    ],
+)
+async def test_the_settings_of_comeback_are_printed_as_they_are_given_to_machines(callback: str, address: str) -> None:
+    async with lone() as (world, _, _):
+        world.connection = replace(world.connection, callback=callback)
+        settings = sandbox.for_machines(world, None)["settings"]
+        told = sandbox.for_people(world, None)
+    assert isinstance(settings, dict)
+    assert settings["COMEBACK_PUBLIC_URL"] == address
+    assert not [name for name, value in settings.items() if f"{name}={value}" not in told]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from bot.__main__ import main
+from bot.command import shop_access
 from bot.sandbox.shop.store_api import StoreApi
 from bot.sandbox.shop.store_control import StoreControls
 from bot.sandbox.shop.way_back import WayBack
@@ -130,8 +131,9 @@ async def test_what_the_command_says_is_what_the_settings_take() -> None:
         assert told["stores"].keys() == {"shopify", "woocommerce", "bigcommerce"}
         for platform, parts in told["stores"].items():
             said = {f"COMEBACK_SHOP_CASA_{name}": value for name, value in parts.items()}
-            settings = read({"COMEBACK_SHOPS": "casa", **said}, serving=False)
+            settings = read({"COMEBACK_SHOPS": "casa", **told["settings"], **said}, serving=True)
             assert settings.shops["casa"].platform == platform
+            assert not shop_access.lacks(settings, settings.shops["casa"]), "'comeback shop connect' needs no more"
             assert (settings.shops["casa"].api_url or "").startswith(told["base_url"])
 
 

@@ -26,12 +26,7 @@ async def served(box: Alone, folder: Path, port: int) -> asyncio.subprocess.Proc
     """The house, configured by what the sandbox said."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COMEBACK_")}
     environment = kept | {
-        "COMEBACK_WHATSAPP_API": box.api,
-        "COMEBACK_WHATSAPP_TOKEN": "sandbox-token",
-        "COMEBACK_WHATSAPP_APP_SECRET": "sandbox-app-secret",
-        "COMEBACK_WHATSAPP_VERIFY_TOKEN": "sandbox-verify-token",
-        "COMEBACK_WHATSAPP_NUMBER": box.number,
-        "COMEBACK_WHATSAPP_ACCOUNT": box.account,
+        **box.settings,
         "COMEBACK_DATABASE": str(folder / "comeback.db"),
         "COMEBACK_PORT": str(port),
         "COMEBACK_FLOWS": str(ROOT / "flows"),

@@ -72,10 +72,12 @@ async def front(folder: Path) -> AsyncIterator[Front]:
     door = Door(store, lambda: RECEIVED, ("app",), "token", shops, lambda: None, overflow=overflow)
     listening = Listening()
     url = await listening.on_port(door.application(), port.take("127.0.0.1", 0), door.delivered)
-    async with aiohttp.ClientSession() as session:
-        yield Front(store, url, session, door, overflow)
-    await listening.close()
-    await store.close()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Front(store, url, session, door, overflow)
+    finally:  # a test that fails must end, too
+        await listening.close()
+        await store.close()
 
 
 def mapped(name: str, secrets: tuple[str, ...]) -> MappedShop:

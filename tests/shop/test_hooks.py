@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.shop import hooks, shopify, shopify_setup
+from bot.shop import hooks, shopify, shopify_scopes, shopify_setup
 from bot.shop.hooks import Act, Hook, Move
 from bot.shop.setup import Scope, lacking, tellable
 
@@ -117,5 +117,5 @@ def test_every_topic_that_shopify_is_read_by_is_registered_but_those_of_the_law(
     assert set(shopify_setup.TOPICS) == set(shopify.TOPICS)
     assert "customers_whats_app_marketing_consent/update" in shopify_setup.TOPICS
     assert not set(shopify.PRIVACY_TOPICS) & set(shopify_setup.TOPICS)
-    known = {scope.name for scope in shopify_setup.SCOPES}
+    known = {scope.name for scope in shopify_scopes.SCOPES}
     assert {scope for scope in shopify_setup.TOPICS.values() if scope} <= known

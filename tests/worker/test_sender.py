@@ -84,6 +84,19 @@ async def test_a_message_that_surely_did_not_go_is_tried_until_it_is_worth_nothi
     assert (await bench.states(), await bench.outcomes()) == (["cancelled"], ["not sent"])
 
 
+async def test_an_end_that_is_kept_once_more_leaves_the_next_try_alone(bench: Bench) -> None:
+    """The database kept it, and its answer was lost: the sender cannot know, and keeps it again."""
+    await due(bench)
+    first = (await bench.store.run(bench.sender._claim(bench.house(), 9)))[0].claimed[0]
+    for _ in range(2):
+        await bench.store.run(failures.answered(bench.house(), first, SendError(RETRY, "throttled")))
+    assert await bench.states() == ["queued"]
+    bench.now += HOUR
+    assert (await bench.store.run(bench.sender._claim(bench.house(), 9)))[0].claimed
+    await bench.store.run(failures.answered(bench.house(), first, SendError(RETRY, "throttled")))
+    assert await bench.states() == ["sending"]
+
+
 async def test_a_message_to_be_tried_again_is_judged_again(bench: Bench) -> None:
     await due(bench)
     bench.channel.faults = failing(lambda: SendError(RETRY, "throttled"))

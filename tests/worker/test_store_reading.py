@@ -476,6 +476,21 @@ async def test_what_changes_again_while_it_is_fetched_is_fetched_again(shop: Sho
     assert await shop.count("wanted_resource") == 0
 
 
+async def test_what_is_fetched_late_does_not_drop_what_changed_since_somebody_else_fetched_it(shop: Shop) -> None:
+    (order,) = shop.happens()
+    given = []
+    for _ in range(2):  # to one who takes long, and when it changes once more, to another
+        await edited(shop, order)
+        shop.bench.now += timedelta(seconds=1)
+        given += await shop.bench.store.run(readings.wanted(shop.bench.now, 5))
+    slow, fast = given
+    await shop.bench.store.run(readings.got(fast, shop.bench.now))
+    assert await shop.count("wanted_resource") == 0
+    await edited(shop, order)
+    await shop.bench.store.run(readings.got(slow, shop.bench.now))
+    assert await shop.count("wanted_resource") == 1
+
+
 async def test_what_is_gone_is_wanted_no_more(shop: Shop) -> None:
     (order,) = shop.happens()
     await edited(shop, order)

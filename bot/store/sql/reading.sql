@@ -106,11 +106,12 @@ returning *
 update wanted_resource set retry_at = :now where tries = 0 and retry_at > :now
 
 -- name: got
-delete from wanted_resource where shop = :shop and address = :address and times = :times
+-- as it was given out: what was fetched by somebody else meanwhile, and is wanted anew, is counted from one again
+delete from wanted_resource where shop = :shop and address = :address and times = :times and retry_at = :until
 
 -- name: want_again
 -- it was wanted once more while it was fetched
-update wanted_resource set retry_at = :now where shop = :shop and address = :address and times <> :times
+update wanted_resource set retry_at = :now where shop = :shop and address = :address and (times <> :times or retry_at <> :until)
 
 -- name: want_later
 update wanted_resource set tries = tries + 1, retry_at = :retry_at, trouble = :trouble where shop = :shop and address = :address

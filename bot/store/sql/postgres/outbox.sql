@@ -55,20 +55,26 @@ select id from outbox where id = any(array(select value::bigint from json_array_
 order by id for no key update skip locked
 
 -- name: orphans
--- who ended left no row; who died is silent and lets go of their lock; who hangs is silent for long
+-- who ended left no row; who died is silent and lets go of their lock; who hangs is silent for long. Whose own lock is gone hears nothing
+-- of silence: the server was away, perhaps, and with it all who are well
 with gone as (
   delete from process where epoch = any(array(
-    select epoch from process where epoch <> :epoch and case
+    select epoch from process where epoch <> :epoch
+    and exists (select 1 from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database()
+                and l.locktype = 'advisory' and l.classid = 1668246885 and l.objid = :epoch::oid and l.granted)
+    and case
       when beat_at > clock_timestamp() - interval '10 seconds' then false
       when beat_at < clock_timestamp() - interval '2 minutes' then true
       else pg_try_advisory_xact_lock(1668246885, epoch::int) end
     for update skip locked))
   returning epoch)
 update outbox o set state = 'unknown', why = :why, lease_until = null
-where o.state = 'sending' and (
-  o.epoch in (select epoch from gone)
-  or not exists (select 1 from process p where p.epoch = o.epoch)
-  or (o.epoch = :epoch and o.lease_until < :now))  -- our own, whose end we never heard of
+where o.id = any(array(
+  select s.id from outbox s where s.state = 'sending' and (
+    s.epoch in (select epoch from gone)
+    or not exists (select 1 from process p where p.epoch = s.epoch)
+    or (s.epoch = :epoch and s.lease_until < :now))  -- our own, whose end we never heard of
+  for no key update skip locked))  -- a status that is being worked off may settle it
 returning o.id, o.contact, o.flow
 
 -- ---- for many at once: each parameter is an array; no row is named twice

@@ -14,6 +14,16 @@ where number = any(array(select json_array_elements_text(:numbers::json))) order
 -- name: portfolio
 select coalesce(own_people, people) as people, reached, allotted from portfolio where id = 1 for no key update
 
+-- name: forget_reached
+-- nobody waits here, nor in go_on, for a row that somebody touches who may wait for the portfolio: it is looked at again soon
+delete from reached where contact = any(array(
+  select contact from reached where at <= :before order by at limit :most for update skip locked)) returning contact
+
+-- name: go_on
+update outbox set not_before = :now where id = any(array(
+  select id from outbox where state = 'queued' and why = 'daily_limit' and not_before > :now order by not_before limit :most
+  for no key update skip locked))
+
 -- name: were_reached
 select contact from reached where contact = any(array(select value::bigint from json_array_elements_text(:contacts::json)))
 
