@@ -25,7 +25,7 @@ from bot.flow.measure import read_length
 from bot.flow.problem import WrittenWrongly
 from bot.owner_files import read_playbook
 from bot.settings import Settings, ShopSettings
-from bot.shop import bigcommerce, shopify, shopify_setup, woocommerce
+from bot.shop import bigcommerce, shopify, shopify_scopes, woocommerce
 from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.reader import Part
 from bot.shop.setup import lacking
@@ -66,7 +66,7 @@ SAME_SINCE = timedelta(minutes=5)  # between the command's clock and the bot's
 RECENT = timedelta(days=60)  # orders that Shopify tells without read_all_orders
 
 _ALL_ORDERS = "read_all_orders"
-_READS = frozenset({shopify_setup.READ_ORDERS, shopify_setup.READ_CUSTOMERS, _ALL_ORDERS})
+_READS = frozenset({shopify_scopes.READ_ORDERS, shopify_scopes.READ_CUSTOMERS, _ALL_ORDERS})
 _YEARS = re.compile(r"(\d{1,2})\s+years?", re.ASCII)
 _TOLD_BY = {
     shopify.PLATFORM: ShopifyReader.parts,
