@@ -5,28 +5,37 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
 
 from bot.clock import wall_clock
+from bot.command import doctor_shop, shop_access
 from bot.command.desk import ask
 from bot.command.exit_code import EX_CONFIG
+from bot.command.finding import Health
 from bot.command.served import settings_of_served
 from bot.command.terminal import as_json, complain, progress_bar, table
 from bot.flow.measure import read_length
 from bot.flow.problem import WrittenWrongly
+from bot.owner_files import read_playbook
 from bot.settings import Settings, ShopSettings
-from bot.shop import bigcommerce, shopify, woocommerce
+from bot.shop import bigcommerce, shopify, shopify_scopes, woocommerce
 from bot.shop.bigcommerce_reader import BigReader
 from bot.shop.reader import Part
+from bot.shop.setup import lacking
 from bot.shop.shopify_reader import ShopifyReader
+from bot.shop.wire import ApiRefused, ShopUnreachable
 from bot.shop.woocommerce_reader import WooReader
 from bot.store import readings
 from bot.store.database import file_of, is_server, read_only
 from bot.store.readings import Cause, People, Reading, ReadingState
-from bot.store.step import Step
+from bot.store.step import Step, T
 from bot.web.desk_socket import socket_path
 
 NAME = "fetch"
@@ -39,18 +48,25 @@ reports learn from it. Who wrote STOP stays stopped, whatever the shop says.
   comeback shop fetch                          each of your shops that can be read, a year back
   comeback shop fetch main --since "3 years"
   comeback shop fetch main --orders            orders alone (also --checkouts, --customers)
+  comeback shop fetch main --again             all of it anew, though it was read today
   comeback shop fetch main --stop              read no further; what came in stays
 
 The running 'comeback serve' does it, as fast as your shop allows, and people who write meanwhile come first. This command only watches:
-end it, and it goes on; run it again, and it shows how far it is; kill the bot in the middle, and it goes on where it was.
-Shopify tells orders of the last 60 days alone to apps without the scope read_all_orders.
-Exit codes: 0 all was read (or, with nobody to do it, is to be), 1 a shop refused, 78 the configuration is wrong."""
+end it, and it goes on; run it again, and it shows how far it is, or for a day what came of it; kill the bot in the middle, and it goes on
+where it was. Shopify tells orders of the last 60 days alone to apps without the scope read_all_orders.
+Exit codes: 0 all was read (or, with nobody to do it, is to be), 1 a shop refused, 2 something on the command line is wrong, 78 the
+configuration is."""
 
 YEAR = timedelta(days=365)
 LOOK_SECONDS = 0.4
 PATIENCE_SECONDS = 20.0  # without anything going on, until that is told
 MOST_REASONS = 10
+SHOWN_FOR = timedelta(days=1)  # what came of it, to whoever asks for the same again
+SAME_SINCE = timedelta(minutes=5)  # between the command's clock and the bot's
+RECENT = timedelta(days=60)  # orders that Shopify tells without read_all_orders
 
+_ALL_ORDERS = "read_all_orders"
+_READS = frozenset({shopify_scopes.READ_ORDERS, shopify_scopes.READ_CUSTOMERS, _ALL_ORDERS})
 _YEARS = re.compile(r"(\d{1,2})\s+years?", re.ASCII)
 _TOLD_BY = {
     shopify.PLATFORM: ShopifyReader.parts,
@@ -63,19 +79,24 @@ _PARTS = {Part.ORDER: "orders", Part.CART: "checkouts", Part.SHOPPER: "customers
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What can be said on the command line."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="the shop's name in COMEBACK_SHOPS")
-    parser.add_argument("--since", default="1 year", help="how far back, such as '1 year' or '90 days' (1 year)")
+    parser.add_argument(
+        "--since", type=length_of, default=YEAR, metavar="LENGTH", help="how far back, such as '1 year' or '90 days' (1 year)"
+    )
     for word in _PARTS.values():
         parser.add_argument(f"--{word}", action="store_true", help=f"{word} alone, or with others that are named")
+    parser.add_argument("--again", action="store_true", help="read anew what was read within the last day")
     parser.add_argument("--stop", action="store_true", help="read no further")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of reading a shop. `left_out` says why nothing came of things, and of how many; `hints` what the owner should know."""
+    """What came of reading a shop, its parts by the words of the command line. `left_out` says why nothing came of things, and of how many;
+    `hints` what the owner should know."""
 
     shop: str
     since: datetime
+    ended_at: datetime | None
     parts: Sequence[Reading]
     people: People
     left_out: Sequence[tuple[str, int]]
@@ -93,25 +114,16 @@ def run(args: argparse.Namespace) -> int:
     shops = _chosen(settings, args.name)
     if not shops:
         return EX_CONFIG
-    try:
-        since = wall_clock() - length_of(args.since)
-    except WrittenWrongly as mistake:
-        complain(f"--since: {mistake}")
-        return EX_CONFIG
-    wanted = [part for part, word in _PARTS.items() if getattr(args, word)] or list(_PARTS)
     if args.stop:
         return _stop(settings, shops)
-    for shop in shops:
-        parts = dict.fromkeys((part for part in _TOLD_BY[shop.platform] if part in wanted), since)
-        if not parts:
-            complain(f"{shop.name} has no list of that: {shop.platform} does not tell it.")
-            return 1
-        if not _begin(settings, shop, parts):
-            return 1
-    if not _is_served(settings):
-        complain("Nobody serves this database now: it begins as soon as 'comeback serve' runs. Run this again to watch.")
-        return 0
+    wanted = [part for part, word in _PARTS.items() if getattr(args, word)] or list(_PARTS)
     try:
+        for shop in shops:
+            if not _ask_for(settings, shop, wanted, args.since, again=args.again):
+                return 1
+        if not _is_served(settings) and not all(_is_whole(settings, shop) for shop in shops):
+            complain("Nobody serves this database now: it begins as soon as 'comeback serve' runs. Run this again to watch.")
+            return 0
         reports = [asyncio.run(_watch(settings, shop)) for shop in shops]
     except KeyboardInterrupt:
         complain("\nIt goes on without this command: run it again to watch.")
@@ -121,9 +133,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def length_of(text: str) -> timedelta:
-    """`1 year`, or a length of time as flows have it. Raises WrittenWrongly."""
+    """`1 year`, or a length of time as flows have it. Raises ArgumentTypeError."""
     years = _YEARS.fullmatch(text.strip().lower())
-    return int(years[1]) * YEAR if years and int(years[1]) else read_length(text)
+    try:
+        return int(years[1]) * YEAR if years and int(years[1]) else read_length(text)
+    except WrittenWrongly as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None
 
 
 def _chosen(settings: Settings, name: str | None) -> list[ShopSettings]:
@@ -139,15 +154,47 @@ def _chosen(settings: Settings, name: str | None) -> list[ShopSettings]:
     return meant
 
 
-def _begin(settings: Settings, shop: ShopSettings, parts: dict[Part, datetime]) -> bool:
-    since = {str(part): moment.isoformat() for part, moment in parts.items()}
-    answer = asyncio.run(ask(settings.database, "read_store", {"shop": shop.name, "parts": json.dumps(since)}))
+def _ask_for(settings: Settings, shop: ShopSettings, wanted: Sequence[Part], back: timedelta, *, again: bool) -> bool:
+    """Have a shop read, unless it was or is; returns whether there is something to watch, else says why not."""
+    parts = [part for part in _TOLD_BY[shop.platform] if part in wanted]
+    if not parts:
+        complain(f"{shop.name} has no list of that: {shop.platform} does not tell it.")
+        return False
+    now = wall_clock()
+    last = asyncio.run(read_only(settings.database, readings.latest(shop.name, Cause.ASKED)))
+    if not again and _answers(last, parts, back, now):
+        ended = max(one.ended_at for one in last if one.ended_at is not None)
+        complain(f"{shop.name} was read, finished at {_by_clock(settings, ended, now)}; '--again' reads it anew.")
+        return True
+    answer = _begin(settings, shop, dict.fromkeys(parts, now - back))
     if "error" in answer:
         complain(str(answer["error"]))
         return False
     if answer["result"] == "going on":
-        complain(f"{shop.name} is being read already, as it was asked for then.")
+        begun = min((one.begun_at for one in last), default=now)
+        complain(f"{shop.name} is being read already, since {_by_clock(settings, begun, now)}; here is how far it is.")
     return True
+
+
+def _answers(last: Sequence[Reading], parts: Sequence[Part], back: timedelta, now: datetime) -> bool:
+    """Whether what was read last is what is asked for now."""
+    return (
+        {one.part for one in last} == set(parts)
+        and all(one.state is ReadingState.DONE and abs(one.begun_at - one.since - back) < SAME_SINCE for one in last)
+        and all(one.ended_at is not None and now - one.ended_at < SHOWN_FOR for one in last)
+    )
+
+
+def _by_clock(settings: Settings, at: datetime, now: datetime) -> str:
+    """The store's own time of day, with the day where it is not today's."""
+    zone = ZoneInfo(read_playbook(settings.flows, settings.locales).rules.timezone)
+    here = at.astimezone(zone)
+    return f"{here:%H:%M}" if here.date() == now.astimezone(zone).date() else f"{here:%H:%M on %d %B}"
+
+
+def _begin(settings: Settings, shop: ShopSettings, parts: Mapping[Part, datetime]) -> dict[str, Any]:
+    since = {str(part): moment.isoformat() for part, moment in parts.items()}
+    return asyncio.run(ask(settings.database, "read_store", {"shop": shop.name, "parts": json.dumps(since)}))
 
 
 def _stop(settings: Settings, shops: Sequence[ShopSettings]) -> int:
@@ -158,6 +205,12 @@ def _stop(settings: Settings, shops: Sequence[ShopSettings]) -> int:
             return 1
         print(f"{shop.name} is read no further. What came in stays.")
     return 0
+
+
+def _is_whole(settings: Settings, shop: ShopSettings) -> bool:
+    """Whether all that was asked for last is read and worked off."""
+    parts = asyncio.run(read_only(settings.database, readings.latest(shop.name, Cause.ASKED)))
+    return asyncio.run(read_only(settings.database, _sight(parts))).is_over
 
 
 def _is_served(settings: Settings) -> bool:
@@ -190,12 +243,12 @@ async def _watch(settings: Settings, shop: ShopSettings) -> Report:
     bars = {part: progress_bar(f"{shop.name}: {word:<10}") for part, word in _PARTS.items()}
     last, since, told_of_it = (-1, -1, -1), monotonic(), False
     while True:
-        parts = await read_only(settings.database, readings.latest(shop.name, Cause.ASKED))
+        parts = await _seen(settings, readings.latest(shop.name, Cause.ASKED))
         under_way = next((one for one in parts if one.state is ReadingState.WAITING), None)
         if under_way is not None and under_way.expected:
             bars[Part(under_way.part)](min(0.99, under_way.found / under_way.expected))
         if under_way is None:
-            sight = await read_only(settings.database, _sight(parts))
+            sight = await _seen(settings, _sight(parts))
             if sight.is_over:
                 break
             progress = sight.progress
@@ -209,7 +262,20 @@ async def _watch(settings: Settings, shop: ShopSettings) -> Report:
         await asyncio.sleep(LOOK_SECONDS)
     for part in parts:
         bars[Part(part.part)](1.0)
-    return Report(shop.name, min(one.since for one in parts), sight.parts, sight.people, sight.left_out, tuple(_hints(shop, sight)))
+    named = [replace(one, part=_PARTS[Part(one.part)]) for one in sight.parts]
+    ended = max((one.ended_at for one in parts if one.ended_at is not None), default=None)
+    hints = [*_hints(shop, sight), *(await _kept_back(shop, sight))]
+    return Report(shop.name, min(one.since for one in parts), ended, named, sight.people, sight.left_out, hints)
+
+
+async def _seen(settings: Settings, step: Step[T]) -> T:
+    """What a step reads. Ended in the middle (Ctrl-C), it is read to its end first: a reading that is cut off leaves its thread behind."""
+    reading = asyncio.ensure_future(read_only(settings.database, step))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])
+        raise
 
 
 def standing_still(shop: str, reading: Reading | None, now: datetime) -> str:
@@ -244,22 +310,47 @@ def _hints(shop: ShopSettings, sight: _Sight) -> Iterator[str]:
         if one.state is ReadingState.REFUSED:
             yield f"The shop does not let its {_PARTS[Part(one.part)]} be read: {one.trouble}"
         elif one.trouble is not None and one.state is ReadingState.DONE:
-            yield f"The shop keeps something back: {one.trouble}"
+            yield f"The shop keeps something of its {_PARTS[Part(one.part)]} back: {one.trouble}"
     if sight.people.people and not sight.people.with_phone:
         yield "Not one of them has a phone: the shop most likely keeps them from this app. 'comeback shop connect' looks into it."
     if shop.platform == woocommerce.PLATFORM and sight.people.people and not sight.people.agreed and shop.consent_key is None:
         yield "WooCommerce has no checkbox for WhatsApp of its own: say where yours is kept (the setting that ends in _CONSENT_KEY)."
 
 
+async def _kept_back(shop: ShopSettings, sight: _Sight) -> list[str]:
+    """What Shopify does not tell this app, and what to click: as 'comeback shop connect' says it. Nothing where it cannot be asked."""
+    if shop.platform != shopify.PLATFORM:
+        return []
+    async with aiohttp.ClientSession() as session:
+        setup = shop_access.setup_of(session, shop)
+        try:
+            granted = await setup.granted() if setup is not None else None
+            if setup is None or granted is None:
+                return []
+            ills = [one.sentence async for one in doctor_shop.phones(setup, shop, granted) if one.verdict is Health.ILL]
+        except (ApiRefused, ShopUnreachable):
+            return []
+    hints = [ill[:1].upper() + ill[1:] for ill in ills]
+    is_cut = any(one.part == Part.ORDER and one.begun_at - one.since > RECENT for one in sight.parts)
+    missing = [one.name for one in lacking(setup.scopes, granted) if one.name in _READS and (one.name != _ALL_ORDERS or is_cut)]
+    if _ALL_ORDERS in missing:
+        hints.append(f"Only orders of the last {RECENT.days} days came: without the scope {_ALL_ORDERS} Shopify tells no older ones.")
+    if missing:
+        *_, grant = doctor_shop.scopes(setup, shop, granted)
+        hints.append(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: {grant.sentence}, and fetch with --again.")
+    return hints
+
+
 def told(report: Report) -> Iterator[str]:
     """The report for people."""
     yield f"{report.shop}, what changed since {report.since:%d %B %Y}:"
-    rows = [(_PARTS[Part(one.part)], f"{one.found:,}", f"{one.fresh:,}", f"{one.found - one.fresh:,}") for one in report.parts]
+    rows = [(one.part, f"{one.found:,}", f"{one.fresh:,}", f"{one.found - one.fresh:,}") for one in report.parts]
     yield from table([("", "told", "new", "known"), *rows])
     people = report.people
     if people.people:
-        yield f"  Behind what was new stand {people.people:,} people: {people.with_phone:,} with a phone, {people.agreed:,} agreed to"
-        yield f"  marketing by WhatsApp, {people.stopped:,} want none."
+        who = "stands 1 person" if people.people == 1 else f"stand {people.people:,} people"
+        yield f"  Behind what was new {who}: {people.with_phone:,} with a phone, {people.agreed:,} agreed to"
+        yield f"  marketing by WhatsApp, {people.stopped:,} {'wants' if people.stopped == 1 else 'want'} none."
     if report.left_out:
         yield "Nothing came of:"
         yield from (f"  {count:>7,}  {why}" for why, count in report.left_out[:MOST_REASONS])

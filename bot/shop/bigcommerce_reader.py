@@ -1,6 +1,7 @@
 """Reading a BigCommerce store by its REST API: orders (V2) and customers (V3) by when they changed, and what its thin webhooks only name.
 
-There is no list of carts. A cart has no phone: that stands in the checkout of the same id. An order's products are a call of their own.
+There is no list of carts. A cart has no phone: that stands in the checkout of the same id. A list of orders tells what they sold by their
+consignments; an order alone, and one whose consignments do not tell all of it, takes a call for its products.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from bot.shop.reader import LONG_AGO, Found, Page, Part, found
 from bot.shop.verifier import Doubt, NoAnswer
 from bot.shop.wire import Answer, ApiRefused, Garbled, NotThere, ShopUnreachable, part_of
 
-PAGE = 50  # orders: each costs a call for its products, and a page is kept or asked for again as a whole
+PAGE = 100  # orders: some cost calls of their own, and a page is kept or asked for again as a whole
 CUSTOMERS = 250
 MOST_PRODUCTS = 250  # of an order, in one call
 MOST_HOMES = 3  # addresses of a customer, for a phone
@@ -28,6 +29,7 @@ _ORDER = (
     *("payment_method", "payment_status", "order_source", "customer_locale", "is_deleted"),
 )
 _PRODUCT = ("product_id", "variant_id", "sku", "name", "quantity", "quantity_refunded", "price_inc_tax")
+_WITH_PRODUCTS = {"include": "consignments.line_items", "consignment_structure": "object"}
 _CART = ("id", "customer_id", "email", "currency", "cart_amount", "base_amount", "created_time", "updated_time", "locale", "coupons")
 _LINE = ("product_id", "variant_id", "sku", "name", "quantity", "sale_price", "list_price")
 _CUSTOMER = ("id", "email", "first_name", "phone", "date_modified", "date_created")
@@ -55,7 +57,7 @@ class BigReader:
             asked = {"date_modified:min": after, "limit": str(CUSTOMERS), "include": "addresses"} | where
             told, most = _objects(_data(await self._wire.ask("/v3/customers", asked))), CUSTOMERS
         else:
-            asked = {"min_date_modified": after, "limit": str(PAGE)} | where
+            asked = {"min_date_modified": after, "limit": str(PAGE)} | _WITH_PRODUCTS | where
             told, most = _objects(_listed((await self._wire.ask("/v2/orders", asked)).json())), PAGE
         new = [one for one in told if str(one.get("id")) not in place.seen and one.get("status_id") != bigcommerce.INCOMPLETE]
         read = [self._customer(one) for one in new] if part is Part.SHOPPER else await self._orders(new)
@@ -95,10 +97,11 @@ class BigReader:
         if part is Part.SHOPPER:
             told = (await self._wire.ask("/v3/customers", {"date_modified:min": after, "limit": "1"})).json()
             count = part_of(part_of(told, "meta"), "pagination").get("total")
-        else:
-            told = (await self._wire.ask("/v2/orders/count", {"min_date_modified": after})).json()
-            count = told.get("count") if isinstance(told, dict) else None
-        return count if isinstance(count, int) else None
+            return count if isinstance(count, int) else None
+        told = (await self._wire.ask("/v2/orders/count", {"min_date_modified": after})).json()
+        by_status = _objects(told.get("statuses")) if isinstance(told, dict) else []
+        counts = [one.get("count") for one in by_status if one.get("id") != bigcommerce.INCOMPLETE]
+        return sum(count for count in counts if isinstance(count, int)) if counts else None
 
     async def _orders(self, told: Iterable[Any]) -> list[Found]:
         """Without those that are deleted while they are read."""
@@ -111,8 +114,10 @@ class BigReader:
     async def _order(self, told: Any) -> Found:
         if not isinstance(told, dict) or not isinstance(told.get("id"), int):
             raise Garbled
-        asked = {"limit": str(MOST_PRODUCTS)}
-        products = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/products", asked)).json())
+        products = _products_told(told)
+        if products is None:
+            asked = {"limit": str(MOST_PRODUCTS)}
+            products = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/products", asked)).json())
         has_code = (Fields(told).amount("coupon_discount") or 0) > 0
         coupons = _listed((await self._wire.ask(f"/v2/orders/{told['id']}/coupons")).json()) if has_code else []
 
@@ -142,6 +147,23 @@ class BigReader:
             raise Garbled
         told = Told(f"{thing}/{FETCHED}", LONG_AGO, region=self._region)
         return found(bigcommerce.PLATFORM, self._shop, f"{thing}:{raw.get('id')}", told, raw, shape, bigcommerce.read)
+
+
+def _products_told(order: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """What an order sold, as its consignments tell it; None where they do not tell as many pieces as the order has."""
+    lines = [line for part in _parts(order.get("consignments")) for line in _objects(part.get("line_items"))]
+    pieces = [line["quantity"] for line in lines if isinstance(line.get("quantity"), int)]
+    is_whole = lines and len(pieces) == len(lines) and sum(pieces) == order.get("items_total")
+    return sorted(lines, key=lambda line: str(line.get("id")).zfill(20)) if is_whole else None
+
+
+def _parts(told: Any) -> list[dict[str, Any]]:
+    """The consignments in a list of them, or in kinds of lists."""
+    if isinstance(told, list):
+        return [part for one in told for part in _parts(one)]
+    if not isinstance(told, dict):
+        return []
+    return [told] if "line_items" in told else [part for one in told.values() for part in _parts(one)]
 
 
 def _customer_shape(raw: dict[str, Any]) -> dict[str, Any]:

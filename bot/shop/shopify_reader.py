@@ -35,7 +35,6 @@ class _Kind:
     fragment: str
     spread: str
     sort: str
-    at_once: int
     topic: str
     told: Callable[[shopify_nodes.Node], dict[str, Any]]
 
@@ -54,12 +53,12 @@ class _Kind:
         return f"query {self.spread}($id: ID!) {{ node(id: $id) {{ ...{self.spread} }} }}\n{self.fragment}"
 
 
-_ORDERS = _Kind("orders", shopify_nodes.ORDER, "order", "UPDATED_AT", PAGE, f"orders/{FETCHED}", shopify_nodes.order)
+_ORDERS = _Kind("orders", shopify_nodes.ORDER, "order", "UPDATED_AT", f"orders/{FETCHED}", shopify_nodes.order)
 _CHECKOUTS = _Kind(
-    "abandonedCheckouts", shopify_nodes.CHECKOUT, "checkout", "CREATED_AT", PAGE, f"checkouts/{FETCHED}", shopify_nodes.checkout
+    "abandonedCheckouts", shopify_nodes.CHECKOUT, "checkout", "CREATED_AT", f"checkouts/{FETCHED}", shopify_nodes.checkout
 )
-_PEOPLE = _Kind("customers", shopify_nodes.CUSTOMER, "customer", "UPDATED_AT", PAGE, f"customers/{FETCHED}", shopify_nodes.customer)
-_PRODUCTS = _Kind("products", shopify_nodes.PRODUCT, "product", "UPDATED_AT", PAGE, f"products/{FETCHED}", shopify_nodes.product)
+_PEOPLE = _Kind("customers", shopify_nodes.CUSTOMER, "customer", "UPDATED_AT", f"customers/{FETCHED}", shopify_nodes.customer)
+_PRODUCTS = _Kind("products", shopify_nodes.PRODUCT, "product", "UPDATED_AT", f"products/{FETCHED}", shopify_nodes.product)
 _PARTS = {Part.SHOPPER: _PEOPLE, Part.ORDER: _ORDERS, Part.CART: _CHECKOUTS}
 _RESOURCES = {Resource.ORDER: _ORDERS, Resource.SHOPPER: _PEOPLE, Resource.CART: _CHECKOUTS, Resource.PRODUCT: _PRODUCTS}
 
@@ -70,14 +69,15 @@ _STATE = "query state($id: ID!) { order(id: $id) { displayFinancialStatus cancel
 
 
 class ShopifyReader:
-    """One store. `region` is where phones without a country code are from, `domain` the store's `*.myshopify.com`."""
+    """One store. `region` is where phones without a country code are from, `domain` the store's `*.myshopify.com`; `at_once` is how many
+    things a page has at most."""
 
     parts = (Part.SHOPPER, Part.ORDER, Part.CART)
     changes = parts
 
-    def __init__(self, wire: ShopifyGraphql, shop: str, region: str | None, domain: str | None) -> None:
+    def __init__(self, wire: ShopifyGraphql, shop: str, region: str | None, domain: str | None, at_once: int = PAGE) -> None:
         self._wire, self._shop, self._region, self._domain = wire, shop, region, domain
-        self._at_once = {part: kind.at_once for part, kind in _PARTS.items()}
+        self._at_once = dict.fromkeys(_PARTS, at_once)
 
     async def page(self, part: Part, since: datetime, cursor: str | None) -> Page:
         """What changed since then, from `cursor` on."""

@@ -109,7 +109,7 @@ def claim(now: datetime, busy: Collection[str] = ()) -> Step[Reading | None]:
 
 def keep(reading: Reading, now: datetime) -> Step[None]:
     """Whoever reads it still does: nobody else is given it for another lease."""
-    yield sql("reading.keep", id=reading.id, until=to_micros(now + LEASE))
+    yield sql("reading.keep", id=reading.id, cursor=reading.cursor or "", until=to_micros(now + LEASE))
 
 
 def let_go(now: datetime) -> Step[None]:
@@ -172,6 +172,12 @@ def is_half_read(shop: str = "") -> Step[bool]:
     """Whether the orders of a shop (without one: of any) are being read since long ago, the newest last: who seems to have bought nothing
     since may have."""
     return bool((yield sql("reading.half_read", shop=shop)))
+
+
+def orders_brought_since(since: datetime | None) -> Step[list[int]]:
+    """The readings that an owner asked for, were over since then (without a moment: ever), and brought in orders."""
+    rows = yield sql("reading.orders_brought", cause=Cause.ASKED, since=to_micros(since) if since is not None else 0)
+    return [row["id"] for row in rows]
 
 
 def latest(shop: str, cause: Cause) -> Step[list[Reading]]:

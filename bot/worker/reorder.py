@@ -42,7 +42,7 @@ NUDGES = 2  # for one purchase
 WARM_CART = timedelta(days=7)  # since it was touched last: a cart left longer than its own flow goes on is no reason to be silent
 CART_TURN = timedelta(days=1)  # when to look again whether a cart is still open
 MISSED = timedelta(days=2)  # a date so long ago (an import, down-time) is not caught up on
-WORK_OUT_SECONDS = 3_600  # between two looks whether it is time to find out again
+WORK_OUT_SECONDS = 60  # between two looks whether it is time to find out again: an owner who had years of orders read looks at the dates
 WORTH_FOR = timedelta(hours=20)  # a night's findings; a look at the same hour of the next day finds them too old
 SAVED_AT_ONCE = 500  # products: some 10 ms of the one writer
 AWAITED_AT_ONCE = 50  # people: the same
@@ -276,6 +276,18 @@ def _await_all(house: House, soon: Sequence[Soon]) -> Step[None]:
             yield from await_next(house, one.contact, need)
 
 
+def _is_time(now: datetime) -> Step[bool]:
+    """Whether to find out again; not while a shop's history is half read, or half worked off."""
+    if (yield from readings.is_half_read()):
+        return False
+    last = yield from purchases.worked_out_at()
+    brought = yield from readings.orders_brought_since(last)
+    for reading in brought:
+        if any(state == "waiting" for state, _, _ in (yield from readings.entries(reading))):
+            return False
+    return bool(brought) or last is None or last > now or now - last >= WORTH_FOR
+
+
 class Foresight:
     """Finds out what all people did with each product, and awaits those of whom only that tells when they need it again. One product is in
     memory at a time, whatever the shop sold."""
@@ -285,14 +297,10 @@ class Foresight:
         self._house = house
 
     async def keep_fresh(self) -> None:
-        """Find out again, if the last time was a night ago and no shop's history is half read. What cannot be done now is done the next
-        time."""
-        now = self._house().now
+        """Find out again, if the last time was a night ago, or before the orders came in that an owner asked for. What cannot be done now
+        is done the next time."""
         try:
-            if await self._store.read(readings.is_half_read()):
-                return
-            last = await self._store.read(purchases.worked_out_at())
-            if last is None or last > now or now - last >= WORTH_FOR:
+            if await self._store.read(_is_time(self._house().now)):
                 await self.work_out()
         except StoreUnavailable as fault:
             log.warning("what people buy again could not be worked out: %s", fault)

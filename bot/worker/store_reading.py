@@ -36,7 +36,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)  # before 
 NO_TOKEN_WAIT = timedelta(hours=1)  # before one that says no is asked again for what a webhook named: the owner may have mended it
 GIVEN_UP = timedelta(days=30)  # after which something that could never be fetched is forgotten
 NIGHT = timedelta(hours=20)  # a look at the same hour of the next day finds the last one longer ago
-LEAST_APART = timedelta(hours=1)  # between two looks, however often the process is started
+LEAST_APART = timedelta(minutes=5)  # between two looks, however often the process is started
 OVERLAP = timedelta(hours=1)  # asked for again of what the last look saw: stores list a change some time after it
 FIRST_LOOK = timedelta(days=2)  # how far back the first look goes; an owner who wants more asks for it
 UNDER_WAY = timedelta(minutes=15)  # a change this young may still be told
@@ -69,6 +69,8 @@ class StoreReading:
         self._store = store
         self._readers = readers
         self._clock = clock
+        self._since_start: set[str] = set()  # the shops that were looked at since then
+        self._looks_at_start = False
 
     async def start(self, *, alone: bool) -> None:
         """Go on where an earlier process was. `alone`: no other works on this database."""
@@ -86,6 +88,8 @@ class StoreReading:
         """Read the next page that waits to be read; returns whether there was one. A shop that takes long is not waited for."""
         if self._reading.rests:
             return False
+        if self._looks_at_start:
+            await self._look_after_start()
         reading, has_room = await self._store.run(_next(self._clock(), self._pages.busy))
         if reading is None:
             if has_room:
@@ -153,14 +157,29 @@ class StoreReading:
     # ---- what webhooks missed
 
     async def look(self, *, at_start: bool = False) -> None:
-        """Begin to ask each store what changed since the last time, if that was a night ago; after a start, an hour."""
-        for shop, reader in self._readers.items():
-            try:
-                await self._store.run(_begin_look(shop, reader.changes, self._clock(), LEAST_APART if at_start else NIGHT))
-            except StoreUnavailable as fault:
-                log.warning("what webhooks missed could not be looked for: %s", fault)
+        """Begin to ask each store what changed since the last time, if that was a night ago. `at_start`: once in any case, for nobody knows
+        what was told while nobody listened; as soon as the last time is some minutes ago, however often the process is started."""
+        self._looks_at_start = self._looks_at_start or at_start
+        if self._looks_at_start:
+            await self._look_after_start()
+        for shop in self._readers:
+            await self._look_at(shop, NIGHT)
         for shop, topic, _ in await self._store.run(readings.forget_old(self._clock() - GIVEN_UP)):
             log.warning("shop %s named something (%s) a month ago that could never be fetched: forgotten", shop, topic)
+
+    async def _look_after_start(self) -> None:
+        for shop in [shop for shop in self._readers if shop not in self._since_start]:
+            if await self._look_at(shop, LEAST_APART):
+                self._since_start.add(shop)
+        self._looks_at_start = self._looks_at_start and not self._since_start.issuperset(self._readers)
+
+    async def _look_at(self, shop: str, apart: timedelta) -> bool:
+        """Begin to ask a store, if the last time is so long ago; returns whether that was so."""
+        try:
+            return await self._store.run(_begin_look(shop, self._readers[shop].changes, self._clock(), apart))
+        except StoreUnavailable as fault:
+            log.warning("what webhooks missed could not be looked for: %s", fault)
+            return False
 
     # ---- single things
 
@@ -219,17 +238,19 @@ def _bring_in(one: Wanted, found: Iterable[Found], now: datetime) -> Step[None]:
     yield from readings.got(one, now)
 
 
-def _begin_look(shop: str, parts: Iterable[Part], now: datetime, apart: timedelta) -> Step[None]:
-    if (yield from privacy.closed_since(shop)) is not None:
-        return
+def _begin_look(shop: str, parts: Iterable[Part], now: datetime, apart: timedelta) -> Step[bool]:
+    """Returns whether the last look was so long ago."""
     last = yield from readings.last_begun(shop, Cause.NIGHTLY)
     if last is not None and last <= now and now - last < apart:
-        return
+        return False
+    if (yield from privacy.closed_since(shop)) is not None:
+        return True
     wanted: list[tuple[str, datetime]] = []
     for part in parts:
         known_until = yield from readings.read_until(shop, part)
         wanted.append((part, known_until - OVERLAP if known_until else now - FIRST_LOOK))
     yield from readings.begin(shop, wanted, Cause.NIGHTLY, now)
+    return True
 
 
 # ---- a page
@@ -247,21 +268,23 @@ class _News:
 
 
 def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
-    """Keep a page, unless somebody else did meanwhile. A look brings in what is news alone; an owner who asks gets everything."""
+    """Keep a page, unless somebody else did meanwhile. A look brings in what is news alone; an owner who asks gets everything, but for
+    what is known and comes without anybody's phone or e-mail: the shop may keep people from us by now."""
     if not (yield from readings.is_where_it_was(reading)):
         return
     brought: list[int] = []
     missed = 0
-    is_first = (yield from readings.read_until(reading.shop, reading.part)) is None  # webhooks may be younger than what it finds
+    looked_at = yield from readings.read_until(reading.shop, reading.part)
     for found in page.found:
-        news = (yield from _news(reading.shop, found.event)) if reading.cause is Cause.NIGHTLY and found.event is not None else None
-        if reading.cause is Cause.NIGHTLY and news is None and found.event is not None:
+        event = found.event
+        news = (yield from _news(reading.shop, event)) if event is not None and _is_compared(reading, event, looked_at) else None
+        if event is not None and (news is None if reading.cause is Cause.NIGHTLY else (yield from _is_known(reading.shop, event))):
             continue
         entry = yield from inbox.receive_one(found.update, now)
         if entry is None:
             continue
         brought.append(entry)
-        if news is not None and news.counts and not is_first and now - news.at > UNDER_WAY:
+        if looked_at is not None and news is not None and news.counts and now - news.at > UNDER_WAY:
             missed += 1
             yield from readings.miss(reading, news.key, news.at, news.name, now, is_new=news.is_new)
     yield from readings.go_on(
@@ -272,8 +295,31 @@ def _take_in(reading: Reading, page: Page, now: datetime) -> Step[None]:
         brought=brought,
         missed=missed,
         expected=page.expected,
-        trouble=page.withheld,
+        trouble=page.withheld or (None if reading.tries else reading.trouble),  # what went wrong is over
     )
+
+
+def _is_compared(reading: Reading, event: ShopEvent, looked_at: datetime | None) -> bool:
+    """Whether it is asked if a webhook told it: always by a look; of what an owner asks for, where the next look would find it. Before the
+    first look webhooks may not have been there."""
+    return reading.cause is Cause.NIGHTLY or (looked_at is not None and event.at > looked_at - OVERLAP)
+
+
+def _is_known(shop: str, event: ShopEvent) -> Step[bool]:
+    """Whether it says nothing new: neither that somebody can be reached, nor what has become of it since."""
+    match event:
+        case OrderChanged() | CartChanged() | ShopperChanged() if event.shopper.phone or event.shopper.email:
+            return False
+        case OrderChanged():
+            order = yield from mirror.known_order(shop, event.order)
+            return order is not None and order.updated_at >= event.at
+        case CartChanged():
+            cart_at = yield from mirror.known_cart(shop, event.checkout, event.cart)
+            return cart_at is not None and cart_at >= event.at
+        case ShopperChanged():
+            return (yield from _who(shop, event)) is not None and (yield from _consent_news(shop, event)) is None
+        case _:
+            return False
 
 
 def _news(shop: str, event: ShopEvent) -> Step[_News | None]:

@@ -260,6 +260,17 @@ async def test_a_cart_of_bigcommerces_is_open_until_it_is_gone_and_is_fetched_wi
             await store.reader.is_so(Doubt.CART_OPEN, "../../v2/orders")
 
 
+async def test_a_list_of_bigcommerces_orders_tells_what_they_sold_without_a_call_for_each() -> None:
+    async with open_store("bigcommerce") as store:
+        page = await store.reader.page(Part.ORDER, YEAR_AGO, None)
+        assert page.expected == ORDERS, "who left at the payment page placed no order"
+        assert store.api.calls.count("products") == 0
+        key, event = next(iter(orders_of(list(page.found)).items()))
+        (alone,) = await store.reader.one(Thin(NOW, Resource.ORDER, key, f"/v2/orders/{key}", "store/order/updated"))
+        assert alone.event == event
+        assert alone.update.key in [found.update.key for found in page.found], "told in either way it is the same"
+
+
 async def test_a_product_of_bigcommerces_is_fetched_with_its_variants() -> None:
     async with open_store("bigcommerce") as store:
         product = next(one for one in store.year.books.products if len(one.variants) > 1)

@@ -143,6 +143,40 @@ async def test_no_night_learns_from_a_history_that_is_half_read(bench: Bench) ->
     assert await bench.rows("select product from product_evidence") != []
 
 
+async def test_who_comes_late_holds_nobody_up(bench: Bench) -> None:
+    reading = house_of(bench, Pages(([], [], [])))
+    await ask(bench)
+    late = await bench.store.run(readings.claim(bench.now))
+    assert late is not None
+    bench.now += readings.LEASE * 2
+    assert await reading.read_on()
+    await bench.store.run(readings.keep(late, bench.now))
+    assert await reading.read_on(), "it went on, and is nobody's who held it before"
+
+
+async def test_dates_are_worked_out_again_as_soon_as_what_the_owner_asked_for_is_worked_off(bench: Bench) -> None:
+    await bench.order(items=[COFFEE])
+    await bench.work()
+    foresight = Foresight(bench.store, bench.house)
+    await foresight.keep_fresh()
+    worked_out = "select max(worked_out_at) as at from product_evidence"
+    (before,) = await bench.rows(worked_out)
+    bench.now += HOUR
+    reading = house_of(bench, Pages(([bought(bench, "old", bench.now - 25 * DAY)], [])))
+    await ask(bench)
+    assert await reading.read_on()
+    assert await reading.read_on()
+    await foresight.keep_fresh()
+    assert await bench.rows(worked_out) == [before], "it waits in the inbox"
+    await bench.work()
+    await foresight.keep_fresh()
+    (after,) = await bench.rows(worked_out)
+    assert after["at"] > before["at"]
+    bench.now += HOUR
+    await foresight.keep_fresh()
+    assert await bench.rows(worked_out) == [after], "once"
+
+
 # ---- a shop that left
 
 

@@ -40,6 +40,9 @@ MINUTE = timedelta(minutes=1)
 PARTS = (Part.SHOPPER, Part.ORDER, Part.CART)
 LOLA = "+34600111222"
 SECRET = "a-secret-of-the-shop"
+_PEOPLE = """select c.id, c.first_name, c.language, c.country, c.merged_into, i.kind, i.value
+from contact c left join identity i on i.contact = c.id order by c.id, i.kind, i.value"""
+_OWNERS = "select key, contact, total_minor, payment, lines from shop_order order by key"
 
 
 @dataclass(slots=True)
@@ -113,7 +116,7 @@ async def shop(bench: Bench) -> AsyncIterator[Shop]:
     async with listening(api.routes()) as url, aiohttp.ClientSession() as session:
         api.at(url)
         wire_to = ShopifyGraphql(session, url=f"{url}{PATH}", token=TOKEN, bucket=Bucket(pauses, pauses.clock))
-        reader = ShopifyReader(wire_to, SHOP, "ES", "casa.myshopify.com")
+        reader = ShopifyReader(wire_to, SHOP, "ES", "casa.myshopify.com", at_once=18)
         yield Shop(bench, year, api, StoreReading(bench.store, {SHOP: reader}, lambda: bench.now, rest=0), reader)
 
 
@@ -223,6 +226,31 @@ async def test_a_shop_that_says_no_is_not_asked_again_and_the_owner_reads_why(sh
     assert "does not take the token" in (part.trouble or "")
 
 
+async def test_who_is_kept_from_us_by_now_is_neither_new_nor_forgotten(shop: Shop) -> None:
+    await shop.ask()
+    await shop.read()
+    known, orders = await shop.bench.rows(_PEOPLE), await shop.bench.rows(_OWNERS)
+    shop.api.shopify.scopes, shop.api.shopify.approved = frozenset({"read_orders", "read_all_orders", "read_customers"}), False
+    shop.bench.now += HOUR
+    await shop.ask()
+    await shop.read()
+    parts = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
+    whose = await shop.count(f"read_entry e join inbox i on i.id = e.inbox where e.reading > {len(PARTS)} and i.contact is not null")
+    assert ([one.fresh for one in parts if one.part != "cart"], whose) == ([0, 0], 0), "carts of nobody say nothing of anybody"
+    assert await shop.bench.rows(_PEOPLE) == known
+    assert await shop.bench.rows(_OWNERS) == orders
+
+
+async def test_what_went_wrong_on_the_way_is_not_told_in_the_end(shop: Shop) -> None:
+    shop.api.faults.down = 1
+    await shop.ask(Part.ORDER)
+    await shop.read()
+    shop.bench.now += MINUTE
+    await shop.read()
+    (part,) = await shop.bench.store.read(readings.latest(SHOP, Cause.ASKED))
+    assert (part.state, part.trouble) == (ReadingState.DONE, None)
+
+
 async def test_no_more_is_read_while_much_waits_to_be_worked_off(shop: Shop) -> None:
     await shop.ask()
     pages = 0
@@ -325,7 +353,60 @@ async def test_what_waits_to_be_worked_off_is_not_missed(shop: Shop) -> None:
         pass
     report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
     assert report.missed == []
-    assert "Nothing was missed: webhooks told all" in next(shop_missed.told(report, UTC))
+    assert "nothing was new: 1 change was known already." in next(shop_missed.told(report, UTC))
+
+
+async def test_what_a_fetch_brings_in_before_the_next_look_was_missed_all_the_same(shop: Shop) -> None:
+    await shop.look()
+    heard, missed = shop.happens(2)
+    await shop.webhook(heard)
+    await shop.bench.work()
+    shop.bench.now += HOUR
+    await shop.ask()
+    await shop.read()
+    report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
+    assert [one.name for one in report.missed] == [f"#{missed.number}"]
+
+
+async def test_what_was_known_already_is_not_said_to_have_come_by_webhooks(shop: Shop) -> None:
+    shop.happens(3)
+    await shop.ask()
+    await shop.read()
+    shop.bench.now += MINUTE
+    await shop.reading.look(at_start=True)
+    await shop.read()
+    report = await shop.bench.store.read(found_missing(shop.bench.now - DAY))
+    first, second = shop_missed.told(report, UTC)
+    assert first.startswith(f"casa: at the last look ({shop.bench.now:%d %B, %H:%M}) nothing was new: ")
+    assert first.endswith(" changes were known already.")
+    assert second == "casa: no webhook of it has come yet."
+    shop.happens(2)
+    await shop.ask()
+    await shop.read()
+    _, fetched, _ = shop_missed.told(await shop.bench.store.read(found_missing(shop.bench.now - DAY)), UTC)
+    assert fetched.startswith("casa: since then 'comeback shop fetch' brought in 2 more")
+
+
+async def test_after_each_start_there_is_a_look_and_a_loop_of_starts_looks_now_and_then(shop: Shop) -> None:
+    async def started() -> StoreReading:
+        reading = StoreReading(shop.bench.store, {SHOP: shop.reader}, lambda: shop.bench.now, rest=0)
+        await reading.look(at_start=True)
+        return reading
+
+    looks = "shop_reading where cause = 'nightly' and part = 'order'"
+    for minutes, count in ((0, 1), (1, 1), (3, 1), (2, 2)):
+        shop.bench.now += minutes * MINUTE
+        shop.reading = await started()
+        await shop.read()
+        assert await shop.count(looks) == count, minutes
+    shop.reading = await started()
+    shop.bench.now += 6 * MINUTE
+    await shop.read()
+    assert await shop.count(looks) == 3, "what came too early is made up for"
+    shop.bench.now += HOUR
+    await shop.reading.look()
+    await shop.read()
+    assert await shop.count(looks) == 3, "and then it is the night's affair"
 
 
 async def test_a_look_asks_only_what_changed_since_the_last(shop: Shop) -> None:

@@ -19,14 +19,15 @@ returning *
 update shop_reading set retry_at = :now where state = 'waiting' and tries = 0 and retry_at > :now
 
 -- name: keep
-update shop_reading set retry_at = :until where id = :id and state = 'waiting'
+-- unless somebody else went on with it meanwhile
+update shop_reading set retry_at = :until where id = :id and state = 'waiting' and coalesce(cursor, '') = :cursor
 
 -- name: load
 select * from shop_reading where id = :id
 
 -- name: go_on
 update shop_reading set cursor = :cursor, expected = coalesce(:expected, expected), found = found + :found, fresh = fresh + :fresh,
-  missed = missed + :missed, tries = 0, retry_at = :now, trouble = coalesce(:trouble, trouble), state = :state, ended_at = :ended_at
+  missed = missed + :missed, tries = 0, retry_at = :now, trouble = :trouble, state = :state, ended_at = :ended_at
 where id = :id and state = 'waiting'
 
 -- name: stumble
@@ -50,6 +51,9 @@ on conflict do nothing
 select 1 as one from shop_reading r where r.state = 'waiting' and r.part = 'order' and r.cause = 'asked'
   and (cast(:shop as text) = '' or r.shop = :shop)
   and not exists (select 1 from closed_shop c where c.shop = r.shop) limit 1
+
+-- name: orders_brought
+select id from shop_reading where cause = :cause and part = 'order' and state <> 'waiting' and fresh > 0 and ended_at > :since
 
 -- name: latest
 -- the parts of what was begun last
