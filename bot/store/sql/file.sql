@@ -1,9 +1,10 @@
 -- Files that came with messages, and those we send. Their bytes are on the shelf.
 
 -- name: want
+-- WhatsApp tells whole seconds: within its second the message stands where it arrived
 insert into attachment (message, number, kind, media_id, told_mime, told_sha256, filename, voice, at, retry_at)
 select max(id), :number, :kind, :media_id, :told_mime, :told_sha256, :filename, :voice, :at, :now from message
-where contact = :contact and at = :at and provider_id = :provider_id having max(id) is not null
+where contact = :contact and at >= :at and at < :at + 1000000 and provider_id = :provider_id having max(id) is not null
 
 -- name: claim
 update attachment set attempts = attempts + 1, retry_at = :lease_ends
