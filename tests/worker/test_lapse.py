@@ -211,7 +211,6 @@ def lived(bench: Bench, events: Sequence[Told]) -> Step[list[int]]:
         {"phone": f"+34711{next(_people):06d}", "contact": contact},
     )
     yield Statement("update contact set consent = 'granted' where id = :contact", {"contact": contact})
-    fired: set[tuple[object, ...]] = set()
     for day in range(200):
         house = House(bench.playbook, bench.store.instance, NUMBER, MONDAY + day * DAY + 2 * HOUR)
         for told_on, event in events:
@@ -219,9 +218,13 @@ def lived(bench: Bench, events: Sequence[Told]) -> Step[list[int]]:
                 yield from shopping.told(house, f"{SHOP}-{contact}", Resolved(contact), event)
         due = yield Statement("select * from timer where contact = :contact order by due, kind", {"contact": contact})
         for row in due:
-            key = tuple(row[name] for name in ("due", "kind", "subject", "generation"))
-            if row["kind"] == WHAT and row["due"] <= to_micros(house.now) and key not in fired:
-                fired.add(key)
+            if row["kind"] == WHAT and row["due"] <= to_micros(house.now):
+                key = {name: row[name] for name in ("due", "contact", "kind", "subject", "generation")}
+                yield Statement(  # one that has rung is gone
+                    "delete from timer where due = :due and contact = :contact and kind = :kind and subject = :subject"
+                    " and generation = :generation",
+                    key,
+                )
                 body = {name: row[name] for name in ("subject", "generation", "due")}
                 yield from timers.due(house, contact, str(row["kind"]), body)
     begun = yield Statement("select started_at from run where contact = :contact and flow = 'win_back' order by id", {"contact": contact})
