@@ -4,7 +4,6 @@ Each question is asked of Meta as it stands now. What one of them cannot tell is
 """
 
 import hmac
-import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from http import HTTPStatus
 import aiohttp
 
 from bot.channel import SendError
-from bot.channel.whatsapp import account, number, templates
+from bot.channel.whatsapp import account, number, templates, webhook
 from bot.channel.whatsapp.account import TokenState
 from bot.channel.whatsapp.number import NumberState
 from bot.channel.whatsapp.reading import daily_limit
@@ -263,10 +262,9 @@ async def _loop(session: aiohttp.ClientSession, url: str, whatsapp: WhatsAppSett
 
 async def _deliver(session: aiohttp.ClientSession, url: str, signed_with: Sequence[str]) -> int:
     """Deliver nothing, signed; the status of the answer."""
-    body = json.dumps({"object": "whatsapp_business_account", "entry": []}).encode()
     headers = {"Content-Type": "application/json"}
     for secret in signed_with:
-        headers["X-Hub-Signature-256"] = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
-    async with session.post(url, data=body, headers=headers) as response:
+        headers["X-Hub-Signature-256"] = f"sha256={hmac.digest(secret.encode(), webhook.NOTHING, 'sha256').hex()}"
+    async with session.post(url, data=webhook.NOTHING, headers=headers) as response:
         await response.read()
         return response.status

@@ -119,6 +119,8 @@ class Door:
 
     async def _whatsapp(self, body: bytes, signature: str | None, began: float) -> None:
         if not webhook.signed(body, signature, self.app_secrets):
+            if body != webhook.NOTHING:
+                self.refusals.refused("WhatsApp")
             raise web.HTTPUnauthorized(text="the signature does not fit the body")
         now = self.clock()
         try:
@@ -139,7 +141,7 @@ class Door:
         match shop.adapter.admit(delivery):
             case Admission.REFUSED:
                 if body != knock.BODY:  # the doctor's own, forged to see that it is refused
-                    self.refusals.refused(name)
+                    self.refusals.refused(f"shop {name}")
                 raise web.HTTPUnauthorized(text="the signature does not fit the body, or its time is not now")
             case Admission.GREETING:
                 return web.Response(text="hello")

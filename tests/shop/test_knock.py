@@ -42,7 +42,7 @@ def test_what_was_refused_meanwhile_is_told_later(caplog: pytest.LogCaptureFixtu
     seconds = iter((0.0, 1.0, 2.0, APART, 2 * APART - 1))
     refusals = Refusals(lambda: next(seconds))
     for _ in range(5):
-        refusals.refused("lola")
+        refusals.refused("shop lola")
     assert _told(caplog) == ["shop lola: a delivery was refused", "shop lola: 3 more deliveries were refused"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
+from bot.channel.whatsapp import webhook
 from bot.shop import signature
 from bot.web import door as door_module
 from bot.web.door import MAX_BODY, RETRY_SECONDS
@@ -79,6 +80,15 @@ async def test_exactly_one_form_of_signature_is_accepted(door: Front) -> None:
         answers[name] = (await door.post(WHATSAPP, BODY, CIMultiDict(headers)))[0]
     assert answers == {name: status for name, _, status in FORMS}
     assert await door.states() == ["waiting"]
+
+
+async def test_whatsapp_that_signs_with_another_secret_is_seen_in_the_log(door: Front, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", "bot.web.refusals"):
+        await door.post(WHATSAPP, webhook.NOTHING, {NAME: signed(webhook.NOTHING, "another")})
+        assert not caplog.records, "the doctor forges one on purpose"
+        for _ in range(3):
+            await door.post(WHATSAPP, BODY, {NAME: signed(BODY, "another")})
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == ["WhatsApp: a delivery was refused"]
 
 
 async def test_both_secrets_count_while_one_is_replaced(door: Front) -> None:

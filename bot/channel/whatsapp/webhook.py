@@ -16,7 +16,9 @@ from bot.channel.whatsapp.reading import Unreadable, read
 from bot.channel.whatsapp.wire import EMPTY, Node, canonical, decode, encode, first, integer, is_node, node, word
 from bot.store.model import Identity, IdentityKind, Source, Update, from_epoch, update_key
 
-__all__ = ["Unreadable", "read", "signed", "split"]
+__all__ = ["NOTHING", "Unreadable", "read", "signed", "split"]
+
+NOTHING = b'{"object": "whatsapp_business_account", "entry": []}'  # a delivery of nothing: the doctor knocks with it
 
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 
