@@ -47,6 +47,7 @@ def _die_at(number: int) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts tests in the background of a shell has it ignored
     moving.BATCH_ROWS = int(os.environ.get("BATCH_ROWS", BATCH_ROWS))
     _die_at(int(os.environ["KILL_AT"]))
     sys.exit(main())

@@ -1,5 +1,6 @@
 """What stands beside the database is missing, of another database or cannot be used: every command that needs it says so, in one line."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,8 @@ class Home:
 
     async def run(self, *words: str, **more: str) -> Ran:
         """A command, as the owner of that folder types it."""
-        environ = environ_of(self.folder) | {"COMEBACK_PORT": "0", "COMEBACK_LOG": "WARNING"} | more
+        shop = {"COMEBACK_SHOPS": "casa", "COMEBACK_SHOP_CASA_SECRET": "whsec_" + b64encode(b"s" * 32).decode()}
+        environ = environ_of(self.folder) | shop | {"COMEBACK_PORT": "0", "COMEBACK_LOG": "WARNING"} | more
         return await command(*words, environment=clean_environment(**environ), folder=self.folder)
 
 
