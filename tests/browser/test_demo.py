@@ -3,13 +3,12 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from .visit import Visit, chromium, demo, fits_and_is_accessible, visit
+from .visit import Visit, chromium, demo, fits_in_every_look, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 CODE = re.compile(r"CASA[A-Z0-9]{8}")
@@ -152,12 +151,10 @@ async def test_everything_can_be_done_by_keyboard_alone(browser: Browser, url: s
     assert visiting.troubles == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-async def test_the_page_is_accessible_and_fits(browser: Browser, url: str, scheme: Any, width: int, tmp_path: Path) -> None:
-    visiting = await visit(browser, url, viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce")
+async def test_the_page_is_accessible_and_fits_in_every_look(browser: Browser, url: str, tmp_path: Path) -> None:
+    visiting = await visit(browser, url, reduced_motion="reduce")
     page = visiting.page
-    await fits_and_is_accessible(page, tmp_path / f"start-{width}-{scheme}.png", width)
+    await fits_in_every_look(page, tmp_path, "start")
     await visiting.press(visiting.button("Add House espresso, 1 kg to the cart"))
     await visiting.press(visiting.button("Add Gift card to the cart"))
     await visiting.button("Leave the shop").click()
@@ -169,15 +166,15 @@ async def test_the_page_is_accessible_and_fits(browser: Browser, url: str, schem
     await visiting.say("¿Llega antes del viernes, de verdad? " * 5)
     await visiting.press(visiting.button("Hablar con alguien"))
     await expect(page.get_by_role("region", name="At the desk")).to_contain_text("Ana waits for a person")
-    await fits_and_is_accessible(page, tmp_path / f"talk-{width}-{scheme}.png", width)
+    await fits_in_every_look(page, tmp_path, "talk")
     await visiting.press(visiting.button("Take over"))
     await visiting.button("Back into the shop").click()
     await visiting.press(visiting.button(re.compile("^Buy")))
-    await fits_and_is_accessible(page, tmp_path / f"order-{width}-{scheme}.png", width)
+    await fits_in_every_look(page, tmp_path, "order")
     link = visiting.message("con el código").get_by_role("link")
     await page.goto(await link.get_attribute("href") or "")
     await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    await fits_and_is_accessible(page, tmp_path / f"shop-{width}-{scheme}.png", width)
+    await fits_in_every_look(page, tmp_path, "shop")
     assert visiting.troubles == []
 
 

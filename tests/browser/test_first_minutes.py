@@ -9,13 +9,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from .visit import Visit, chromium, demo, fits_and_is_accessible, visit, watched
+from .visit import Visit, chromium, demo, fits_and_is_accessible, fits_in_every_look, visit, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 CODE = re.compile(r"CASA[A-Z0-9]{8}")
 WALKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 QUICK_WALKS = [(1280, "light"), (390, "dark")]
-LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")]
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",
     "<script>document.title='owned'</script>",
@@ -296,10 +295,8 @@ async def test_the_desk_by_keyboard_alone(browser: Browser, url: str) -> None:
     assert visiting.troubles == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-async def test_every_page_is_accessible_and_fits(browser: Browser, url: str, width: int, scheme: Any, tmp_path: Path) -> None:
-    looks = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    visiting = await visit(browser, url, **looks)
+async def test_every_page_is_accessible_and_fits_in_every_look(browser: Browser, url: str, tmp_path: Path) -> None:
+    visiting = await visit(browser, url, reduced_motion="reduce")
     await ask_for_a_person(visiting, "Ben")
     await visiting.page.get_by_role("radio", name=re.compile("^Layla")).check()
     await visiting.press(visiting.button("Add House espresso, 1 kg to the cart"))
@@ -307,26 +304,26 @@ async def test_every_page_is_accessible_and_fits(browser: Browser, url: str, wid
     await expect(visiting.message("سلتك بانتظارك")).to_have_count(1)
     await visiting.page.get_by_text("Let something go wrong").click()
     await visiting.press(visiting.button("Too many requests (429)"))
-    await fits_and_is_accessible(visiting.page, tmp_path / f"demo-{width}-{scheme}.png", width)
+    await fits_in_every_look(visiting.page, tmp_path, "demo")
 
-    door = await watched(visiting, **looks)
+    door = await watched(visiting, reduced_motion="reduce")
     address = await visiting.page.get_by_role("link", name="Open the real desk").get_attribute("href")
     await door.goto(address or "")
     await door.get_by_label("Your name").fill("Sam")
     await door.get_by_label("The desk's password").fill("not this one")
     await door.get_by_role("button", name="Come in").click()
     await expect(door.get_by_role("alert")).to_contain_text("not the desk's password")
-    await fits_and_is_accessible(door, tmp_path / f"door-{width}-{scheme}.png", width)
-    desk = await come_in(visiting, **looks)
-    await fits_and_is_accessible(desk, tmp_path / f"board-{width}-{scheme}.png", width)
+    await fits_in_every_look(door, tmp_path, "door")
+    desk = await come_in(visiting, reduced_motion="reduce")
+    await fits_in_every_look(desk, tmp_path, "board")
     await desk.get_by_role("link", name=re.compile("Ben")).click()
     await desk.get_by_label("Your answer").fill("A long answer. " * 30)
     await desk.get_by_role("button", name="Send", exact=True).click()
     await expect(desk.get_by_role("log")).to_contain_text("A long answer.")
-    await fits_and_is_accessible(desk, tmp_path / f"thread-{width}-{scheme}.png", width)
+    await fits_in_every_look(desk, tmp_path, "thread")
     for _ in range(2):
         await visiting.press(visiting.button("+1 day"))
     await expect(desk.get_by_text("They have not written for 24 hours.")).to_be_visible()
     await expect(desk.get_by_label("Your answer")).to_be_disabled()
-    await fits_and_is_accessible(desk, tmp_path / f"closed-{width}-{scheme}.png", width)
+    await fits_in_every_look(desk, tmp_path, "closed")
     assert [trouble for trouble in visiting.troubles if "403" not in trouble] == []  # Chromium logs the refused password

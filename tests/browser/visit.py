@@ -7,11 +7,11 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -120,6 +120,21 @@ async def fits_and_is_accessible(page: Page, picture: Path, width: int) -> None:
     across = await page.evaluate("document.documentElement.scrollWidth")
     assert across <= width, f"{across} pixels wide"
     await is_accessible(page)
+
+
+LOOKS: Sequence[tuple[int, Literal["light", "dark"]]] = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")]
+
+
+async def fits_in_every_look(page: Page, pictures: Path, name: str) -> None:
+    """The same page as it stands now, on each width and in each scheme of LOOKS."""
+    for width, scheme in LOOKS:
+        await page.set_viewport_size({"width": width, "height": 844})
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        try:
+            await fits_and_is_accessible(page, pictures / f"{name}-{width}-{scheme}.png", width)
+        except AssertionError as fault:
+            fault.add_note(f"{name}, {width} pixels wide, {scheme}")
+            raise
 
 
 async def is_accessible(page: Page, within: str | None = None) -> None:
