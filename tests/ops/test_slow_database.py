@@ -21,6 +21,7 @@ from typing import Any
 import aiohttp
 
 from bot.shop import signature
+from bot.web.overflow import Overflow, beside
 from tests.journey.serving import ROOT, address_of, clean_environment
 from tests.shop.bodies import shopify_headers, woo_headers
 
@@ -140,6 +141,11 @@ def kept(path: Path) -> int:
         return found
 
 
+def waits(path: Path) -> bool:
+    """Whether something is left beside the database."""
+    return Overflow(beside(path, None)).waits()
+
+
 async def test_every_answer_comes_in_time_and_nothing_is_lost_while_the_database_is_slow(tmp_path: Path, full: bool) -> None:
     rate, seconds = (500, 30) if full else (100, 6)
     heard, path = Heard(), tmp_path / "comeback.db"
@@ -154,11 +160,11 @@ async def test_every_answer_comes_in_time_and_nothing_is_lost_while_the_database
                 await asyncio.sleep(HOLDS[-1])
             await asyncio.gather(*under_way)
         async with asyncio.timeout(60):
-            while kept(path) < rate * seconds:  # noqa: ASYNC110 - another process works
+            while kept(path) < rate * seconds or waits(path):  # noqa: ASYNC110 - another process works; what is in twice waits for its turn
                 await asyncio.sleep(0.2)
     print(f"{rate_reached:.0f} a second, slowest answer {heard.slowest:.2f} s, {dict(heard.answers)}")
     assert {status for platform, status in heard.answers if platform == "woocommerce"} == {200}
     assert heard.given_up == 0
     assert heard.slowest < IN_TIME
     assert kept(path) == rate * seconds
-    assert not (tmp_path / "comeback.db.overflow").exists() or (tmp_path / "comeback.db.overflow").stat().st_size == 0
+    assert not waits(path)
